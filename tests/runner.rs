@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{close, difference, fixtures, tiny, varied};
 use proptest::prelude::*;
 use recant::dialogue::Script;
-use recant::model::{Chunk, Kv, Model, Site, Want};
+use recant::model::{Chunk, Kv, Load, Model, Site, Want};
 use recant::random::SplitMix;
 use recant::runner::study::{self, Ask, Outcome};
 use recant::runner::{Encoded, Engine, Limits, Request, Sampler, Stop, tree};
 use recant::study::{DEMO, Position, Study};
 use recant::task::{self, Item};
 use recant::text::{ChatTemplate, Tokenizer};
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 /// Another grouping of rows makes libtorch add the same few dozen products in another order. Each sum is off by about
 /// 2^-24 of its terms; through three blocks, norms included, that comes to a few 1e-6 of a row's largest value.
@@ -36,7 +36,7 @@ const LAYERS: [usize; 3] = [0, 1, 2];
 
 fn model() -> Model {
     tch::set_num_threads(1);
-    Model::load(&tiny(), Kind::Float, Device::Cpu).expect("the fixture model")
+    Model::load(&tiny(), &Load::default()).expect("the fixture model")
 }
 
 /// Ids above the special tokens.
@@ -86,7 +86,7 @@ fn alone(model: &Model, ids: &[i64]) -> Rows {
         logit_rows: rows,
         kv: false,
     };
-    let output = model.forward(&[Chunk { ids, past: Vec::new(), start: 0 }], &want).expect("a pass");
+    let output = model.forward(&[Chunk { ids, past: Vec::new(), start: 0, reach: 0 }], &want).expect("a pass");
     let mut found: Rows = output.states.iter().map(|(site, states)| (*site, vectors(states))).collect();
     found.insert(Site::Logits, vectors(&output.logits.expect("logits")));
     found
@@ -215,7 +215,7 @@ fn a_sequence_in_cached_pieces_equals_the_sequence_whole() {
                 logit_rows: rows,
                 kv: true,
             };
-            let chunk = Chunk { ids: piece, past: past.iter().collect(), start: (i * size) as i64 };
+            let chunk = Chunk { ids: piece, past: past.iter().collect(), start: (i * size) as i64, reach: 0 };
             let mut output = model.forward(&[chunk], &want).expect("a pass");
             for (site, states) in &output.states {
                 found.entry(*site).or_default().extend(vectors(states));
@@ -257,7 +257,7 @@ fn the_same_request_twice_is_answered_twice_and_encoded_once() {
 fn stopping_after_the_last_wanted_layer_changes_no_value() {
     let model = model();
     let ids = random_ids(&mut SplitMix::new(4), 20);
-    let chunk = || Chunk { ids: &ids, past: Vec::new(), start: 0 };
+    let chunk = || Chunk { ids: &ids, past: Vec::new(), start: 0, reach: 0 };
     let whole = alone(&model, &ids);
     for layers in [vec![0], vec![1], vec![0, 1], vec![2]] {
         for sites in [vec![Site::ResidPost], SITES[..8].to_vec(), SITES.to_vec()] {

@@ -6,7 +6,11 @@ pub mod generate;
 pub mod model;
 pub mod run;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
+
+use crate::model::Dtype;
 
 /// Watches language models from the inside while they correct themselves.
 #[derive(Debug, Parser)]
@@ -52,16 +56,15 @@ pub struct Compute {
     #[arg(long, value_enum, default_value_t = Dtype::F32)]
     pub dtype: Dtype,
 
-    /// Where to compute: cpu, or cuda:0.
-    #[arg(long, default_value = "cpu")]
+    /// Where to compute: cpu, cuda:0, several (cuda:0,cuda:1: the layers are shared out), or auto.
+    #[arg(long, default_value = "cpu", value_name = "DEVICES")]
     pub device: String,
-}
 
-/// Number formats that a model can compute in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Dtype {
-    /// 32-bit floats.
-    F32,
-    /// bfloat16.
-    Bf16,
+    /// Merge this PEFT LoRA adapter into the weights.
+    #[arg(long, value_name = "DIR")]
+    pub adapter: Option<PathBuf>,
+
+    /// Read each layer when it is needed instead of keeping all: for models larger than memory.
+    #[arg(long)]
+    pub stream: bool,
 }

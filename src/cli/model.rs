@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Dtype;
+use crate::model::Dtype;
 
 /// Verbs about checkpoints.
 #[derive(Debug, Subcommand)]

@@ -22,7 +22,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<()> {
     let asked = args.sites.iter().map(|name| name.parse()).collect::<Result<Vec<Site>>>()?;
     let layers: Layers = args.layers.parse()?;
     let begun = Instant::now();
-    let model = Model::load(&args.model, args.compute.kind(), args.compute.device()?)?;
+    let model = args.compute.load(&args.model)?;
     let load_seconds = begun.elapsed().as_secs_f64();
     let begun = Instant::now();
     let records = input::read(&args.input, &args.model, &model.spec, 0)?;

@@ -5,7 +5,6 @@ use tch::Tensor;
 
 use super::input;
 use crate::cli::generate::Args;
-use crate::model::Model;
 use crate::printer::Printer;
 use crate::runner::{Engine, Limits, Request, Sampler, Stop, tree};
 use crate::store::atomic;
@@ -19,7 +18,7 @@ use crate::{Error, Result};
 pub fn run(args: &Args, printer: Printer) -> Result<()> {
     let sampler = checked_sampler(args)?;
     atomic::writable(&args.output)?;
-    let model = Model::load(&args.model, args.compute.kind(), args.compute.device()?)?;
+    let model = args.compute.load(&args.model)?;
     let tokenizer =
         if args.model.join("tokenizer.json").is_file() { Some(Tokenizer::read(&args.model)?) } else { None };
     let records = input::read(&args.input, &args.model, &model.spec, args.max_new_tokens)?;

@@ -7,9 +7,10 @@ mod input;
 pub mod model;
 pub mod run;
 
-use tch::{Device, Kind};
+use std::path::Path;
 
-use crate::cli::{Cli, Compute, Dtype, Verb};
+use crate::cli::{Cli, Compute, Verb};
+use crate::model::{Load, Model, device};
 use crate::printer::Printer;
 use crate::{Error, Result};
 
@@ -37,40 +38,17 @@ pub fn dispatch(cli: Cli) -> Result<()> {
 }
 
 impl Compute {
-    /// The libtorch kind.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match self.dtype {
-            Dtype::F32 => Kind::Float,
-            Dtype::Bf16 => Kind::BFloat16,
-        }
-    }
-
-    /// The libtorch device.
+    /// Loads a checkpoint as asked.
     ///
     /// # Errors
-    /// An unknown name, or CUDA where this libtorch has none.
-    pub fn device(&self) -> Result<Device> {
-        device(&self.device)
+    /// An unknown device, and what [`Model::load`] refuses.
+    pub fn load(&self, dir: &Path) -> Result<Model> {
+        let how = Load {
+            kind: self.dtype.kind(),
+            devices: device::devices(&self.device)?,
+            adapter: self.adapter.clone(),
+            stream: self.stream,
+        };
+        Model::load(dir, &how)
     }
-}
-
-/// The libtorch device that a name like `cpu` or `cuda:0` stands for.
-///
-/// # Errors
-/// An unknown name, or CUDA where this libtorch has none.
-pub fn device(name: &str) -> Result<Device> {
-    if name == "cpu" {
-        return Ok(Device::Cpu);
-    }
-    let index = name.strip_prefix("cuda").map(|rest| rest.strip_prefix(':').unwrap_or("0").parse::<usize>());
-    let Some(Ok(index)) = index else {
-        return Err(Error::input(format!("device {name:?}"), "is not known").hint("write cpu or cuda:0"));
-    };
-    let count = tch::Cuda::device_count();
-    if (index as i64) < count {
-        return Ok(Device::Cuda(index));
-    }
-    Err(Error::input(format!("device {name:?}"), format!("this libtorch sees {count} CUDA devices"))
-        .hint("`make libtorch` installs the CPU part only: point LIBTORCH at a libtorch with CUDA, or use --device cpu"))
 }

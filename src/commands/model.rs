@@ -4,10 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::cli::Dtype;
 use crate::cli::model::{Check, Import, Inspect, Verb};
 use crate::model::weights::Weights;
-use crate::model::{Model, Spec, import};
+use crate::model::{Dtype, Spec, import};
 use crate::printer::Printer;
 use crate::runner::check;
 use crate::text::{ChatTemplate, Tokenizer};
@@ -29,6 +28,9 @@ fn bring_in(args: &Import, printer: Printer) -> Result<()> {
     let dtype = match args.dtype {
         Dtype::F32 => import::Dtype::F32,
         Dtype::Bf16 => import::Dtype::BF16,
+        Dtype::F16 => {
+            return Err(Error::input("--dtype f16", "is not written by import").hint("write f32 or bf16"));
+        }
     };
     let made = import::import(&args.file, &args.dir, dtype)?;
     printer.say(format!(
@@ -55,9 +57,11 @@ fn inspect(args: &Inspect, printer: Printer) -> Result<()> {
         "d_mlp": spec.d_mlp,
         "vocab": spec.vocab,
         "context": spec.n_ctx,
-        "rope_theta": spec.rope.theta,
-        "rope_scaling": format!("{:?}", spec.rope.scaling).to_lowercase(),
-        "tied_head": spec.tied_head,
+        "rope": spec.ropes.iter().map(|rope| json!({
+            "theta": rope.theta, "scaling": rope.scaling.name(), "rotated": rope.width,
+        })).collect::<Vec<_>>(),
+        "windows": windows(&spec),
+        "tied_head": spec.head.tied,
         "end_tokens": spec.eos,
         "tensors_by_dtype": dtypes,
         "tokenizer": Tokenizer::read(&args.dir).is_ok(),
@@ -68,6 +72,17 @@ fn inspect(args: &Inspect, printer: Printer) -> Result<()> {
     });
     show(&facts, args.json, printer);
     Ok(())
+}
+
+/// How far back the blocks see, as "all" or a number of tokens, with the number of blocks of each.
+fn windows(spec: &Spec) -> Value {
+    let mut counts = serde_json::Map::new();
+    for layer in &spec.layers {
+        let name = layer.window.map_or_else(|| "all".to_string(), |window| window.to_string());
+        let count = counts.get(&name).and_then(Value::as_u64).unwrap_or(0) + 1;
+        counts.insert(name, json!(count));
+    }
+    Value::Object(counts)
 }
 
 fn show(facts: &Value, as_json: bool, printer: Printer) {
@@ -83,7 +98,7 @@ fn show(facts: &Value, as_json: bool, printer: Printer) {
 }
 
 fn check_all(args: &Check, printer: Printer) -> Result<()> {
-    let model = Model::load(&args.dir, args.compute.kind(), args.compute.device()?)?;
+    let model = args.compute.load(&args.dir)?;
     let findings = check::check(&model, &texts(&args.dir))?;
     if args.json {
         printer.data(json!(findings));

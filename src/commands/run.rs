@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::analysis::summary::{ModelSummary, Sources};
 use crate::cli::run::{Demo, Report, Run, Stage};
 use crate::dialogue::Script;
-use crate::model::{Layers, Model, Site, Spec};
+use crate::model::{Layers, Load, Model, Site, Spec, device};
 use crate::printer::Printer;
 use crate::report;
 use crate::runner::study::{Ask, Outcome};
@@ -148,7 +148,7 @@ fn items(entry: &crate::study::TaskEntry) -> Result<(String, Vec<Item>)> {
 }
 
 fn execute(study: &Study, output: &Path, until: Stage, printer: Printer) -> Result<()> {
-    let device = super::device(&study.run.device)?;
+    let devices = device::devices(&study.run.device)?;
     let loaded = Loaded::new(study)?;
     loaded.check()?;
     let run = RunDir::open(output, &loaded.manifest)?;
@@ -160,7 +160,13 @@ fn execute(study: &Study, output: &Path, until: Stage, printer: Printer) -> Resu
             continue;
         }
         printer.say(format!("{}: loading", entry.name));
-        let model = Model::load(&entry.path, study.run.dtype.kind(), device)?;
+        let how = Load {
+            kind: study.run.dtype.kind(),
+            devices: devices.clone(),
+            adapter: entry.adapter.clone(),
+            stream: study.run.stream,
+        };
+        let model = Model::load(&entry.path, &how)?;
         let tokenizer = Tokenizer::read(&entry.path)?;
         let template = ChatTemplate::read(&entry.path)?;
         let stage =

@@ -1,6 +1,10 @@
 //! The model: a checkpoint directory becomes one decoder whose every site can be read.
 
+mod attention;
+mod block;
+mod config;
 pub mod decoder;
+pub mod device;
 pub mod families;
 pub mod fetch;
 pub mod gguf;
@@ -10,7 +14,10 @@ pub mod site;
 pub mod spec;
 pub mod weights;
 
-pub use decoder::{Chunk, Kv, Model, Output, Want};
+pub use attention::{Buffers, Chunk, Kv};
+pub use config::Config;
+pub use device::Dtype;
+pub use decoder::{Load, Model, Output, Want};
 pub use site::{Layers, Site};
 pub use spec::Spec;
 

@@ -2,44 +2,12 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value};
-
+use super::config::Config;
 use super::families;
+use super::site::Site;
 use crate::{Error, Result};
 
-/// How rotary frequencies are stretched for longer contexts.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RopeScaling {
-    /// As trained.
-    None,
-    /// Positions divided by a factor.
-    Linear {
-        /// The divisor.
-        factor: f64,
-    },
-    /// Llama 3's: low frequencies divided, high ones kept, a ramp between.
-    Llama3 {
-        /// The divisor of the low frequencies.
-        factor: f64,
-        /// Wavelengths longer than the original context divided by this are divided in full.
-        low_freq_factor: f64,
-        /// Wavelengths shorter than the original context divided by this are kept.
-        high_freq_factor: f64,
-        /// The context length before the stretch.
-        original_context: f64,
-    },
-}
-
-/// Rotary position embedding.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rope {
-    /// The base of the frequencies.
-    pub theta: f64,
-    /// Their stretch.
-    pub scaling: RopeScaling,
-}
-
-/// A decoder, described by numbers.
+/// A decoder, described by numbers and by the names of its tensors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
     /// The family, as `model_type` of config.json names it.
@@ -58,24 +26,311 @@ pub struct Spec {
     pub n_kv_heads: i64,
     /// Width of a head.
     pub d_head: i64,
-    /// Longest context of the training, in tokens.
+    /// Longest context, in tokens.
     pub n_ctx: i64,
-    /// Epsilon of the RMS norms.
-    pub norm_eps: f64,
-    /// Rotary embedding.
-    pub rope: Rope,
-    /// Whether the attention projections have biases.
-    pub attention_bias: bool,
-    /// Whether the MLP projections have biases.
-    pub mlp_bias: bool,
-    /// Whether the head is the embedding matrix.
-    pub tied_head: bool,
+    /// From tokens to the stream.
+    pub embed: Embed,
+    /// Where the blocks' tensors are: block `l` is `<prefix><blocks>.<l>.`.
+    pub blocks: &'static str,
+    /// Before every name but the head's; files may leave it out.
+    pub prefix: &'static str,
+    /// Whether weights are stored as `(in, out)`, as GPT-2's are.
+    pub transposed: bool,
+    /// The norm of the stream.
+    pub norm: Norm,
+    /// The norms of a block, by name.
+    pub around: Around,
+    /// Attention.
+    pub attention: Attention,
+    /// The MLP.
+    pub mlp: Mlp,
+    /// How a block's two parts join the stream.
+    pub residual: Residual,
+    /// From the stream to scores over the vocabulary.
+    pub head: Head,
+    /// The rotary embeddings in use.
+    pub ropes: Vec<Rope>,
+    /// What differs from block to block.
+    pub layers: Vec<Layer>,
     /// Tokens that end an answer, from config.json and generation_config.json.
     pub eos: Vec<i64>,
 }
 
-/// No decoder comes near; a config that asks for more is damaged.
-const MOST_LAYERS: usize = 4096;
+/// From tokens to the stream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Embed {
+    /// Name of the embedding.
+    pub name: &'static str,
+    /// Name of the learned positions, `(n_ctx, d_model)`, which are added.
+    pub positions: Option<&'static str>,
+    /// What the embedding is multiplied by.
+    pub scale: Scale,
+}
+
+/// A factor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scale {
+    /// None.
+    One,
+    /// A number.
+    By(f64),
+    /// A number that is rounded to the compute kind first (Gemma).
+    Rounded(f64),
+}
+
+/// A norm over the last axis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Norm {
+    /// Its formula.
+    pub kind: NormKind,
+    /// Whether it has a weight.
+    pub weight: bool,
+    /// Whether it has a bias.
+    pub bias: bool,
+    /// What is added to the mean square.
+    pub eps: f64,
+}
+
+/// Formulas of norms, which differ in where they round when computing in less than f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NormKind {
+    /// x / rms(x), rounded, times the weight (Llama).
+    Rms,
+    /// x / rms(x) times the weight, then rounded (OLMo 2).
+    RmsWide,
+    /// x / rms(x) times one plus the weight, then rounded (Gemma).
+    RmsPlusOne,
+    /// (x - mean) / deviation, times the weight, plus the bias, then rounded.
+    Layer,
+}
+
+/// The norms of a block; the one before is of what goes in, the one after of what comes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Around {
+    /// Before attention.
+    pub attention_in: Option<&'static str>,
+    /// After attention, before its output joins the stream.
+    pub attention_out: Option<&'static str>,
+    /// Before the MLP. Without it the MLP sees the stream, or what attention sees where the two are parallel.
+    pub mlp_in: Option<&'static str>,
+    /// After the MLP, before its output joins the stream.
+    pub mlp_out: Option<&'static str>,
+}
+
+/// Attention.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Attention {
+    /// The projections to queries, keys and values.
+    pub qkv: Qkv,
+    /// Whether these have biases.
+    pub qkv_bias: bool,
+    /// Name of the projection of the heads' outputs.
+    pub out: &'static str,
+    /// Whether it has a bias.
+    pub out_bias: bool,
+    /// The norm of queries and keys.
+    pub qk_norm: Option<QkNorm>,
+    /// Queries, keys and values are clamped to this magnitude.
+    pub clip: Option<f64>,
+    /// Scores are squashed by tanh to this magnitude.
+    pub soft_cap: Option<f64>,
+}
+
+/// Names of the projections to queries, keys and values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Qkv {
+    /// One each.
+    Separate([&'static str; 3]),
+    /// One for all. Its rows are laid out in groups, each holding its queries, its keys, its values.
+    Fused {
+        /// The projection.
+        name: &'static str,
+        /// Number of groups.
+        groups: i64,
+    },
+}
+
+/// The norm of queries and keys.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QkNorm {
+    /// Names of the two.
+    pub names: [&'static str; 2],
+    /// Formula and parts.
+    pub norm: Norm,
+    /// What is normed.
+    pub over: Over,
+}
+
+/// What a norm of queries and keys is taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// Each head, all with one weight `(d_head)`.
+    Head,
+    /// Each head with its own row of a weight `(heads, d_head)`.
+    EachHead,
+    /// Each head with a weight tensor of its own, `<name>.norms.<head>`.
+    ListedHeads,
+    /// All heads together, with a weight `(heads * d_head)`.
+    All,
+}
+
+/// The MLP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mlp {
+    /// The projections to its inner width.
+    pub up: Up,
+    /// Name of the projection back.
+    pub down: &'static str,
+    /// Whether all these have biases.
+    pub bias: bool,
+    /// The activation.
+    pub act: Activation,
+}
+
+/// Names of the projections to the MLP's inner width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Up {
+    /// act(up(x)).
+    Plain(&'static str),
+    /// act(gate(x)) * up(x).
+    Gated(&'static str, &'static str),
+    /// As [`Up::Gated`], both in one projection, the gate first.
+    Fused(&'static str),
+}
+
+/// Activation functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// x * sigmoid(x).
+    Silu,
+    /// x * Phi(x).
+    Gelu,
+    /// GELU by its tanh formula.
+    GeluTanh,
+    /// x * sigmoid(1.702 x).
+    QuickGelu,
+    /// max(x, 0).
+    Relu,
+    /// max(x, 0) squared.
+    Relu2,
+}
+
+/// How a block's two parts join the stream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Residual {
+    /// Whether attention and MLP both start from the stream before the block.
+    pub parallel: bool,
+    /// What their outputs are multiplied by.
+    pub scale: f64,
+}
+
+/// From the stream to scores over the vocabulary.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Head {
+    /// Name of the last norm.
+    pub norm: &'static str,
+    /// Names that the head goes by.
+    pub names: &'static [&'static str],
+    /// Whether the head is the embedding matrix where the files hold none.
+    pub tied: bool,
+    /// Whether it has a bias.
+    pub bias: bool,
+    /// What the scores are multiplied by.
+    pub scale: f64,
+    /// Scores are squashed by tanh to this magnitude.
+    pub soft_cap: Option<f64>,
+}
+
+/// What differs from block to block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Layer {
+    /// What attention scores are multiplied by.
+    pub scale: f64,
+    /// A token sees itself and the tokens before it, this many in all; without it, all of them.
+    pub window: Option<i64>,
+    /// Its rotary embedding, among [`Spec::ropes`].
+    pub rope: Option<usize>,
+}
+
+/// Rotary position embedding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rope {
+    /// The base of the frequencies.
+    pub theta: f64,
+    /// How much of a head is rotated, from its front; an even number.
+    pub width: i64,
+    /// That part as the config has it: the exponents are its fractions. An odd one is rotated one wider.
+    pub part: i64,
+    /// Whether neighbours make a pair; else the first half is paired with the second.
+    pub interleaved: bool,
+    /// What cosines and sines are multiplied by.
+    pub gain: f64,
+    /// The stretch of the frequencies.
+    pub scaling: RopeScaling,
+}
+
+/// How rotary frequencies are stretched for longer contexts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RopeScaling {
+    /// As trained.
+    None,
+    /// Positions divided by a factor.
+    Linear {
+        /// The divisor.
+        factor: f64,
+    },
+    /// The base grows with the length of the sequence, once it is longer than the context of the training.
+    Dynamic {
+        /// The stretch.
+        factor: f64,
+        /// The context length before the stretch.
+        original: i64,
+    },
+    /// Llama 3's: low frequencies divided, high ones kept, a ramp between.
+    Llama3 {
+        /// The divisor of the low frequencies.
+        factor: f64,
+        /// Wavelengths longer than the original context divided by this are divided in full.
+        low_freq_factor: f64,
+        /// Wavelengths shorter than the original context divided by this are kept.
+        high_freq_factor: f64,
+        /// The context length before the stretch.
+        original: f64,
+    },
+    /// YaRN: a ramp over the pairs, from frequencies as trained to divided ones.
+    Yarn {
+        /// The divisor.
+        factor: f64,
+        /// The pair at which the ramp begins.
+        low: f64,
+        /// The pair at which it ends.
+        high: f64,
+    },
+    /// LongRoPE: a divisor per pair, one list for short sequences, one for long ones.
+    LongRope {
+        /// For sequences up to the original context.
+        short: Vec<f64>,
+        /// For longer ones.
+        long: Vec<f64>,
+        /// The context length before the stretch.
+        original: i64,
+    },
+}
+
+impl RopeScaling {
+    /// Its name in configs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::None => "default",
+            Self::Linear { .. } => "linear",
+            Self::Dynamic { .. } => "dynamic",
+            Self::Llama3 { .. } => "llama3",
+            Self::Yarn { .. } => "yarn",
+            Self::LongRope { .. } => "longrope",
+        }
+    }
+}
 
 impl Spec {
     /// Reads `config.json` (and the end tokens of `generation_config.json`) of a Hugging Face directory.
@@ -95,12 +350,6 @@ impl Spec {
             let more = Config::read(&generation)?.tokens("eos_token_id")?;
             spec.eos.extend(more);
         }
-        if spec.n_layers > MOST_LAYERS {
-            return Err(config.wrong(
-                "num_hidden_layers",
-                format!("{} layers are more than {MOST_LAYERS}", spec.n_layers),
-            ));
-        }
         // A token outside the vocabulary can never end an answer.
         spec.eos.retain(|id| (0..spec.vocab).contains(id));
         spec.eos.sort_unstable();
@@ -108,139 +357,49 @@ impl Spec {
         Ok(spec)
     }
 
+    /// Gives every block the rotation `rope`.
+    pub(super) fn rotate(&mut self, rope: Rope) {
+        self.ropes = vec![rope];
+        self.layers.iter_mut().for_each(|layer| layer.rope = Some(0));
+    }
+
+    /// What the rotations of a sequence of `len` tokens depend on besides positions: 0 while all is as trained.
+    ///
+    /// Sequences share keys and values of a common beginning only where this is equal.
+    #[must_use]
+    pub fn reach(&self, len: i64) -> i64 {
+        let of = |rope: &Rope| match rope.scaling {
+            RopeScaling::Dynamic { original, .. } if len > original => len,
+            RopeScaling::LongRope { original, .. } if len > original => original + 1,
+            _ => 0,
+        };
+        self.ropes.iter().map(of).max().unwrap_or(0)
+    }
+
+    /// Whether the site exists in this model.
+    ///
+    /// # Errors
+    /// `resid_mid`, where attention and MLP are parallel.
+    pub fn offers(&self, site: Site) -> Result<()> {
+        if site == Site::ResidMid && self.residual.parallel {
+            let why = format!("does not exist in this {} model", self.family);
+            return Err(Error::input("site resid_mid", why)
+                .hint("its attention and MLP both start from resid_pre; capture attn_out instead"));
+        }
+        Ok(())
+    }
+
     /// Multiply-accumulate weights that every token meets, in parameters (head and embedding left out).
     #[must_use]
     pub fn core_parameters(&self) -> i64 {
         let attention = self.d_model * self.d_head * (2 * self.n_heads + 2 * self.n_kv_heads);
-        self.n_layers as i64 * (attention + 3 * self.d_model * self.d_mlp)
+        let projections = if matches!(self.mlp.up, Up::Plain(_)) { 2 } else { 3 };
+        self.n_layers as i64 * (attention + projections * self.d_model * self.d_mlp)
     }
 
     /// Keys and values of one token over all layers, in numbers.
     #[must_use]
     pub fn kv_width(&self) -> i64 {
         2 * self.n_layers as i64 * self.n_kv_heads * self.d_head
-    }
-}
-
-/// A JSON config with typed, checked access; errors name the file and the key.
-pub struct Config {
-    path: String,
-    map: Map<String, Value>,
-}
-
-impl Config {
-    /// Reads a JSON object.
-    ///
-    /// # Errors
-    /// The file cannot be read or is not a JSON object.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
-        let name = path.display().to_string();
-        match serde_json::from_str(&text) {
-            Ok(Value::Object(map)) => Ok(Self { path: name, map }),
-            Ok(_) => Err(Error::input(name, "is not a JSON object")),
-            Err(error) => Err(Error::input(name, format!("not valid JSON: {error}"))),
-        }
-    }
-
-    /// The value of `key`, null counting as absent.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        self.map.get(key).filter(|value| !value.is_null())
-    }
-
-    /// An error about `key`.
-    #[must_use]
-    pub fn wrong(&self, key: &str, why: impl std::fmt::Display) -> Error {
-        Error::input(self.path.clone(), format!("{key}: {why}"))
-    }
-
-    /// A nested object, or `None`.
-    ///
-    /// # Errors
-    /// The value is not an object.
-    pub fn object(&self, key: &str) -> Result<Option<Self>> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(Value::Object(map)) => {
-                Ok(Some(Self { path: format!("{}: {key}", self.path), map: map.clone() }))
-            }
-            Some(other) => Err(self.wrong(key, format!("expected an object, found {other}"))),
-        }
-    }
-
-    /// A positive integer that must be there.
-    ///
-    /// # Errors
-    /// Absent, not an integer, not between 1 and 2^31.
-    pub fn size(&self, key: &str) -> Result<i64> {
-        self.size_or(key, None)
-    }
-
-    /// A positive integer with a default.
-    ///
-    /// # Errors
-    /// Not an integer, not between 1 and 2^31; absent where there is no default.
-    pub fn size_or(&self, key: &str, default: impl Into<Option<i64>>) -> Result<i64> {
-        match (self.get(key), default.into()) {
-            (Some(value), _) => match value.as_i64() {
-                Some(n) if (1..1 << 31).contains(&n) => Ok(n),
-                _ => Err(self.wrong(key, format!("expected a positive whole number, found {value}"))),
-            },
-            (None, Some(default)) => Ok(default),
-            (None, None) => Err(self.wrong(key, "is missing")),
-        }
-    }
-
-    /// A positive finite number with a default.
-    ///
-    /// # Errors
-    /// Not a positive finite number; absent where there is no default.
-    pub fn number_or(&self, key: &str, default: impl Into<Option<f64>>) -> Result<f64> {
-        match (self.get(key), default.into()) {
-            (Some(value), _) => match value.as_f64() {
-                Some(x) if x.is_finite() && x > 0.0 => Ok(x),
-                _ => Err(self.wrong(key, format!("expected a positive number, found {value}"))),
-            },
-            (None, Some(default)) => Ok(default),
-            (None, None) => Err(self.wrong(key, "is missing")),
-        }
-    }
-
-    /// A flag with a default.
-    ///
-    /// # Errors
-    /// Not true or false.
-    pub fn flag_or(&self, key: &str, default: bool) -> Result<bool> {
-        match self.get(key) {
-            None => Ok(default),
-            Some(Value::Bool(flag)) => Ok(*flag),
-            Some(other) => Err(self.wrong(key, format!("expected true or false, found {other}"))),
-        }
-    }
-
-    /// A string, or `None`.
-    ///
-    /// # Errors
-    /// Not a string.
-    pub fn text(&self, key: &str) -> Result<Option<&str>> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.wrong(key, format!("expected a string, found {other}"))),
-        }
-    }
-
-    /// One token id or a list of them; absent is empty.
-    ///
-    /// # Errors
-    /// Anything else.
-    pub fn tokens(&self, key: &str) -> Result<Vec<i64>> {
-        let Some(value) = self.get(key) else { return Ok(Vec::new()) };
-        let ids = match value {
-            Value::Array(values) => values.iter().map(Value::as_i64).collect::<Option<Vec<_>>>(),
-            single => single.as_i64().map(|id| vec![id]),
-        };
-        ids.ok_or_else(|| self.wrong(key, format!("expected a token id or a list of them, found {value}")))
     }
 }

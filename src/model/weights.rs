@@ -128,6 +128,14 @@ impl Weights {
         Ok(tensor.f_to_device(device)?.f_to_kind(kind)?)
     }
 
+    /// Placeholder until merge.
+    pub fn adapter(&mut self, _dir: &Path) -> Result<()> {
+        Err(Error::input("adapter", "not merged yet"))
+    }
+
+    /// Placeholder until merge.
+    pub fn release(&self) {}
+
     fn place(&self) -> String {
         self.files.first().map_or_else(String::new, |(path, _)| path.display().to_string())
     }
@@ -141,7 +149,7 @@ fn shards(dir: &Path) -> Result<Vec<PathBuf>> {
     }
     let index = dir.join("model.safetensors.index.json");
     if index.is_file() {
-        let config = super::spec::Config::read(&index)?;
+        let config = super::config::Config::read(&index)?;
         let map = config.get("weight_map").and_then(serde_json::Value::as_object);
         let map = map.ok_or_else(|| config.wrong("weight_map", "is missing or not an object"))?;
         let mut files = std::collections::BTreeSet::new();

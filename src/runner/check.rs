@@ -73,10 +73,15 @@ fn sample(model: &Model) -> Vec<i64> {
     (0..len).map(|i| (i * i * 7919 + 13 * i + 1) % model.spec.vocab).collect()
 }
 
+/// A whole sequence.
+fn alone<'a>(model: &Model, ids: &'a [i64]) -> Chunk<'a> {
+    Chunk { ids, past: Vec::new(), start: 0, reach: model.spec.reach(ids.len() as i64) }
+}
+
 /// `final_norm` of packed sequences, `(tokens, d_model)`.
 fn whole(model: &Model, sequences: &[&[i64]]) -> Result<Tensor> {
     let chunks: Vec<Chunk<'_>> =
-        sequences.iter().map(|ids| Chunk { ids, past: Vec::new(), start: 0 }).collect();
+        sequences.iter().map(|ids| alone(model, ids)).collect();
     forward(model, &chunks, false).map(|(states, _)| states)
 }
 
@@ -92,7 +97,8 @@ fn in_pieces(model: &Model, ids: &[i64]) -> Result<Tensor> {
     let mut done: Vec<crate::model::Kv> = Vec::new();
     let mut states = Vec::new();
     for (i, piece) in ids.chunks(11).enumerate() {
-        let chunk = Chunk { ids: piece, past: done.iter().collect(), start: 11 * i as i64 };
+        let (start, reach) = (11 * i as i64, model.spec.reach(ids.len() as i64));
+        let chunk = Chunk { ids: piece, past: done.iter().collect(), start, reach };
         let (state, mut kv) = forward(model, &[chunk], true)?;
         states.push(state);
         done.append(&mut kv);
@@ -134,7 +140,7 @@ fn generation(model: &Model, ids: &[i64]) -> Result<Finding> {
 
     let sequence = [ids, &answer].concat();
     let rows: Vec<i64> = (ids.len() as i64 - 1..sequence.len() as i64 - 1).collect();
-    let chunk = Chunk { ids: &sequence, past: Vec::new(), start: 0 };
+    let chunk = alone(model, &sequence);
     let output = model.forward(&[chunk], &Want { logit_rows: rows, ..Want::default() })?;
     let logits =
         output.logits.ok_or_else(|| Error::Torch("no logits".into()))?.f_to_device(tch::Device::Cpu)?;

@@ -6,8 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::sample::Sampler;
 use super::tree::{Forest, NodeId};
-use crate::model::decoder::Buffers;
-use crate::model::{Chunk, Kv, Model, Site, Want};
+use crate::model::{Buffers, Chunk, Kv, Model, Site, Want};
 use crate::{Error, Result};
 
 /// How much is done at a time.
@@ -26,7 +25,9 @@ impl Limits {
     #[must_use]
     pub fn for_model(model: &Model) -> Self {
         let bytes = model.spec.kv_width() as usize * model.kind.elt_size_in_bytes();
-        Self { batch_tokens: 1024, wave_tokens: (1_500_000_000 / bytes.max(1)).max(4096), decode_rows: 128 }
+        // A streamed model is read once a pass, however many tokens pass.
+        let batch_tokens = if model.streamed() { 16_384 } else { 1024 };
+        Self { batch_tokens, wave_tokens: (1_500_000_000 / bytes.max(1)).max(4096), decode_rows: 128 }
     }
 }
 
@@ -123,7 +124,7 @@ impl<'m> Engine<'m> {
     pub fn encode(&mut self, requests: &[Request], sites: &[Site], layers: &[usize]) -> Result<Encoded> {
         let mut nodes = Vec::with_capacity(requests.len());
         for request in requests {
-            nodes.push(self.insert(&request.ids)?);
+            nodes.push(self.insert(self.model.spec.reach(request.ids.len() as i64), &request.ids)?);
         }
         let mut jobs = BTreeMap::new();
         let mut places = Vec::with_capacity(requests.len());
@@ -170,12 +171,53 @@ impl<'m> Engine<'m> {
         let mut order: Vec<usize> = (0..prompts.len()).collect();
         order.sort_by_key(|&i| self.forest.node(prompts[i]).end());
         let mut answers = vec![Vec::new(); prompts.len()];
+        let changes = |&i: &usize| {
+            let node = self.forest.node(prompts[i]);
+            self.model.spec.reach((node.end() + stop.max_new) as i64) != node.realm
+        };
+        let (turning, order): (Vec<usize>, Vec<usize>) = order.into_iter().partition(changes);
+        for i in turning {
+            answers[i] = self.generate_anew(prompts[i], &first.f_get(i as i64)?, stop, &mut samplers[i])?;
+        }
         let room = order.last().map_or(0, |&i| self.forest.node(prompts[i]).end()) + stop.max_new;
         let rows = self.limits.decode_rows.min(self.limits.wave_tokens / room.max(1)).max(1);
         for group in order.chunks(rows) {
             self.generate_group(prompts, group, first, stop, samplers, &mut answers)?;
         }
         Ok(answers)
+    }
+
+    /// Continues one sequence whose rotations change on the way, so that all before the change is encoded again.
+    fn generate_anew(
+        &mut self,
+        prompt: NodeId,
+        first: &Tensor,
+        stop: Stop<'_>,
+        sampler: &mut Sampler,
+    ) -> Result<Vec<i64>> {
+        let mut ids = self.spelled(prompt);
+        let begin = ids.len();
+        let mut logits = first.shallow_clone();
+        let ends = Tensor::f_from_slice(stop.ends)?;
+        while ids.len() - begin < stop.max_new {
+            if stop.never_end {
+                logits = logits.f_index_fill(0, &ends, f64::NEG_INFINITY)?;
+            }
+            ids.push(sampler.pick(&logits)?);
+            let ended = !stop.never_end && ids.last().is_some_and(|id| stop.ends.contains(id));
+            if ended || ids.len() - begin == stop.max_new {
+                break;
+            }
+            let request = Request { ids: ids.clone(), logits: vec![ids.len() - 1], ..Request::default() };
+            let encoded = self.encode(&[request], &[], &[])?;
+            logits = encoded.logits.ok_or_else(|| Error::Torch("no logits".into()))?.f_get(0)?;
+        }
+        Ok(ids.split_off(begin))
+    }
+
+    /// The tokens from the beginning of a sequence to its node.
+    fn spelled(&self, node: NodeId) -> Vec<i64> {
+        self.forest.path(node).iter().flat_map(|&node| self.forest.node(node).ids.iter().copied()).collect()
     }
 
     fn generate_group(
@@ -240,14 +282,9 @@ impl<'m> Engine<'m> {
     /// Puts an answer into the tree, but for its last token, whose keys nobody has computed.
     fn keep_answer(&mut self, prompt: NodeId, answer: &[i64], kv: Kv) -> Result<()> {
         let begin = self.forest.node(prompt).end();
-        let mut ids: Vec<i64> = self
-            .forest
-            .path(prompt)
-            .iter()
-            .flat_map(|&node| self.forest.node(node).ids.iter().copied())
-            .collect();
+        let mut ids = self.spelled(prompt);
         ids.extend_from_slice(&answer[..answer.len() - 1]);
-        let end = self.insert(&ids)?;
+        let end = self.insert(self.forest.node(prompt).realm, &ids)?;
         for node in self.forest.path(end) {
             let stretch = self.forest.node(node);
             if stretch.start >= begin && !self.kv.contains_key(&node) {
@@ -258,12 +295,12 @@ impl<'m> Engine<'m> {
         Ok(())
     }
 
-    /// Inserts a sequence; nodes that were encoded and are cut by it stay encoded.
-    fn insert(&mut self, ids: &[i64]) -> Result<NodeId> {
+    /// Inserts a sequence whose rotations have the given [`crate::model::Spec::reach`]; nodes that were encoded and are cut by it stay encoded.
+    fn insert(&mut self, reach: i64, ids: &[i64]) -> Result<NodeId> {
         if ids.is_empty() {
             return Err(Error::input("sequence", "holds no tokens"));
         }
-        let (node, cuts) = self.forest.insert(ids);
+        let (node, cuts) = self.forest.insert(reach, ids);
         for cut in cuts {
             if let Some(whole) = self.kv.remove(&cut.after) {
                 let rest = self.forest.node(cut.after).ids.len() as i64;
@@ -345,7 +382,8 @@ impl<'m> Engine<'m> {
             row += stretch.ids.len() as i64;
             let past = stretch.parent.map_or_else(Vec::new, |parent| self.forest.path(parent));
             let past = past.iter().map(|node| &self.kv[node]).collect();
-            chunks.push(Chunk { ids: &stretch.ids, past, start: stretch.start as i64 });
+            let (start, reach) = (stretch.start as i64, stretch.realm);
+            chunks.push(Chunk { ids: &stretch.ids, past, start, reach });
         }
         let output = self.model.forward(&chunks, &want)?;
         drop(chunks);

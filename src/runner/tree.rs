@@ -14,6 +14,8 @@ pub struct Node {
     pub ids: Vec<i64>,
     /// Tokens before it.
     pub start: usize,
+    /// The realm that its sequences belong to.
+    pub realm: i64,
 }
 
 impl Node {
@@ -35,11 +37,11 @@ pub struct Cut {
     pub at: usize,
 }
 
-/// Many sequences, each distinct stretch held once.
+/// Many sequences, each distinct stretch held once. Sequences of different realms share nothing.
 #[derive(Debug, Default)]
 pub struct Forest {
     nodes: Vec<Node>,
-    children: HashMap<(Option<NodeId>, i64), NodeId>,
+    children: HashMap<(i64, Option<NodeId>, i64), NodeId>, // realm, parent, first token
 }
 
 impl Forest {
@@ -62,13 +64,13 @@ impl Forest {
     }
 
     /// Inserts a sequence (at least one token) and returns the node at its end, with the cuts that this took.
-    pub fn insert(&mut self, ids: &[i64]) -> (NodeId, Vec<Cut>) {
+    pub fn insert(&mut self, realm: i64, ids: &[i64]) -> (NodeId, Vec<Cut>) {
         let mut cuts = Vec::new();
         let mut parent = None;
         let mut done = 0;
         while done < ids.len() {
-            let Some(&child) = self.children.get(&(parent, ids[done])) else {
-                return (self.add(parent, ids[done..].to_vec()), cuts);
+            let Some(&child) = self.children.get(&(realm, parent, ids[done])) else {
+                return (self.add(realm, parent, ids[done..].to_vec()), cuts);
             };
             let shared = self.nodes[child].ids.iter().zip(&ids[done..]).take_while(|(a, b)| a == b).count();
             done += shared;
@@ -94,22 +96,22 @@ impl Forest {
         path
     }
 
-    fn add(&mut self, parent: Option<NodeId>, ids: Vec<i64>) -> NodeId {
+    fn add(&mut self, realm: i64, parent: Option<NodeId>, ids: Vec<i64>) -> NodeId {
         let start = parent.map_or(0, |parent| self.nodes[parent].end());
         let id = self.nodes.len();
-        self.children.insert((parent, ids[0]), id);
-        self.nodes.push(Node { parent, ids, start });
+        self.children.insert((realm, parent, ids[0]), id);
+        self.nodes.push(Node { parent, ids, start, realm });
         id
     }
 
     fn cut(&mut self, after: NodeId, at: usize) -> Cut {
-        let Node { parent, start, .. } = self.nodes[after];
+        let Node { parent, start, realm, .. } = self.nodes[after];
         let rest = self.nodes[after].ids.split_off(at);
         let first = std::mem::replace(&mut self.nodes[after].ids, rest);
         let before = self.nodes.len();
-        self.children.insert((parent, first[0]), before);
-        self.children.insert((Some(before), self.nodes[after].ids[0]), after);
-        self.nodes.push(Node { parent, ids: first, start });
+        self.children.insert((realm, parent, first[0]), before);
+        self.children.insert((realm, Some(before), self.nodes[after].ids[0]), after);
+        self.nodes.push(Node { parent, ids: first, start, realm });
         self.nodes[after].parent = Some(before);
         self.nodes[after].start = start + at;
         Cut { before, after, at }
@@ -161,7 +163,7 @@ mod tests {
             sequences in prop::collection::vec(prop::collection::vec(0i64..3, 1..12), 1..40)
         ) {
             let mut forest = Forest::default();
-            let ends: Vec<_> = sequences.iter().map(|ids| forest.insert(ids).0).collect();
+            let ends: Vec<_> = sequences.iter().map(|ids| forest.insert(7, ids).0).collect();
             for (ids, &end) in sequences.iter().zip(&ends) {
                 prop_assert_eq!(&spelled(&forest, end), ids);
                 prop_assert_eq!(forest.node(end).end(), ids.len());
@@ -170,6 +172,8 @@ mod tests {
                 sequences.iter().flat_map(|ids| (1..=ids.len()).map(|n| ids[..n].to_vec())).collect();
             let held: usize = (0..forest.len()).map(|id| forest.node(id).ids.len()).sum();
             prop_assert_eq!(held, prefixes.len());
+            let elsewhere = forest.insert(8, &sequences[0]).0;
+            prop_assert!(forest.path(elsewhere).iter().all(|&node| forest.node(node).realm == 8));
         }
 
         #[test]

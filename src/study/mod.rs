@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use condition::{Condition, Wording};
 
-use crate::model::{Layers, Site};
+use crate::model::{Dtype, Layers, Site};
 use crate::toml_file::parse_toml;
 use crate::{Error, Result};
 
@@ -56,6 +56,9 @@ pub struct ModelEntry {
     pub name: String,
     /// Its directory, relative to where the program is started.
     pub path: PathBuf,
+    /// A PEFT LoRA adapter to merge into it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<PathBuf>,
     /// `base`, `aligned`, or a step of an alignment run.
     #[serde(default)]
     pub role: Option<String>,
@@ -122,7 +125,7 @@ pub struct CaptureEntry {
     /// Named tokens.
     pub positions: Vec<String>,
     /// What states are stored in.
-    pub dtype: StoredDtype,
+    pub dtype: Dtype,
 }
 
 impl Default for CaptureEntry {
@@ -131,29 +134,7 @@ impl Default for CaptureEntry {
             sites: vec!["resid_post".into()],
             layers: "all".into(),
             positions: vec!["last".into()],
-            dtype: StoredDtype::Bf16,
-        }
-    }
-}
-
-/// Number formats of stored states and of computation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoredDtype {
-    /// bfloat16.
-    Bf16,
-    /// 32-bit floats.
-    #[default]
-    F32,
-}
-
-impl StoredDtype {
-    /// The libtorch kind.
-    #[must_use]
-    pub fn kind(self) -> tch::Kind {
-        match self {
-            Self::Bf16 => tch::Kind::BFloat16,
-            Self::F32 => tch::Kind::Float,
+            dtype: Dtype::Bf16,
         }
     }
 }
@@ -205,16 +186,18 @@ impl Default for ProbeEntry {
 #[serde(deny_unknown_fields, default)]
 pub struct RunEntry {
     /// What the models compute in.
-    pub dtype: StoredDtype,
+    pub dtype: Dtype,
     /// Where.
     pub device: String,
+    /// Whether each layer is read when it is needed instead of kept: for models larger than memory.
+    pub stream: bool,
     /// Items per shard.
     pub shard_items: usize,
 }
 
 impl Default for RunEntry {
     fn default() -> Self {
-        Self { dtype: StoredDtype::F32, device: "cpu".into(), shard_items: 16 }
+        Self { dtype: Dtype::F32, device: "cpu".into(), stream: false, shard_items: 16 }
     }
 }
 

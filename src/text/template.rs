@@ -5,7 +5,7 @@ use std::path::Path;
 use minijinja::{Environment, ErrorKind, Value, context};
 use serde::{Deserialize, Serialize};
 
-use crate::model::spec::Config;
+use crate::model::Config;
 use crate::{Error, Result};
 
 /// One turn of a conversation.

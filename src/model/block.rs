@@ -1,0 +1,317 @@
+//! The parts of a block: projections, norms, the MLP. Each loads itself and knows its formula.
+
+use tch::{Device, Kind, Tensor};
+
+use super::spec::{Activation, Norm as NormSpec, NormKind, Over, QkNorm, Qkv, Spec, Up};
+use super::weights::Weights;
+use crate::{Error, Result};
+
+/// Where the tensors of a model come from, and what they are wanted as.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    pub spec: &'a Spec,
+    pub weights: &'a Weights,
+    pub kind: Kind,
+    pub device: Device,
+}
+
+impl Source<'_> {
+    /// A tensor of the body, whose names may stand with or without the family's prefix.
+    fn body(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
+        self.weights.get(&self.place(name), shape, self.kind, self.device)
+    }
+
+    /// A tensor outside the body.
+    pub fn get(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
+        self.weights.get(name, shape, self.kind, self.device)
+    }
+
+    /// The name as the files have it.
+    fn place(&self, name: &str) -> String {
+        let bare = format!("{}.weight", self.spec.embed.name);
+        if self.weights.contains(&bare) { name.to_string() } else { format!("{}{name}", self.spec.prefix) }
+    }
+
+    /// The embedding `(vocab, d_model)`.
+    pub fn embedding(&self) -> Result<Tensor> {
+        self.body(&format!("{}.weight", self.spec.embed.name), &[self.spec.vocab, self.spec.d_model])
+    }
+
+    /// The learned positions `(n_ctx, d_model)`, where there are any.
+    pub fn positions(&self) -> Result<Option<Tensor>> {
+        let name = self.spec.embed.positions;
+        name.map(|name| self.body(&format!("{name}.weight"), &[self.spec.n_ctx, self.spec.d_model])).transpose()
+    }
+
+    /// The last norm.
+    pub fn final_norm(&self) -> Result<Norm> {
+        Norm::load(self, self.spec.head.norm, self.spec.norm, self.spec.d_model)
+    }
+
+    /// The head: a matrix of its own where the files hold one, else the embedding.
+    pub fn head(&self, embed: &Tensor) -> Result<Linear> {
+        let (head, spec) = (&self.spec.head, self.spec);
+        let stored = head.names.iter().find(|name| self.weights.contains(&format!("{name}.weight")));
+        let weight = match (stored, head.tied) {
+            (None, true) => embed.shallow_clone(),
+            (name, _) => {
+                let name = name.unwrap_or(&head.names[0]);
+                self.get(&format!("{name}.weight"), &[spec.vocab, spec.d_model])?
+            }
+        };
+        let bias = match head.bias {
+            true => Some(self.get(&format!("{}.bias", stored.unwrap_or(&head.names[0])), &[spec.vocab])?),
+            false => None,
+        };
+        Ok(Linear { weight, bias })
+    }
+}
+
+/// A projection.
+pub struct Linear {
+    weight: Tensor, // (out, in)
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    fn load(source: &Source<'_>, name: &str, [out, inp]: [i64; 2], bias: bool) -> Result<Self> {
+        let name_of = |part: &str| format!("{name}.{part}");
+        let weight = if source.spec.transposed {
+            source.body(&name_of("weight"), &[inp, out])?.f_transpose(0, 1)?
+        } else {
+            source.body(&name_of("weight"), &[out, inp])?
+        };
+        let bias = if bias { Some(source.body(&name_of("bias"), &[out])?) } else { None };
+        Ok(Self { weight, bias })
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_linear(&self.weight, self.bias.as_ref())?)
+    }
+}
+
+/// A norm over the last axis.
+pub struct Norm {
+    kind: NormKind,
+    eps: f64,
+    weight: Option<Tensor>,
+    bias: Option<Tensor>,
+}
+
+impl Norm {
+    fn load(source: &Source<'_>, name: &str, spec: NormSpec, width: i64) -> Result<Self> {
+        let part = |part: &str| source.body(&format!("{name}.{part}"), &[width]);
+        let weight = if spec.weight { Some(part("weight")?) } else { None };
+        Self::with(spec, weight, if spec.bias { Some(part("bias")?) } else { None })
+    }
+
+    /// Gemma's one is added to the weight here, once, in f32.
+    fn with(spec: NormSpec, weight: Option<Tensor>, bias: Option<Tensor>) -> Result<Self> {
+        let weight = match (spec.kind, weight) {
+            (NormKind::RmsPlusOne, Some(weight)) => Some(weight.f_to_kind(Kind::Float)?.f_add_scalar(1.0)?),
+            (_, weight) => weight,
+        };
+        Ok(Self { kind: spec.kind, eps: spec.eps, weight, bias })
+    }
+
+    /// Statistics are taken in f32 whatever the compute kind, as transformers does.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let weight = self.weight.as_ref();
+        if self.kind == NormKind::Layer {
+            let width = x.size().last().copied().unwrap_or(1);
+            if weight.is_none_or(|weight| weight.dim() == 1) {
+                return Ok(x.f_layer_norm([width], weight, self.bias.as_ref(), self.eps, false)?);
+            }
+            let none = None::<&Tensor>;
+            let normed = x.f_to_kind(Kind::Float)?.f_layer_norm([width], none, none, self.eps, false)?;
+            return Ok(weight.map_or(Ok(normed.shallow_clone()), |weight| normed.f_mul(weight))?.f_to_kind(x.kind())?);
+        }
+        let wide = x.f_to_kind(Kind::Float)?;
+        let scale = wide.f_square()?.f_mean_dim(-1, true, Kind::Float)?.f_add_scalar(self.eps)?.f_rsqrt()?;
+        let normed = wide.f_mul(&scale)?;
+        let Some(weight) = weight else { return Ok(normed.f_to_kind(x.kind())?) };
+        match self.kind {
+            NormKind::Rms => Ok(normed.f_to_kind(x.kind())?.f_mul(weight)?),
+            _ => Ok(normed.f_mul(weight)?.f_to_kind(x.kind())?),
+        }
+    }
+}
+
+/// The norm of queries or keys.
+struct HeadNorm {
+    norm: Norm,
+    over: Over,
+}
+
+impl HeadNorm {
+    fn load(source: &Source<'_>, name: &str, spec: QkNorm, heads: i64) -> Result<Self> {
+        let d_head = source.spec.d_head;
+        let norm = match spec.over {
+            Over::Head => Norm::load(source, name, spec.norm, d_head)?,
+            Over::All => Norm::load(source, name, spec.norm, heads * d_head)?,
+            Over::EachHead => {
+                let weight = source.body(&format!("{name}.weight"), &[heads, d_head])?;
+                Norm::with(spec.norm, Some(weight), None)?
+            }
+            Over::ListedHeads => {
+                let row = |head: i64| source.body(&format!("{name}.norms.{head}.weight"), &[d_head]);
+                let rows = (0..heads).map(row).collect::<Result<Vec<_>>>()?;
+                Norm::with(spec.norm, Some(Tensor::f_stack(&rows, 0)?), None)?
+            }
+        };
+        Ok(Self { norm, over: spec.over })
+    }
+
+    /// # Shapes
+    /// - x: `(T, heads, d_head)`
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if self.over != Over::All {
+            return self.norm.forward(x);
+        }
+        let (tokens, heads, d_head) = x.size3()?;
+        Ok(self.norm.forward(&x.f_reshape([tokens, heads * d_head])?)?.f_view([tokens, heads, d_head])?)
+    }
+}
+
+enum Projections {
+    Separate([Linear; 3]),
+    Fused(Linear, i64),
+}
+
+/// Queries, keys and values of new tokens, before rotation.
+pub struct Heads {
+    pub q: Tensor, // (T, nh, hd)
+    pub k: Tensor, // (T, nkv, hd)
+    pub v: Tensor, // (T, nkv, hd)
+}
+
+enum Inner {
+    Plain(Linear),
+    Gated(Linear, Linear),
+    Fused(Linear),
+}
+
+/// A block.
+pub struct Block {
+    pub attention_in: Option<Norm>,
+    qkv: Projections,
+    qk_norm: Option<[HeadNorm; 2]>,
+    clip: Option<f64>,
+    pub out: Linear,
+    pub attention_out: Option<Norm>,
+    pub mlp_in: Option<Norm>,
+    inner: Inner,
+    act: Activation,
+    pub down: Linear,
+    pub mlp_out: Option<Norm>,
+}
+
+impl Block {
+    /// Block number `layer`.
+    ///
+    /// # Errors
+    /// A missing tensor, a wrong shape, an unsupported dtype, no memory on the device.
+    pub fn load(source: &Source<'_>, layer: usize) -> Result<Self> {
+        let spec = source.spec;
+        let at = |name: &str| format!("{}.{layer}.{name}", spec.blocks);
+        let (d, inner) = (spec.d_model, spec.d_mlp);
+        let (q_width, kv_width) = (spec.n_heads * spec.d_head, spec.n_kv_heads * spec.d_head);
+        let linear = |name: &str, shape: [i64; 2], bias: bool| Linear::load(source, &at(name), shape, bias);
+        let norm = |name: Option<&'static str>| {
+            name.map(|name| Norm::load(source, &at(name), spec.norm, d)).transpose()
+        };
+        let (attention, mlp) = (&spec.attention, &spec.mlp);
+        let bias = attention.qkv_bias;
+        let qkv = match attention.qkv {
+            Qkv::Separate([q, k, v]) => Projections::Separate([
+                linear(q, [q_width, d], bias)?,
+                linear(k, [kv_width, d], bias)?,
+                linear(v, [kv_width, d], bias)?,
+            ]),
+            Qkv::Fused { name, groups } => {
+                Projections::Fused(linear(name, [q_width + 2 * kv_width, d], bias)?, groups)
+            }
+        };
+        let qk_norm = match attention.qk_norm {
+            Some(norm) => {
+                let of = |name: &str, heads: i64| HeadNorm::load(source, &at(name), norm, heads);
+                Some([of(norm.names[0], spec.n_heads)?, of(norm.names[1], spec.n_kv_heads)?])
+            }
+            None => None,
+        };
+        let inner_of = |name: &str, wide: i64| linear(name, [wide * inner, d], mlp.bias);
+        Ok(Self {
+            attention_in: norm(spec.around.attention_in)?,
+            qkv,
+            qk_norm,
+            clip: attention.clip,
+            out: linear(attention.out, [d, q_width], attention.out_bias)?,
+            attention_out: norm(spec.around.attention_out)?,
+            mlp_in: norm(spec.around.mlp_in)?,
+            inner: match mlp.up {
+                Up::Plain(up) => Inner::Plain(inner_of(up, 1)?),
+                Up::Gated(gate, up) => Inner::Gated(inner_of(gate, 1)?, inner_of(up, 1)?),
+                Up::Fused(both) => Inner::Fused(inner_of(both, 2)?),
+            },
+            act: mlp.act,
+            down: linear(mlp.down, [d, inner], mlp.bias)?,
+            mlp_out: norm(spec.around.mlp_out)?,
+        })
+    }
+
+    /// Queries, keys and values of `h`, `(T, d_model)`, normed and clamped as the family does, not yet rotated.
+    pub fn heads(&self, h: &Tensor, spec: &Spec) -> Result<Heads> {
+        let (nh, nkv, hd) = (spec.n_heads, spec.n_kv_heads, spec.d_head);
+        let [mut q, mut k, mut v] = match &self.qkv {
+            Projections::Separate([q, k, v]) => {
+                let of = |linear: &Linear, n: i64| Ok::<_, Error>(linear.forward(h)?.f_view([-1, n, hd])?);
+                [of(q, nh)?, of(k, nkv)?, of(v, nkv)?]
+            }
+            Projections::Fused(linear, groups) => {
+                let (queries, keys) = (nh / groups, nkv / groups);
+                let all = linear.forward(h)?.f_view([-1, *groups, queries + 2 * keys, hd])?;
+                let part = |start: i64, len: i64| {
+                    all.f_narrow(2, start, len)?.f_contiguous()?.f_view([-1, groups * len, hd])
+                };
+                [part(0, queries)?, part(queries, keys)?, part(queries + keys, keys)?]
+            }
+        };
+        if let Some(clip) = self.clip {
+            for x in [&mut q, &mut k, &mut v] {
+                *x = x.f_clamp_(-clip, clip)?;
+            }
+        }
+        if let Some([q_norm, k_norm]) = &self.qk_norm {
+            (q, k) = (q_norm.forward(&q)?, k_norm.forward(&k)?);
+        }
+        Ok(Heads { q, k, v })
+    }
+
+    /// What enters the MLP's last projection, `(T, d_mlp)`.
+    pub fn inner(&self, h: &Tensor) -> Result<Tensor> {
+        match &self.inner {
+            Inner::Plain(up) => self.act.apply(up.forward(h)?),
+            Inner::Gated(gate, up) => Ok(self.act.apply(gate.forward(h)?)?.f_mul_(&up.forward(h)?)?),
+            Inner::Fused(both) => {
+                let both = both.forward(h)?;
+                let width = both.size()[1] / 2;
+                let gate = self.act.apply(both.f_narrow(1, 0, width)?)?;
+                Ok(gate.f_mul(&both.f_narrow(1, width, width)?)?)
+            }
+        }
+    }
+}
+
+impl Activation {
+    /// Applies it, in place where libtorch can.
+    fn apply(self, mut x: Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Self::Silu => x.f_silu_()?,
+            Self::Gelu => x.f_gelu("none")?,
+            Self::GeluTanh => x.f_gelu("tanh")?,
+            Self::QuickGelu => x.f_mul(&x.f_mul_scalar(1.702)?.f_sigmoid()?)?,
+            Self::Relu => x.f_relu_()?,
+            Self::Relu2 => x.f_relu_()?.f_square()?,
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! Falcon: parallel parts with one norm or two, one key head for all queries or one per group.
+
+use super::common::{self, Sizes};
+use super::rope;
+use crate::Result;
+use crate::model::config::Config;
+use crate::model::spec::{
+    Activation, Around, Attention, Embed, Head, Layer, Mlp, Qkv, Residual, Scale, Spec, Up,
+};
+
+/// Defaults are those of transformers' `FalconConfig`.
+pub fn parse(config: &Config) -> Result<Spec> {
+    common::refuse_flag(config, "alibi")?;
+    let d_model = if config.has("n_embed") { config.size("n_embed")? } else { config.size("hidden_size")? };
+    let n_heads = config.size("num_attention_heads")?;
+    let d_head = common::refuse_head_dim(config, d_model, n_heads)?;
+    let grouped = config.flag_or("new_decoder_architecture", false)?;
+    let one_key = !grouped && config.flag_or("multi_query", true)?;
+    let n_kv_heads = match (grouped, one_key) {
+        (_, true) => 1,
+        (true, _) => config.size_or_null("num_kv_heads", None)?.unwrap_or(n_heads),
+        (false, false) => n_heads,
+    };
+    let n_layers = common::layers(config, "num_hidden_layers")?;
+    let sizes = Sizes { d_model, n_layers, n_heads, n_kv_heads, d_head }.checked(config)?;
+    let parallel = config.flag_or("parallel_attn", true)?;
+    if grouped && !parallel {
+        return Err(config.wrong("parallel_attn", "false is not supported with new_decoder_architecture"));
+    }
+    let bias = config.flag_or("bias", false)?;
+    let layer = Layer { scale: (d_head as f64).powf(-0.5), window: None, rope: None };
+    let mut spec = Spec {
+        family: "falcon",
+        vocab: config.size("vocab_size")?,
+        d_model,
+        d_mlp: common::inner(config, "ffn_hidden_size", 4 * d_model)?,
+        n_layers: sizes.n_layers,
+        n_heads,
+        n_kv_heads,
+        d_head,
+        n_ctx: config.size_or("max_position_embeddings", 2048)?,
+        embed: Embed { name: "word_embeddings", positions: None, scale: Scale::One },
+        blocks: "h",
+        prefix: "transformer.",
+        transposed: false,
+        norm: common::layer_norm(config, "layer_norm_epsilon", 1e-5)?,
+        around: around(config, grouped, parallel)?,
+        attention: Attention {
+            qkv: Qkv::Fused { name: "self_attention.query_key_value", groups: n_kv_heads },
+            qkv_bias: bias,
+            out: "self_attention.dense",
+            out_bias: bias,
+            qk_norm: None,
+            clip: None,
+            soft_cap: None,
+        },
+        mlp: Mlp {
+            up: Up::Plain("mlp.dense_h_to_4h"),
+            down: "mlp.dense_4h_to_h",
+            bias,
+            act: common::activation(config, "activation", Activation::Gelu)?,
+        },
+        residual: Residual { parallel, scale: 1.0 },
+        head: Head {
+            norm: "ln_f",
+            names: &["lm_head"],
+            tied: config.flag_or("tie_word_embeddings", true)?,
+            bias: false,
+            scale: 1.0,
+            soft_cap: None,
+        },
+        ropes: Vec::new(),
+        layers: vec![layer; n_layers],
+        eos: config.tokens("eos_token_id")?,
+    };
+    spec.rotate(rope::rope(config, &spec, &rope::LLAMA)?);
+    Ok(spec)
+}
+
+/// Which norms a block has.
+fn around(config: &Config, grouped: bool, parallel: bool) -> Result<Around> {
+    let norms = config.size_or_null("num_ln_in_parallel_attn", None)?.unwrap_or(if grouped { 2 } else { 1 });
+    let (attention_in, mlp_in) = match (parallel, norms) {
+        (false, _) => ("input_layernorm", Some("post_attention_layernorm")),
+        (true, 1) => ("input_layernorm", None),
+        (true, 2) if grouped => ("ln_attn", Some("ln_mlp")),
+        (true, other) => {
+            let why = format!("{other} is not supported here");
+            return Err(config.wrong("num_ln_in_parallel_attn", why).hint("1 is, and 2 with new_decoder_architecture"));
+        }
+    };
+    Ok(Around { attention_in: Some(attention_in), attention_out: None, mlp_in, mlp_out: None })
+}

@@ -1,0 +1,322 @@
+//! Every family against transformers, by tiny checkpoints whose weights a formula gives.
+//!
+//! tests/fixtures/families holds one text file a case: a config, the shapes of its tensors, three rows of tokens, and
+//! what transformers makes of them (tests/reference/families.py). RECANT_FAMILY_CASES names another such folder.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{Outcome, fixtures};
+use recant::model::{Chunk, Dtype, Kv, Load, Model, Site, Want};
+use recant::runner::{Engine, Limits, Request, Sampler, Stop};
+use serde::Deserialize;
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+use tempfile::TempDir;
+
+/// Largest difference from transformers, as a part of the vector's largest value. f32 rounds at 6e-8.
+const PARITY: f64 = 1e-5;
+/// Largest difference between two ways of ours.
+const OURS: f64 = 1e-5;
+/// Differences of bf16 and f16 from f32 over the vectors of a case: their median, and the largest.
+const BF16: [f64; 2] = [3e-2, 3e-1];
+const F16: [f64; 2] = [4e-3, 5e-2];
+
+#[derive(Deserialize)]
+struct Case {
+    case: String,
+    config: Value,
+    tensors: BTreeMap<String, Vec<i64>>,
+    rows: Vec<Vec<i64>>,
+    expected: BTreeMap<String, Value>,
+}
+
+fn cases() -> Vec<Case> {
+    let folder =
+        std::env::var_os("RECANT_FAMILY_CASES").map_or_else(|| fixtures().join("families"), PathBuf::from);
+    let mut paths: Vec<_> = fs::read_dir(&folder)
+        .expect("the folder of cases")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "no cases in {}", folder.display());
+    let read = |path: &PathBuf| {
+        let text = fs::read_to_string(path).expect("a case");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    paths.iter().map(read).collect()
+}
+
+/// The weights of a tensor: a stream of numbers that its name seeds; see tests/reference/families.py.
+fn values(name: &str, count: i64) -> Vec<f32> {
+    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let value = |i: i64| {
+        let mut z = seed.wrapping_add((i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        let unit = (z >> 40) as f32 / (1 << 24) as f32 * 2.0 - 1.0;
+        0.2 * unit
+    };
+    (0..count).map(value).collect()
+}
+
+impl Case {
+    /// Writes the checkpoint.
+    fn checkpoint(&self, dir: &Path) {
+        let tensors: Vec<_> = self
+            .tensors
+            .iter()
+            .map(|(name, shape)| {
+                let norm = ["norm", "ln_"].iter().any(|part| name.contains(part));
+                let one = shape.len() == 1 && norm && name.ends_with(".weight");
+                let mut values = values(name, shape.iter().product());
+                values.iter_mut().for_each(|value| *value += if one { 1.0 } else { 0.0 });
+                (name, Tensor::from_slice(&values).view(&shape[..]))
+            })
+            .collect();
+        fs::write(dir.join("config.json"), self.config.to_string()).expect("config.json");
+        Tensor::write_safetensors(&tensors, dir.join("model.safetensors")).expect("model.safetensors");
+    }
+
+    fn load(&self, dir: &Path, change: impl FnOnce(&mut Load)) -> Model {
+        let mut how = Load::default();
+        change(&mut how);
+        Model::load(dir, &how).unwrap_or_else(|error| panic!("{}: {error}", self.case))
+    }
+
+    /// The values of `name` for each row at its last and its middle token.
+    fn expected(&self, name: &str) -> Vec<[Vec<f64>; 2]> {
+        serde_json::from_value(self.expected[name].clone()).unwrap_or_else(|_| panic!("{}: {name}", self.case))
+    }
+
+    /// Whether rotations change with the length of the sequence, so that a prefix is encoded for one length only.
+    fn turns(&self, model: &Model) -> bool {
+        self.rows.iter().any(|row| model.spec.reach(row.len() as i64 + 8) != 0)
+    }
+}
+
+const SITES: [Site; 5] = [Site::Embed, Site::AttnOut, Site::MlpOut, Site::ResidPost, Site::FinalNorm];
+
+/// Every token's states and logits, per site `(tokens, layers, width)` or `(tokens, width)`.
+type States = BTreeMap<&'static str, Tensor>;
+
+fn chunk<'a>(model: &Model, ids: &'a [i64]) -> Chunk<'a> {
+    Chunk { ids, past: Vec::new(), start: 0, reach: model.spec.reach(ids.len() as i64) }
+}
+
+fn forward(model: &Model, chunks: &[Chunk<'_>], kv: bool) -> (States, Vec<Kv>) {
+    let rows: Vec<i64> = (0..chunks.iter().map(|chunk| chunk.ids.len() as i64).sum()).collect();
+    let layers = (0..model.spec.n_layers).collect();
+    let want = Want { sites: SITES.to_vec(), layers, rows: rows.clone(), logit_rows: rows, kv };
+    let output = model.forward(chunks, &want).expect("a pass");
+    let mut states: States = output.states.into_iter().map(|(site, tensor)| (site.name(), tensor)).collect();
+    states.insert("logits", output.logits.expect("logits"));
+    (states, output.kv)
+}
+
+/// The largest difference of each token and layer, as a part of the largest value there.
+fn differences(a: &Tensor, b: &Tensor) -> Vec<f64> {
+    let scale = b.abs().amax(&[-1i64][..], false).clamp_min(1e-6);
+    let off = (a - b).abs().amax(&[-1i64][..], false) / scale;
+    Vec::<f64>::try_from(off.flatten(0, -1).to_kind(Kind::Double)).expect("numbers")
+}
+
+fn same(case: &str, a: &States, b: &States, bound: f64) {
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>(), "{case}");
+    for (site, a) in a {
+        let worst = differences(a, &b[site]).into_iter().fold(0.0, f64::max);
+        assert!(worst <= bound, "{case}: {site} differs by {worst:.1e}");
+    }
+}
+
+#[test]
+fn every_family_agrees_with_transformers_at_every_layer() {
+    let mut worst = (0.0, String::new());
+    for case in cases() {
+        let dir = TempDir::new().expect("a directory");
+        case.checkpoint(dir.path());
+        let model = case.load(dir.path(), |_| ());
+        let n_layers = model.spec.n_layers;
+        let mut compared = 0;
+        for (row, ids) in case.rows.iter().enumerate() {
+            let (states, _) = forward(&model, &[chunk(&model, ids)], false);
+            for (name, key, layer) in names(n_layers) {
+                let found = match layer {
+                    Some(layer) => states[key].select(1, layer as i64),
+                    None => states[key].shallow_clone(),
+                };
+                let [last, middle] = &case.expected(&name)[row];
+                for (expected, token) in [(last, ids.len() - 1), (middle, ids.len() / 2)] {
+                    let expected = Tensor::from_slice(expected).to_kind(Kind::Float);
+                    let off = differences(&found.get(token as i64), &expected)[0];
+                    assert!(off <= PARITY, "{}: {name}, row {row}, token {token}: {off:.1e}", case.case);
+                    compared += 1;
+                    if off > worst.0 {
+                        worst = (off, format!("{} {name}", case.case));
+                    }
+                }
+            }
+        }
+        assert_eq!(compared, case.rows.len() * 2 * (3 * n_layers + 2), "{}", case.case);
+    }
+    eprintln!("largest difference {:.1e} ({})", worst.0, worst.1);
+}
+
+/// Names in the fixtures, with our site and layer.
+fn names(n_layers: usize) -> Vec<(String, &'static str, Option<usize>)> {
+    let mut names = vec![
+        ("hidden.0".to_string(), "embed", None),
+        (format!("hidden.{n_layers}"), "final_norm", None),
+        ("logits".to_string(), "logits", None),
+    ];
+    for layer in 0..n_layers {
+        if layer + 1 < n_layers {
+            names.push((format!("hidden.{}", layer + 1), "resid_post", Some(layer)));
+        }
+        names.push((format!("attn_out.{layer}"), "attn_out", Some(layer)));
+        names.push((format!("mlp_out.{layer}"), "mlp_out", Some(layer)));
+    }
+    names
+}
+
+#[test]
+fn every_family_continues_as_transformers_does() {
+    for case in cases() {
+        let dir = TempDir::new().expect("a directory");
+        case.checkpoint(dir.path());
+        let model = case.load(dir.path(), |_| ());
+        let expected: Vec<Vec<i64>> = serde_json::from_value(case.expected["greedy"].clone()).expect("ids");
+        assert_eq!(generate(&model, &case.rows, expected[0].len()), expected, "{}", case.case);
+    }
+}
+
+fn generate(model: &Model, rows: &[Vec<i64>], max_new: usize) -> Vec<Vec<i64>> {
+    let mut engine = Engine::new(model, Limits::for_model(model));
+    let request = |ids: &Vec<i64>| Request { ids: ids.clone(), logits: vec![ids.len() - 1], ..Request::default() };
+    let encoded = engine.encode(&rows.iter().map(request).collect::<Vec<_>>(), &[], &[]).expect("prompts");
+    let index: Vec<i64> = encoded.logit_rows.iter().map(|rows| rows[0]).collect();
+    let first = encoded.logits.expect("logits").index_select(0, &Tensor::from_slice(&index));
+    let stop = Stop { max_new, ends: &model.spec.eos, never_end: true };
+    let mut samplers: Vec<Sampler> = rows.iter().map(|_| Sampler::Greedy).collect();
+    engine.generate(&encoded.nodes, &first, stop, &mut samplers).expect("answers")
+}
+
+#[test]
+fn every_way_of_computing_gives_the_same_states() {
+    for case in cases() {
+        let dir = TempDir::new().expect("a directory");
+        case.checkpoint(dir.path());
+        let model = case.load(dir.path(), |_| ());
+        let alone: Vec<States> =
+            case.rows.iter().map(|ids| forward(&model, &[chunk(&model, ids)], false).0).collect();
+
+        let chunks: Vec<_> = case.rows.iter().map(|ids| chunk(&model, ids)).collect();
+        let (packed, _) = forward(&model, &chunks, false);
+        let mut start = 0;
+        for (ids, alone) in case.rows.iter().zip(&alone) {
+            let len = ids.len() as i64;
+            let part = packed.iter().map(|(site, t)| (*site, t.narrow(0, start, len))).collect();
+            same(&format!("{}: packed = alone", case.case), &part, alone, OURS);
+            start += len;
+        }
+
+        for (ids, alone) in case.rows.iter().zip(&alone) {
+            let pieces = in_pieces(&model, ids);
+            same(&format!("{}: cache = full pass", case.case), &pieces, alone, OURS);
+        }
+
+        let streamed = case.load(dir.path(), |how| how.stream = true);
+        assert!(streamed.streamed());
+        let (found, _) = forward(&streamed, &chunks, false);
+        same(&format!("{}: streamed = resident", case.case), &found, &packed, 0.0);
+
+        let two = case.load(dir.path(), |how| how.devices = vec![Device::Cpu; 2]);
+        let (found, _) = forward(&two, &chunks, false);
+        same(&format!("{}: two places = one", case.case), &found, &packed, 0.0);
+
+        let answers = generate(&model, &case.rows, 8);
+        for (model, name) in [(&streamed, "streamed"), (&two, "two places")] {
+            assert_eq!(generate(model, &case.rows, 8), answers, "{}: {name}", case.case);
+        }
+        let whole: Vec<Vec<i64>> = case.rows.iter().map(|ids| by_full_passes(&model, ids)).collect();
+        assert_eq!(answers, whole, "{}: decoding over the cache = full passes", case.case);
+    }
+}
+
+/// States of a sequence that is encoded in pieces of five tokens over the keys and values of those before.
+fn in_pieces(model: &Model, ids: &[i64]) -> States {
+    let mut done: Vec<Kv> = Vec::new();
+    let mut parts: Vec<States> = Vec::new();
+    for (i, piece) in ids.chunks(5).enumerate() {
+        let reach = model.spec.reach(ids.len() as i64);
+        let chunk = Chunk { ids: piece, past: done.iter().collect(), start: 5 * i as i64, reach };
+        let (states, mut kv) = forward(model, &[chunk], true);
+        parts.push(states);
+        done.append(&mut kv);
+    }
+    let join = |site: &'static str| {
+        let tensors: Vec<&Tensor> = parts.iter().map(|part| &part[site]).collect();
+        (site, Tensor::cat(&tensors, 0))
+    };
+    parts[0].keys().map(|site| join(site)).collect()
+}
+
+fn by_full_passes(model: &Model, ids: &[i64]) -> Vec<i64> {
+    let mut ids = ids.to_vec();
+    let begin = ids.len();
+    let ends = Tensor::from_slice(&model.spec.eos);
+    while ids.len() < begin + 8 {
+        let want = Want { logit_rows: vec![ids.len() as i64 - 1], ..Want::default() };
+        let logits = model.forward(&[chunk(model, &ids)], &want).expect("a pass").logits.expect("logits");
+        let best = logits.index_fill(1, &ends, f64::NEG_INFINITY).argmax(-1, false);
+        ids.push(best.int64_value(&[0]));
+    }
+    ids.split_off(begin)
+}
+
+#[test]
+fn half_precision_stays_within_its_rounding() {
+    for case in cases() {
+        let dir = TempDir::new().expect("a directory");
+        case.checkpoint(dir.path());
+        let model = case.load(dir.path(), |_| ());
+        let chunks: Vec<_> = case.rows.iter().map(|ids| chunk(&model, ids)).collect();
+        let (wide, _) = forward(&model, &chunks, false);
+        for (dtype, [median, most]) in [(Dtype::Bf16, BF16), (Dtype::F16, F16)] {
+            let narrow = case.load(dir.path(), |how| how.kind = dtype.kind());
+            let (found, _) = forward(&narrow, &chunks, false);
+            let mut off: Vec<f64> =
+                found.iter().flat_map(|(site, found)| differences(found, &wide[site])).collect();
+            off.sort_by(f64::total_cmp);
+            let (middle, worst) = (off[off.len() / 2], off[off.len() - 1]);
+            let place = format!("{} in {dtype:?}", case.case);
+            assert!(worst > 0.0 && middle <= median && worst <= most, "{place}: {middle:.1e}, {worst:.1e}");
+        }
+    }
+}
+
+#[test]
+fn every_family_has_cases_away_from_its_defaults() -> Outcome {
+    if std::env::var_os("RECANT_FAMILY_CASES").is_some() {
+        return Ok(());
+    }
+    let cases = cases();
+    for family in recant::model::families::known() {
+        let of = cases.iter().filter(|case| case.config["model_type"] == family).count();
+        assert!(of >= 2, "{family} has {of} cases");
+    }
+    let turning = cases.iter().filter(|case| {
+        let dir = TempDir::new().expect("a directory");
+        case.checkpoint(dir.path());
+        case.turns(&case.load(dir.path(), |_| ()))
+    });
+    assert!(turning.count() >= 3, "cases whose rotations change with the length");
+    Ok(())
+}
