@@ -1,0 +1,473 @@
+"""Makes tests/fixtures/families: what transformers computes with a tiny model of every family, once with the family's
+defaults and once or more with the options that change numbers.
+
+    python families.py ../fixtures/families [CASE ...]
+    python families.py --random SEED COUNT OUTDIR
+
+The first form writes the cases of the table below, or those named; the second writes random cases of the same form,
+for differential testing. Written with transformers 5.23 and torch 2.11 (f32, eager attention, one thread). Needs
+numpy, safetensors, torch, transformers.
+
+A fixture holds no weights. Element i of tensor NAME is 0.2 * u, u in [-1, 1) being the top 24 bits of SplitMix64
+number i of the stream that starts at the FNV-1a hash of NAME; the weights of norms are 1 + 0.2 * u. All of it is exact
+in f32 but for the last rounding.
+
+- case, config: config.json as save_pretrained writes it, without what no decoder reads.
+- sparse_config (defaults only): the same model by the fewest keys, every other left to the family's default.
+- tensors: name -> shape, what save_pretrained writes (a tied head is absent).
+- rows: three rows of ids. Each is run alone.
+- expected, to six digits: name -> row -> [vector at the last token, vector at token len / 2]. hidden.0 = embeddings .. hidden.L = after
+  the final norm; attn_out.l, mlp_out.l = the modules' own outputs, before any norm or multiplier on the way to the
+  stream; logits; greedy = eight ids per row, by full passes over the growing row, an end token never chosen.
+
+CASE-v4.json is CASE with the config in the spelling of transformers 4, defaults left out. It was loaded and gave the
+same numbers. Falcon with alibi has no case: it is to be refused.
+"""
+
+import json
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.utils import logging
+
+LENGTHS = [5, 14, 23]
+NEW = 8
+MARGIN = 1e-3  # of the largest logit, so that rounding can not turn a greedy choice
+NOISE = {
+    "_name_or_path", "chunk_size_feed_forward", "id2label", "is_encoder_decoder", "label2id", "output_attentions",
+    "output_hidden_states", "problem_type", "return_dict", "transformers_version", "use_cache", "initializer_range",
+    "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
+    "is_decoder", "add_cross_attention", "pretraining_tp", "classifier_dropout",
+}
+
+TOKENS = {"vocab_size": 41, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+SIZES = {
+    "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48,
+    "max_position_embeddings": 64,
+}
+GROUPED = {**SIZES, "num_key_value_heads": 2}
+BASE = {
+    "gpt2": {"n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 64},
+    "gpt_neox": SIZES,
+    "llama": GROUPED,
+    "mistral": {**GROUPED, "sliding_window": 6},
+    "phi3": SIZES,
+    "olmo": SIZES,
+    "olmo2": GROUPED,
+    "qwen2": GROUPED,
+    "qwen3": {**GROUPED, "head_dim": 8},
+    "gemma2": {**GROUPED, "head_dim": 8, "sliding_window": 6},
+    "gemma3_text": {**GROUPED, "head_dim": 8, "sliding_window": 6},
+    "phi": SIZES,
+    "stablelm": {**SIZES, "num_key_value_heads": 4},
+    "starcoder2": GROUPED,
+    "granite": GROUPED,
+    "smollm3": {**GROUPED, "num_hidden_layers": 4},
+    "cohere": GROUPED,
+    "olmo3": {**GROUPED, "num_hidden_layers": 4, "sliding_window": 6},
+    "falcon": {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "max_position_embeddings": 64},
+}
+# Two layers are enough where nothing changes from layer to layer.
+TWO = {"num_hidden_layers": 2}
+
+
+def rope(kind: str, theta: float = 1000.0, **options) -> dict:
+    return {"rope_parameters": {"rope_type": kind, "rope_theta": theta, **options}}
+
+
+LLAMA3 = {"factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+SHORT, LONG = [1.0, 1.1, 1.3, 1.7], [1.5, 2.5, 5.0, 9.0]
+SLIDE, FULL = "sliding_attention", "full_attention"
+
+CASES = [(f"{family}-default", family, {}) for family in BASE] + [
+    ("gpt2-options", "gpt2", {
+        "n_inner": 40, "activation_function": "relu", "layer_norm_epsilon": 1e-3, "tie_word_embeddings": False,
+        "scale_attn_weights": False, "scale_attn_by_inverse_layer_idx": True, "eos_token_id": [2, 9],
+    }),
+    ("gpt2-upcast", "gpt2", {
+        "n_layer": 2, "activation_function": "gelu", "scale_attn_by_inverse_layer_idx": True,
+        "reorder_and_upcast_attn": True,  # the same numbers in f32
+    }),
+    ("gpt_neox-options", "gpt_neox", {
+        "use_parallel_residual": False, "attention_bias": False, "tie_word_embeddings": True, "hidden_act": "silu",
+        "layer_norm_eps": 1e-3, **rope("default", 500.0, partial_rotary_factor=0.5), **TWO,
+    }),
+    ("gpt_neox-rotary", "gpt_neox", {
+        "hidden_act": "gelu_new", **rope("linear", factor=3.0, partial_rotary_factor=1.0), **TWO,
+    }),
+    # int(0.4 * 8) = 3 dimensions: two frequencies over 3, four dimensions turned
+    ("gpt_neox-odd", "gpt_neox", {**rope("default", partial_rotary_factor=0.4), **TWO}),
+    ("llama-options", "llama", {
+        "attention_bias": True, "mlp_bias": True, "head_dim": 12, "hidden_act": "gelu", "rms_norm_eps": 1e-3,
+        "eos_token_id": [2, 9], **rope("default", 300.0), **TWO,
+    }),
+    ("llama-tied", "llama", {"tie_word_embeddings": True, "num_key_value_heads": 4, **TWO}),
+    ("llama-linear", "llama", {**rope("linear", factor=2.5), **TWO}),
+    ("llama-dynamic", "llama", {**rope("dynamic", factor=3.0), **TWO}),
+    ("llama-dynamic-beyond", "llama", {"max_position_embeddings": 16, **rope("dynamic", factor=3.0), **TWO}),
+    ("llama-llama3", "llama", {"head_dim": 12, **rope("llama3", **LLAMA3), **TWO}),
+    ("llama-yarn", "llama", {**rope("yarn", factor=4.0, original_max_position_embeddings=16), **TWO}),
+    ("llama-yarn-mscale", "llama", {
+        "head_dim": 16,
+        **rope("yarn", factor=8.0, original_max_position_embeddings=32, mscale=0.7, mscale_all_dim=0.2, beta_fast=4.0,
+               beta_slow=2.0),
+        **TWO,
+    }),
+    ("llama-yarn-untruncated", "llama", {
+        "head_dim": 16,
+        **rope("yarn", factor=4.0, original_max_position_embeddings=32, attention_factor=0.8, truncate=False,
+               beta_fast=3.0, beta_slow=0.5),
+        **TWO,
+    }),
+    ("llama-longrope", "llama", {
+        **rope("longrope", short_factor=SHORT, long_factor=LONG, original_max_position_embeddings=16), **TWO,
+    }),
+    ("llama-longrope-factor", "llama", {
+        **rope("longrope", short_factor=SHORT, long_factor=LONG, original_max_position_embeddings=16, factor=2.0), **TWO,
+    }),
+    ("mistral-options", "mistral", {
+        "sliding_window": None, "head_dim": 6, "hidden_act": "relu", "rms_norm_eps": 1e-3, "tie_word_embeddings": True,
+        "num_key_value_heads": 1, **rope("yarn", factor=2.0, original_max_position_embeddings=32), **TWO,
+    }),
+    ("phi3-options", "phi3", {
+        "num_key_value_heads": 2, "sliding_window": 6, "hidden_act": "gelu_new", "rms_norm_eps": 1e-3,
+        "tie_word_embeddings": True, **rope("default", 300.0, partial_rotary_factor=0.5), **TWO,
+    }),
+    ("phi3-longrope", "phi3", {
+        "num_key_value_heads": 1, "original_max_position_embeddings": 16,
+        **rope("longrope", short_factor=SHORT, long_factor=LONG, partial_rotary_factor=1.0), **TWO,
+    }),
+    # All rows are short, and cos and sin are scaled all the same.
+    ("phi3-longrope-short", "phi3", {
+        "original_max_position_embeddings": 40, "max_position_embeddings": 160,
+        **rope("longrope", short_factor=SHORT[:2], long_factor=LONG[:2], partial_rotary_factor=0.5), **TWO,
+    }),
+    ("olmo-options", "olmo", {
+        "clip_qkv": 0.3, "attention_bias": True, "num_key_value_heads": 2, "tie_word_embeddings": True,
+        "hidden_act": "gelu_pytorch_tanh", **rope("linear", 500.0, factor=2.0), **TWO,
+    }),
+    ("olmo2-options", "olmo2", {
+        "attention_bias": True, "num_key_value_heads": 4, "tie_word_embeddings": True, "rms_norm_eps": 1e-3,
+        "hidden_act": "gelu", **rope("llama3", **LLAMA3), **TWO,
+    }),
+    ("qwen2-sliding", "qwen2", {
+        "use_sliding_window": True, "sliding_window": 6, "max_window_layers": 1, "tie_word_embeddings": True,
+        "rms_norm_eps": 1e-3, "hidden_act": "gelu", **rope("yarn", factor=4.0, original_max_position_embeddings=16),
+    }),
+    # No field of the configuration, yet read; and the window without use_sliding_window is no window.
+    ("qwen2-head-dim", "qwen2", {"head_dim": 12, "sliding_window": 6, "max_window_layers": 1, **TWO}),
+    ("qwen3-options", "qwen3", {
+        "head_dim": 12, "attention_bias": True, "use_sliding_window": True, "sliding_window": 6, "max_window_layers": 2,
+        "tie_word_embeddings": True, "rms_norm_eps": 1e-3, "hidden_act": "relu", **rope("dynamic", factor=2.0),
+        "max_position_embeddings": 16,
+    }),
+    ("qwen3-layer-types", "qwen3", {
+        "use_sliding_window": True, "sliding_window": 6, "layer_types": [SLIDE, FULL, SLIDE],
+    }),
+    ("gemma2-options", "gemma2", {
+        "head_dim": 12, "query_pre_attn_scalar": 20, "attn_logit_softcapping": 1.5, "final_logit_softcapping": 2.0,
+        "attention_bias": True, "layer_types": [FULL, SLIDE, SLIDE], "tie_word_embeddings": False,
+        "hidden_activation": "silu", "rms_norm_eps": 1e-3, **rope("linear", factor=2.0),
+    }),
+    ("gemma2-uncapped", "gemma2", {
+        "attn_logit_softcapping": None, "final_logit_softcapping": None, "query_pre_attn_scalar": 8, **TWO,
+    }),
+    # attn_logit_softcapping is read by nothing in gemma3
+    ("gemma3_text-options", "gemma3_text", {
+        "head_dim": 12, "query_pre_attn_scalar": 20, "attn_logit_softcapping": 1.5, "final_logit_softcapping": 2.0,
+        "attention_bias": True, "layer_types": [SLIDE, FULL, SLIDE], "tie_word_embeddings": False,
+        "hidden_activation": "gelu", "rms_norm_eps": 1e-3,
+        "rope_parameters": {
+            SLIDE: {"rope_type": "default", "rope_theta": 300.0},
+            FULL: {"rope_type": "linear", "rope_theta": 3000.0, "factor": 8.0},
+        },
+    }),
+    ("gemma3_text-pattern", "gemma3_text", {
+        "sliding_window_pattern": 2, "query_pre_attn_scalar": 8,
+        "rope_parameters": {
+            SLIDE: {"rope_type": "default", "rope_theta": 200.0},
+            FULL: {"rope_type": "linear", "rope_theta": 5000.0, "factor": 4.0},
+        },
+    }),
+    ("phi-options", "phi", {
+        "qk_layernorm": True, "num_key_value_heads": 2, "tie_word_embeddings": True, "hidden_act": "relu",
+        "layer_norm_eps": 1e-3, **rope("default", 300.0, partial_rotary_factor=0.25), **TWO,
+    }),
+    ("phi-full", "phi", {**rope("linear", factor=2.0, partial_rotary_factor=1.0), **TWO}),
+    ("stablelm-options", "stablelm", {
+        "use_qkv_bias": True, "qk_layernorm": True, "use_parallel_residual": True, "num_key_value_heads": 2,
+        "tie_word_embeddings": True, "hidden_act": "gelu", "layer_norm_eps": 1e-3,
+        **rope("default", 300.0, partial_rotary_factor=0.5), **TWO,
+    }),
+    ("stablelm-norms", "stablelm", {"qk_layernorm": True, **rope("default", partial_rotary_factor=1.0), **TWO}),
+    ("starcoder2-options", "starcoder2", {
+        "use_bias": False, "sliding_window": 6, "hidden_act": "silu", "norm_epsilon": 1e-3, "num_key_value_heads": 1,
+        "tie_word_embeddings": False, **rope("linear", 300.0, factor=2.0), **TWO,
+    }),
+    ("granite-options", "granite", {
+        "embedding_multiplier": 5.0, "residual_multiplier": 0.4, "attention_multiplier": 0.15, "logits_scaling": 3.0,
+        "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True, "hidden_act": "gelu",
+        "rms_norm_eps": 1e-3, **rope("default", 300.0), **TWO,
+    }),
+    ("smollm3-options", "smollm3", {
+        "num_hidden_layers": 3, "no_rope_layers": [0, 1, 0], "use_sliding_window": True, "sliding_window": 6,
+        "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": False, "hidden_act": "gelu",
+        "rms_norm_eps": 1e-3, **rope("yarn", factor=4.0, original_max_position_embeddings=16),
+    }),
+    ("smollm3-layer-types", "smollm3", {
+        "num_hidden_layers": 3, "no_rope_layer_interval": 2, "use_sliding_window": True, "sliding_window": 6,
+        "layer_types": [SLIDE, FULL, FULL],
+    }),
+    ("cohere-options", "cohere", {
+        "use_qk_norm": True, "logit_scale": 0.5, "attention_bias": True, "tie_word_embeddings": False,
+        "hidden_act": "gelu", "layer_norm_eps": 1e-3, **rope("linear", 300.0, factor=2.0), **TWO,
+    }),
+    # truncate is looked for beside the layer types, not inside them, and so not found
+    ("olmo3-options", "olmo3", {
+        "num_hidden_layers": 3, "layer_types": [FULL, SLIDE, FULL], "attention_bias": True, "tie_word_embeddings": True,
+        "hidden_act": "gelu", "rms_norm_eps": 1e-3, "num_key_value_heads": 4,
+        "rope_parameters": {
+            SLIDE: {"rope_type": "default", "rope_theta": 300.0},
+            FULL: {"rope_type": "yarn", "rope_theta": 1000.0, "factor": 4.0, "original_max_position_embeddings": 16,
+                   "attention_factor": 1.2, "beta_fast": 3.0, "beta_slow": 0.5, "truncate": False},
+        },
+    }),
+    ("olmo3-yarn", "olmo3", {
+        "num_hidden_layers": 3, "layer_types": [SLIDE, SLIDE, FULL],
+        "rope_parameters": {
+            SLIDE: {"rope_type": "default", "rope_theta": 500000.0},
+            FULL: {"rope_type": "yarn", "rope_theta": 500000.0, "factor": 4.0, "original_max_position_embeddings": 16,
+                   "attention_factor": 1.2, "beta_fast": 3.0, "beta_slow": 0.5},
+        },
+    }),
+    ("falcon-heads", "falcon", {
+        "multi_query": False, "bias": True, "ffn_hidden_size": 40, "tie_word_embeddings": False, "activation": "relu",
+        "layer_norm_epsilon": 1e-3, **rope("default", 300.0), **TWO,
+    }),
+    ("falcon-sequential", "falcon", {"parallel_attn": False, "bias": True, **rope("linear", factor=2.0), **TWO}),
+    ("falcon-sequential-heads", "falcon", {"parallel_attn": False, "multi_query": False, **TWO}),
+    ("falcon-new", "falcon", {"new_decoder_architecture": True, "num_kv_heads": 2, **TWO}),
+    ("falcon-new-bias", "falcon", {
+        "new_decoder_architecture": True, "num_kv_heads": 1, "bias": True, "num_ln_in_parallel_attn": 2,
+        "activation": "gelu_new", **TWO,
+    }),
+    ("falcon-new-one-norm", "falcon", {
+        "new_decoder_architecture": True, "num_kv_heads": 2, "num_ln_in_parallel_attn": 1, **TWO,
+    }),
+]
+
+V4 = [
+    "llama-default", "llama-linear", "llama-dynamic-beyond", "llama-llama3", "gemma3_text-pattern", "phi3-options",
+    "phi3-longrope", "gpt_neox-options", "phi-options", "stablelm-options", "qwen2-sliding", "gemma2-options",
+    "falcon-heads", "olmo3-yarn",
+]
+
+
+def fnv1a(text: str) -> int:
+    found = 0xCBF29CE484222325
+    for byte in text.encode():
+        found = (found ^ byte) * 0x100000001B3 % 2**64
+    return found
+
+
+def values(name: str, shape: list[int]) -> torch.Tensor:
+    count = int(np.prod(shape))
+    z = np.uint64(fnv1a(name)) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    u = ((z >> np.uint64(40)).astype(np.float64) / 2**24 * 2 - 1).astype(np.float32)
+    found = np.float32(0.2) * u
+    if len(shape) == 1 and ("norm" in name or "ln_" in name) and name.endswith(".weight"):
+        found = np.float32(1) + found
+    return torch.from_numpy(found.reshape(shape))
+
+
+def load(directory: Path, config: dict) -> torch.nn.Module:
+    (directory / "config.json").write_text(json.dumps(config))
+    return AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
+
+
+def build(directory: Path, family: str, overrides: dict) -> tuple[torch.nn.Module, dict, dict]:
+    """A model with the weights of the formula, its config.json and the shapes of the tensors in its checkpoint."""
+    made = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **TOKENS | BASE[family] | overrides))
+    made.save_pretrained(directory)
+    config = {k: v for k, v in json.loads((directory / "config.json").read_text()).items() if k not in NOISE}
+    with safe_open(directory / "model.safetensors", "pt") as file:
+        shapes = {name: file.get_slice(name).get_shape() for name in sorted(file.keys())}
+    save_file({n: values(n, s) for n, s in shapes.items()}, directory / "model.safetensors", metadata={"format": "pt"})
+    return load(directory, config), config, shapes
+
+
+def run(made: torch.nn.Module, ids: list[int]) -> dict[str, torch.Tensor]:
+    """What golden/README calls hidden.i, attn_out.l, mlp_out.l and logits, for one row."""
+    base = made.base_model
+    if hasattr(base, "rotary_emb"):  # dynamic frequencies remember the longest row seen
+        base.rotary_emb = type(base.rotary_emb)(config=made.config)
+    blocks = base.h if hasattr(base, "h") else base.layers
+    final = next(getattr(base, name) for name in ("ln_f", "norm", "final_layer_norm", "final_layernorm") if hasattr(base, name))
+    seen, hooks = {}, []
+
+    def keep(name):
+        def hook(_module, _args, output):  # falcon adds to the output of its MLP in place
+            seen[name] = (output[0] if isinstance(output, tuple) else output)[0].clone()
+        return hook
+
+    def enter(_module, args):
+        seen["hidden.0"] = args[0][0].clone()
+
+    hooks.append(blocks[0].register_forward_pre_hook(enter))
+    for i, block in enumerate(blocks):
+        attention = next(m for n, m in block.named_children() if n in ("attn", "attention", "self_attn", "self_attention"))
+        hooks.append(attention.register_forward_hook(keep(f"attn_out.{i}")))
+        hooks.append(block.mlp.register_forward_hook(keep(f"mlp_out.{i}")))
+        if i + 1 < len(blocks):
+            hooks.append(block.register_forward_hook(keep(f"hidden.{i + 1}")))
+    hooks.append(final.register_forward_hook(keep(f"hidden.{len(blocks)}")))
+    with torch.no_grad():
+        out = made(torch.tensor([ids]), output_hidden_states=True, use_cache=False)
+    for hook in hooks:
+        hook.remove()
+    assert len(out.hidden_states) == len(blocks) + 1
+    for i, hidden in enumerate(out.hidden_states):
+        assert torch.equal(hidden[0], seen[f"hidden.{i}"]), f"hidden.{i} is not what the hooks saw"
+    seen["logits"] = out.logits[0]
+    assert all(torch.isfinite(x).all() for x in seen.values()), "not finite"
+    return seen
+
+
+def greedy(made: torch.nn.Module, ids: list[int]) -> list[int] | None:
+    """The greedy continuation, or None where a choice is too close."""
+    ids, ends = list(ids), made.config.eos_token_id
+    for _ in range(NEW):
+        logits = run(made, ids)["logits"][-1].clone()
+        scale = logits.abs().max().item()
+        logits[ends] = -torch.inf
+        first, second = logits.topk(2).values.tolist()
+        if first - second < MARGIN * max(scale, 1.0 if scale > 0.5 else scale):
+            return None
+        ids.append(int(logits.argmax()))
+    return ids[-NEW:]
+
+
+def expect(made: torch.nn.Module, rows: list[list[int]], continuations: list[list[int]]) -> dict:
+    seen = [run(made, row) for row in rows]
+    names = sorted(seen[0], key=lambda n: (("hidden", "attn_out", "mlp_out", "logits").index(n.split(".")[0]), n))
+    found = {n: [[s[n][-1].tolist(), s[n][len(row) // 2].tolist()] for s, row in zip(seen, rows)] for n in names}
+    return found | {"greedy": continuations}
+
+
+def choose(made: torch.nn.Module, case: str) -> tuple[list[list[int]], list[list[int]]]:
+    vocab = made.config.vocab_size
+    for attempt in range(100):
+        draw = random.Random(f"{case} {attempt}")
+        rows = [[draw.randrange(3, vocab) for _ in range(n)] for n in LENGTHS]
+        continuations = [greedy(made, row) for row in rows]
+        if None not in continuations:
+            return rows, continuations
+    raise ValueError(f"{case}: no rows with clear greedy choices")
+
+
+def told(config: dict) -> dict:
+    """What a config.json comes to, to compare spellings by."""
+    kept = AutoConfig.for_model(**config).to_dict()
+    return {k: v for k, v in kept.items() if k not in NOISE | {"architectures", "dtype", "_sliding_window_pattern"}}
+
+
+def sparse(config: dict) -> dict:
+    """The fewest keys that come to the same configuration."""
+    whole = told(config)
+    for key in list(config):
+        rest = {k: v for k, v in config.items() if k != key}
+        try:
+            needless = key != "model_type" and told(rest) == whole
+        except Exception:  # a configuration refused, in one of many ways
+            needless = False
+        config = rest if needless else config
+    return config
+
+
+def v4(config: dict) -> dict:
+    """The configuration in the spelling of transformers 4."""
+    old = dict(config)
+    old["torch_dtype"] = old.pop("dtype")
+    ropes = old.pop("rope_parameters")
+    if FULL in ropes:
+        if old["model_type"] == "gemma3_text":
+            old["rope_local_base_freq"] = ropes[SLIDE]["rope_theta"]
+            old["sliding_window_pattern"] = old.pop("_sliding_window_pattern")
+        ropes = ropes[FULL]
+    scaling = {k: v for k, v in ropes.items() if k not in ("rope_type", "rope_theta", "partial_rotary_factor")}
+    kind = ropes["rope_type"]
+    name = "rope_type" if kind in ("llama3", "yarn") else "type"
+    old["rope_scaling"] = None if kind == "default" else {name: kind, **scaling}
+    if old["model_type"] == "phi3":
+        (old["rope_scaling"] or {}).pop("original_max_position_embeddings", None)
+    if old["model_type"] == "gpt_neox":
+        old |= {"rotary_emb_base": ropes["rope_theta"], "rotary_pct": ropes["partial_rotary_factor"]}
+    else:
+        old["rope_theta"] = ropes["rope_theta"]
+        if "partial_rotary_factor" in ropes:
+            old["partial_rotary_factor"] = ropes["partial_rotary_factor"]
+    assert told(old) == told(config), f"{told(old)} is not {told(config)}"
+    return sparse(old)
+
+
+def number(x) -> str:
+    return f"{x:.6g}" if isinstance(x, float) else json.dumps(x)
+
+
+def compact(x) -> str:
+    return "[" + ",".join(map(compact, x)) + "]" if isinstance(x, list) else number(x)
+
+
+def text(fixture: dict) -> str:
+    lines = []
+    for key, value in fixture.items():
+        if key == "expected":
+            inner = ",\n".join(f'  "{k}": {compact(v)}' for k, v in value.items())
+            lines.append(f' "{key}": {{\n{inner}\n }}')
+        elif isinstance(value, dict):
+            inner = ",\n".join(f'  "{k}": {json.dumps(v)}' for k, v in value.items())
+            lines.append(f' "{key}": {{\n{inner}\n }}')
+        else:
+            lines.append(f' "{key}": {json.dumps(value)}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def write(out: Path, case: str, family: str, overrides: dict) -> None:
+    with tempfile.TemporaryDirectory() as work:
+        made, config, shapes = build(Path(work), family, overrides)
+        rows, continuations = choose(made, case)
+        expected = expect(made, rows, continuations)
+        fixture = {"case": case, "config": config, "tensors": shapes, "rows": rows, "expected": expected}
+        if case.endswith("-default"):
+            fixture["sparse_config"] = sparse(config)
+            assert expect(load(Path(work), fixture["sparse_config"]), rows, continuations) == expected
+        (out / f"{case}.json").write_text(text(fixture))
+        if case in V4:
+            fixture |= {"case": f"{case}-v4", "config": v4(config)}
+            fixture.pop("sparse_config", None)
+            assert expect(load(Path(work), fixture["config"]), rows, continuations) == expected
+            (out / f"{case}-v4.json").write_text(text(fixture))
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    out, *named = sys.argv[1:]
+    for case, family, overrides in CASES:
+        if not named or case in named:
+            write(Path(out), case, family, overrides)
+
+
+if __name__ == "__main__":
+    main()
