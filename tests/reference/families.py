@@ -28,6 +28,7 @@ import json
 import random
 import sys
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,8 @@ LLAMA3 = {"factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "origi
 SHORT, LONG = [1.0, 1.1, 1.3, 1.7], [1.5, 2.5, 5.0, 9.0]
 SLIDE, FULL = "sliding_attention", "full_attention"
 
-CASES = [(f"{family}-default", family, {}) for family in BASE] + [
+UNIFORM = ["gpt_neox", "llama", "phi3", "olmo", "olmo2", "phi", "stablelm", "starcoder2", "granite", "cohere", "falcon"]
+CASES = [(f"{family}-default", family, TWO if family in UNIFORM else {}) for family in BASE] + [
     ("gpt2-options", "gpt2", {
         "n_inner": 40, "activation_function": "relu", "layer_norm_epsilon": 1e-3, "tie_word_embeddings": False,
         "scale_attn_weights": False, "scale_attn_by_inverse_layer_idx": True, "eos_token_id": [2, 9],
@@ -264,9 +266,8 @@ CASES = [(f"{family}-default", family, {}) for family in BASE] + [
 ]
 
 V4 = [
-    "llama-default", "llama-linear", "llama-dynamic-beyond", "llama-llama3", "gemma3_text-pattern", "phi3-options",
-    "phi3-longrope", "gpt_neox-options", "phi-options", "stablelm-options", "qwen2-sliding", "gemma2-options",
-    "falcon-heads", "olmo3-yarn",
+    "llama-default", "llama-linear", "llama-llama3", "gemma3_text-pattern", "phi3-options",
+    "phi3-longrope", "gpt_neox-options", "phi-options", "stablelm-options", "qwen2-sliding", "falcon-heads", "olmo3-yarn",
 ]
 
 
@@ -377,8 +378,13 @@ def choose(made: torch.nn.Module, case: str) -> tuple[list[list[int]], list[list
 
 def told(config: dict) -> dict:
     """What a config.json comes to, to compare spellings by."""
-    kept = AutoConfig.for_model(**config).to_dict()
-    return {k: v for k, v in kept.items() if k not in NOISE | {"architectures", "dtype", "_sliding_window_pattern"}}
+    kept = AutoConfig.for_model(**deepcopy(config)).to_dict()  # it writes into the dictionaries it is given
+    ropes = kept.get("rope_parameters", {})
+    for rope in [ropes, ropes.get(FULL, {})]:
+        rope.pop("type", None)
+    left = NOISE | {"architectures", "dtype", "_sliding_window_pattern"}
+    left |= {"partial_rotary_factor"} if "partial_rotary_factor" in ropes else set()
+    return {k: v for k, v in kept.items() if k not in left}
 
 
 def sparse(config: dict) -> dict:
@@ -406,7 +412,8 @@ def v4(config: dict) -> dict:
         ropes = ropes[FULL]
     scaling = {k: v for k, v in ropes.items() if k not in ("rope_type", "rope_theta", "partial_rotary_factor")}
     kind = ropes["rope_type"]
-    name = "rope_type" if kind in ("llama3", "yarn") else "type"
+    # llama3 and yarn came after "type" was renamed, gemma3 does not read it
+    name = "rope_type" if kind in ("llama3", "yarn") or old["model_type"] == "gemma3_text" else "type"
     old["rope_scaling"] = None if kind == "default" else {name: kind, **scaling}
     if old["model_type"] == "phi3":
         (old["rope_scaling"] or {}).pop("original_max_position_embeddings", None)
