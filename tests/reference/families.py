@@ -4,8 +4,8 @@ defaults and once or more with the options that change numbers.
     python families.py ../fixtures/families [CASE ...]
     python families.py --random SEED COUNT OUTDIR
 
-The first form writes the cases of the table below, or those named; the second writes random cases of the same form,
-for differential testing. Written with transformers 5.23 and torch 2.11 (f32, eager attention, one thread). Needs
+The first form writes the cases of families_cases.py, or those named; the second writes random cases of the same form,
+for differential testing, and says what transformers refused. Written with transformers 5.23 and torch 2.11 (f32, eager attention, one thread). Needs
 numpy, safetensors, torch, transformers.
 
 A fixture holds no weights. Element i of tensor NAME is 0.2 * u, u in [-1, 1) being the top 24 bits of SplitMix64
@@ -38,6 +38,8 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
+from families_cases import BASE, CASES, FULL, SLIDE, TOKENS, V4, chance
+
 LENGTHS = [5, 14, 23]
 NEW = 8
 MARGIN = 1e-3  # of the largest logit, so that rounding can not turn a greedy choice
@@ -47,228 +49,6 @@ NOISE = {
     "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
     "is_decoder", "add_cross_attention", "pretraining_tp", "classifier_dropout",
 }
-
-TOKENS = {"vocab_size": 41, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
-SIZES = {
-    "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48,
-    "max_position_embeddings": 64,
-}
-GROUPED = {**SIZES, "num_key_value_heads": 2}
-BASE = {
-    "gpt2": {"n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 64},
-    "gpt_neox": SIZES,
-    "llama": GROUPED,
-    "mistral": {**GROUPED, "sliding_window": 6},
-    "phi3": SIZES,
-    "olmo": SIZES,
-    "olmo2": GROUPED,
-    "qwen2": GROUPED,
-    "qwen3": {**GROUPED, "head_dim": 8},
-    "gemma2": {**GROUPED, "head_dim": 8, "sliding_window": 6},
-    "gemma3_text": {**GROUPED, "head_dim": 8, "sliding_window": 6},
-    "phi": SIZES,
-    "stablelm": {**SIZES, "num_key_value_heads": 4},
-    "starcoder2": GROUPED,
-    "granite": GROUPED,
-    "smollm3": {**GROUPED, "num_hidden_layers": 4},
-    "cohere": GROUPED,
-    "olmo3": {**GROUPED, "num_hidden_layers": 4, "sliding_window": 6},
-    "falcon": {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "max_position_embeddings": 64},
-}
-# Two layers are enough where nothing changes from layer to layer.
-TWO = {"num_hidden_layers": 2}
-
-
-def rope(kind: str, theta: float = 1000.0, **options) -> dict:
-    return {"rope_parameters": {"rope_type": kind, "rope_theta": theta, **options}}
-
-
-LLAMA3 = {"factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
-SHORT, LONG = [1.0, 1.1, 1.3, 1.7], [1.5, 2.5, 5.0, 9.0]
-SLIDE, FULL = "sliding_attention", "full_attention"
-
-UNIFORM = ["gpt_neox", "llama", "phi3", "olmo", "olmo2", "phi", "stablelm", "starcoder2", "granite", "cohere", "falcon"]
-CASES = [(f"{family}-default", family, TWO if family in UNIFORM else {}) for family in BASE] + [
-    ("gpt2-options", "gpt2", {
-        "n_inner": 40, "activation_function": "relu", "layer_norm_epsilon": 1e-3, "tie_word_embeddings": False,
-        "scale_attn_weights": False, "scale_attn_by_inverse_layer_idx": True, "eos_token_id": [2, 9],
-    }),
-    ("gpt2-upcast", "gpt2", {
-        "n_layer": 2, "activation_function": "gelu", "scale_attn_by_inverse_layer_idx": True,
-        "reorder_and_upcast_attn": True,  # the same numbers in f32
-    }),
-    ("gpt_neox-options", "gpt_neox", {
-        "use_parallel_residual": False, "attention_bias": False, "tie_word_embeddings": True, "hidden_act": "silu",
-        "layer_norm_eps": 1e-3, **rope("default", 500.0, partial_rotary_factor=0.5), **TWO,
-    }),
-    ("gpt_neox-rotary", "gpt_neox", {
-        "hidden_act": "gelu_new", **rope("linear", factor=3.0, partial_rotary_factor=1.0), **TWO,
-    }),
-    # int(0.4 * 8) = 3 dimensions: two frequencies over 3, four dimensions turned
-    ("gpt_neox-odd", "gpt_neox", {**rope("default", partial_rotary_factor=0.4), **TWO}),
-    ("llama-options", "llama", {
-        "attention_bias": True, "mlp_bias": True, "head_dim": 12, "hidden_act": "gelu", "rms_norm_eps": 1e-3,
-        "eos_token_id": [2, 9], **rope("default", 300.0), **TWO,
-    }),
-    ("llama-tied", "llama", {"tie_word_embeddings": True, "num_key_value_heads": 4, **TWO}),
-    ("llama-linear", "llama", {**rope("linear", factor=2.5), **TWO}),
-    ("llama-dynamic", "llama", {**rope("dynamic", factor=3.0), **TWO}),
-    ("llama-dynamic-beyond", "llama", {"max_position_embeddings": 16, **rope("dynamic", factor=3.0), **TWO}),
-    ("llama-llama3", "llama", {"head_dim": 12, **rope("llama3", **LLAMA3), **TWO}),
-    ("llama-yarn", "llama", {**rope("yarn", factor=4.0, original_max_position_embeddings=16), **TWO}),
-    ("llama-yarn-mscale", "llama", {
-        "head_dim": 16,
-        **rope("yarn", factor=8.0, original_max_position_embeddings=32, mscale=0.7, mscale_all_dim=0.2, beta_fast=4.0,
-               beta_slow=2.0),
-        **TWO,
-    }),
-    ("llama-yarn-untruncated", "llama", {
-        "head_dim": 16,
-        **rope("yarn", factor=4.0, original_max_position_embeddings=32, attention_factor=0.8, truncate=False,
-               beta_fast=3.0, beta_slow=0.5),
-        **TWO,
-    }),
-    ("llama-longrope", "llama", {
-        **rope("longrope", short_factor=SHORT, long_factor=LONG, original_max_position_embeddings=16), **TWO,
-    }),
-    ("llama-longrope-factor", "llama", {
-        **rope("longrope", short_factor=SHORT, long_factor=LONG, original_max_position_embeddings=16, factor=2.0), **TWO,
-    }),
-    ("mistral-options", "mistral", {
-        "sliding_window": None, "head_dim": 6, "hidden_act": "relu", "rms_norm_eps": 1e-3, "tie_word_embeddings": True,
-        "num_key_value_heads": 1, **rope("yarn", factor=2.0, original_max_position_embeddings=32), **TWO,
-    }),
-    ("phi3-options", "phi3", {
-        "num_key_value_heads": 2, "sliding_window": 6, "hidden_act": "gelu_new", "rms_norm_eps": 1e-3,
-        "tie_word_embeddings": True, **rope("default", 300.0, partial_rotary_factor=0.5), **TWO,
-    }),
-    ("phi3-longrope", "phi3", {
-        "num_key_value_heads": 1, "original_max_position_embeddings": 16,
-        **rope("longrope", short_factor=SHORT, long_factor=LONG, partial_rotary_factor=1.0), **TWO,
-    }),
-    # All rows are short, and cos and sin are scaled all the same.
-    ("phi3-longrope-short", "phi3", {
-        "original_max_position_embeddings": 40, "max_position_embeddings": 160,
-        **rope("longrope", short_factor=SHORT[:2], long_factor=LONG[:2], partial_rotary_factor=0.5), **TWO,
-    }),
-    ("olmo-options", "olmo", {
-        "clip_qkv": 0.3, "attention_bias": True, "num_key_value_heads": 2, "tie_word_embeddings": True,
-        "hidden_act": "gelu_pytorch_tanh", **rope("linear", 500.0, factor=2.0), **TWO,
-    }),
-    ("olmo2-options", "olmo2", {
-        "attention_bias": True, "num_key_value_heads": 4, "tie_word_embeddings": True, "rms_norm_eps": 1e-3,
-        "hidden_act": "gelu", **rope("llama3", **LLAMA3), **TWO,
-    }),
-    ("qwen2-sliding", "qwen2", {
-        "use_sliding_window": True, "sliding_window": 6, "max_window_layers": 1, "tie_word_embeddings": True,
-        "rms_norm_eps": 1e-3, "hidden_act": "gelu", **rope("yarn", factor=4.0, original_max_position_embeddings=16),
-    }),
-    # No field of the configuration, yet read; and the window without use_sliding_window is no window.
-    ("qwen2-head-dim", "qwen2", {"head_dim": 12, "sliding_window": 6, "max_window_layers": 1, **TWO}),
-    ("qwen3-options", "qwen3", {
-        "head_dim": 12, "attention_bias": True, "use_sliding_window": True, "sliding_window": 6, "max_window_layers": 2,
-        "tie_word_embeddings": True, "rms_norm_eps": 1e-3, "hidden_act": "relu", **rope("dynamic", factor=2.0),
-        "max_position_embeddings": 16,
-    }),
-    ("qwen3-layer-types", "qwen3", {
-        "use_sliding_window": True, "sliding_window": 6, "layer_types": [SLIDE, FULL, SLIDE],
-    }),
-    ("gemma2-options", "gemma2", {
-        "head_dim": 12, "query_pre_attn_scalar": 20, "attn_logit_softcapping": 1.5, "final_logit_softcapping": 2.0,
-        "attention_bias": True, "layer_types": [FULL, SLIDE, SLIDE], "tie_word_embeddings": False,
-        "hidden_activation": "silu", "rms_norm_eps": 1e-3, **rope("linear", factor=2.0),
-    }),
-    ("gemma2-uncapped", "gemma2", {
-        "attn_logit_softcapping": None, "final_logit_softcapping": None, "query_pre_attn_scalar": 8, **TWO,
-    }),
-    # attn_logit_softcapping is read by nothing in gemma3
-    ("gemma3_text-options", "gemma3_text", {
-        "head_dim": 12, "query_pre_attn_scalar": 20, "attn_logit_softcapping": 1.5, "final_logit_softcapping": 2.0,
-        "attention_bias": True, "layer_types": [SLIDE, FULL, SLIDE], "tie_word_embeddings": False,
-        "hidden_activation": "gelu", "rms_norm_eps": 1e-3,
-        "rope_parameters": {
-            SLIDE: {"rope_type": "default", "rope_theta": 300.0},
-            FULL: {"rope_type": "linear", "rope_theta": 3000.0, "factor": 8.0},
-        },
-    }),
-    ("gemma3_text-pattern", "gemma3_text", {
-        "sliding_window_pattern": 2, "query_pre_attn_scalar": 8,
-        "rope_parameters": {
-            SLIDE: {"rope_type": "default", "rope_theta": 200.0},
-            FULL: {"rope_type": "linear", "rope_theta": 5000.0, "factor": 4.0},
-        },
-    }),
-    ("phi-options", "phi", {
-        "qk_layernorm": True, "num_key_value_heads": 2, "tie_word_embeddings": True, "hidden_act": "relu",
-        "layer_norm_eps": 1e-3, **rope("default", 300.0, partial_rotary_factor=0.25), **TWO,
-    }),
-    ("phi-full", "phi", {**rope("linear", factor=2.0, partial_rotary_factor=1.0), **TWO}),
-    ("stablelm-options", "stablelm", {
-        "use_qkv_bias": True, "qk_layernorm": True, "use_parallel_residual": True, "num_key_value_heads": 2,
-        "tie_word_embeddings": True, "hidden_act": "gelu", "layer_norm_eps": 1e-3,
-        **rope("default", 300.0, partial_rotary_factor=0.5), **TWO,
-    }),
-    ("stablelm-norms", "stablelm", {"qk_layernorm": True, **rope("default", partial_rotary_factor=1.0), **TWO}),
-    ("starcoder2-options", "starcoder2", {
-        "use_bias": False, "sliding_window": 6, "hidden_act": "silu", "norm_epsilon": 1e-3, "num_key_value_heads": 1,
-        "tie_word_embeddings": False, **rope("linear", 300.0, factor=2.0), **TWO,
-    }),
-    ("granite-options", "granite", {
-        "embedding_multiplier": 5.0, "residual_multiplier": 0.4, "attention_multiplier": 0.15, "logits_scaling": 3.0,
-        "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True, "hidden_act": "gelu",
-        "rms_norm_eps": 1e-3, **rope("default", 300.0), **TWO,
-    }),
-    ("smollm3-options", "smollm3", {
-        "num_hidden_layers": 3, "no_rope_layers": [0, 1, 0], "use_sliding_window": True, "sliding_window": 6,
-        "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": False, "hidden_act": "gelu",
-        "rms_norm_eps": 1e-3, **rope("yarn", factor=4.0, original_max_position_embeddings=16),
-    }),
-    ("smollm3-layer-types", "smollm3", {
-        "num_hidden_layers": 3, "no_rope_layer_interval": 2, "use_sliding_window": True, "sliding_window": 6,
-        "layer_types": [SLIDE, FULL, FULL],
-    }),
-    ("cohere-options", "cohere", {
-        "use_qk_norm": True, "logit_scale": 0.5, "attention_bias": True, "tie_word_embeddings": False,
-        "hidden_act": "gelu", "layer_norm_eps": 1e-3, **rope("linear", 300.0, factor=2.0), **TWO,
-    }),
-    # truncate is looked for beside the layer types, not inside them, and so not found
-    ("olmo3-options", "olmo3", {
-        "num_hidden_layers": 3, "layer_types": [FULL, SLIDE, FULL], "attention_bias": True, "tie_word_embeddings": True,
-        "hidden_act": "gelu", "rms_norm_eps": 1e-3, "num_key_value_heads": 4,
-        "rope_parameters": {
-            SLIDE: {"rope_type": "default", "rope_theta": 300.0},
-            FULL: {"rope_type": "yarn", "rope_theta": 1000.0, "factor": 4.0, "original_max_position_embeddings": 16,
-                   "attention_factor": 1.2, "beta_fast": 3.0, "beta_slow": 0.5, "truncate": False},
-        },
-    }),
-    ("olmo3-yarn", "olmo3", {
-        "num_hidden_layers": 3, "layer_types": [SLIDE, SLIDE, FULL],
-        "rope_parameters": {
-            SLIDE: {"rope_type": "default", "rope_theta": 500000.0},
-            FULL: {"rope_type": "yarn", "rope_theta": 500000.0, "factor": 4.0, "original_max_position_embeddings": 16,
-                   "attention_factor": 1.2, "beta_fast": 3.0, "beta_slow": 0.5},
-        },
-    }),
-    ("falcon-heads", "falcon", {
-        "multi_query": False, "bias": True, "ffn_hidden_size": 40, "tie_word_embeddings": False, "activation": "relu",
-        "layer_norm_epsilon": 1e-3, **rope("default", 300.0), **TWO,
-    }),
-    ("falcon-sequential", "falcon", {"parallel_attn": False, "bias": True, **rope("linear", factor=2.0), **TWO}),
-    ("falcon-sequential-heads", "falcon", {"parallel_attn": False, "multi_query": False, **TWO}),
-    ("falcon-new", "falcon", {"new_decoder_architecture": True, "num_kv_heads": 2, **TWO}),
-    ("falcon-new-bias", "falcon", {
-        "new_decoder_architecture": True, "num_kv_heads": 1, "bias": True, "num_ln_in_parallel_attn": 2,
-        "activation": "gelu_new", **TWO,
-    }),
-    ("falcon-new-one-norm", "falcon", {
-        "new_decoder_architecture": True, "num_kv_heads": 2, "num_ln_in_parallel_attn": 1, **TWO,
-    }),
-]
-
-V4 = [
-    "llama-default", "llama-linear", "llama-llama3", "gemma3_text-pattern", "phi3-options",
-    "phi3-longrope", "gpt_neox-options", "phi-options", "stablelm-options", "qwen2-sliding", "falcon-heads", "olmo3-yarn",
-]
 
 
 def fnv1a(text: str) -> int:
@@ -466,10 +246,25 @@ def write(out: Path, case: str, family: str, overrides: dict) -> None:
             (out / f"{case}-v4.json").write_text(text(fixture))
 
 
+def at_random(seed: int, count: int, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    draw, made = random.Random(seed), 0
+    while made < count:
+        family = draw.choice(list(BASE))
+        case, overrides = f"{family}-random-{seed}-{made}", chance(draw, family)
+        try:
+            write(out, case, family, overrides)
+            made += 1
+        except Exception as refused:
+            print(case, overrides, f"{type(refused).__name__}: {refused}", file=sys.stderr)
+
+
 def main() -> None:
     torch.set_num_threads(1)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    if sys.argv[1] == "--random":
+        return at_random(int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
     out, *named = sys.argv[1:]
     for case, family, overrides in CASES:
         if not named or case in named:
