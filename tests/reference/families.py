@@ -5,8 +5,8 @@ defaults and once or more with the options that change numbers.
     python families.py --random SEED COUNT OUTDIR
 
 The first form writes the cases of families_cases.py, or those named; the second writes random cases of the same form,
-for differential testing, and says what transformers refused. Written with transformers 5.23 and torch 2.11 (f32, eager attention, one thread). Needs
-numpy, safetensors, torch, transformers.
+for differential testing, and says what transformers refused. Written with transformers 5.23 and torch 2.11 (f32, eager
+attention, one thread). Needs numpy, safetensors, torch, transformers.
 
 A fixture holds no weights. Element i of tensor NAME is 0.2 * u, u in [-1, 1) being the top 24 bits of SplitMix64
 number i of the stream that starts at the FNV-1a hash of NAME; the weights of norms are 1 + 0.2 * u. All of it is exact
@@ -16,9 +16,9 @@ in f32 but for the last rounding.
 - sparse_config (defaults only): the same model by the fewest keys, every other left to the family's default.
 - tensors: name -> shape, what save_pretrained writes (a tied head is absent).
 - rows: three rows of ids. Each is run alone.
-- expected, to six digits: name -> row -> [vector at the last token, vector at token len / 2]. hidden.0 = embeddings .. hidden.L = after
-  the final norm; attn_out.l, mlp_out.l = the modules' own outputs, before any norm or multiplier on the way to the
-  stream; logits; greedy = eight ids per row, by full passes over the growing row, an end token never chosen.
+- expected, to six digits: name -> row -> [vector at the last token, vector at token len / 2]. hidden.0 = embeddings ..
+  hidden.L = after the final norm; attn_out.l, mlp_out.l = the modules' own outputs, before any norm or multiplier on
+  the way to the stream; logits; greedy = eight ids per row, by full passes over the growing row, no end token chosen.
 
 CASE-v4.json is CASE with the config in the spelling of transformers 4, defaults left out. It was loaded and gave the
 same numbers. Falcon with alibi has no case: it is to be refused.
@@ -43,6 +43,8 @@ from families_cases import BASE, CASES, FULL, SLIDE, TOKENS, V4, chance
 LENGTHS = [5, 14, 23]
 NEW = 8
 MARGIN = 1e-3  # of the largest logit, so that rounding can not turn a greedy choice
+FINAL_NORMS = ["ln_f", "norm", "final_layer_norm", "final_layernorm"]
+ATTENTIONS = ["attn", "attention", "self_attn", "self_attention"]
 NOISE = {
     "_name_or_path", "chunk_size_feed_forward", "id2label", "is_encoder_decoder", "label2id", "output_attentions",
     "output_hidden_states", "problem_type", "return_dict", "transformers_version", "use_cache", "initializer_range",
@@ -93,7 +95,7 @@ def run(made: torch.nn.Module, ids: list[int]) -> dict[str, torch.Tensor]:
     if hasattr(base, "rotary_emb"):  # dynamic frequencies remember the longest row seen
         base.rotary_emb = type(base.rotary_emb)(config=made.config)
     blocks = base.h if hasattr(base, "h") else base.layers
-    final = next(getattr(base, name) for name in ("ln_f", "norm", "final_layer_norm", "final_layernorm") if hasattr(base, name))
+    final = next(getattr(base, name) for name in FINAL_NORMS if hasattr(base, name))
     seen, hooks = {}, []
 
     def keep(name):
@@ -106,7 +108,7 @@ def run(made: torch.nn.Module, ids: list[int]) -> dict[str, torch.Tensor]:
 
     hooks.append(blocks[0].register_forward_pre_hook(enter))
     for i, block in enumerate(blocks):
-        attention = next(m for n, m in block.named_children() if n in ("attn", "attention", "self_attn", "self_attention"))
+        attention = next(module for name, module in block.named_children() if name in ATTENTIONS)
         hooks.append(attention.register_forward_hook(keep(f"attn_out.{i}")))
         hooks.append(block.mlp.register_forward_hook(keep(f"mlp_out.{i}")))
         if i + 1 < len(blocks):
@@ -129,10 +131,10 @@ def greedy(made: torch.nn.Module, ids: list[int]) -> list[int] | None:
     ids, ends = list(ids), made.config.eos_token_id
     for _ in range(NEW):
         logits = run(made, ids)["logits"][-1].clone()
-        scale = logits.abs().max().item()
+        close = MARGIN * logits.abs().max().item()
         logits[ends] = -torch.inf
         first, second = logits.topk(2).values.tolist()
-        if first - second < MARGIN * max(scale, 1.0 if scale > 0.5 else scale):
+        if first - second < close:
             return None
         ids.append(int(logits.argmax()))
     return ids[-NEW:]

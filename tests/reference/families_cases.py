@@ -87,7 +87,8 @@ CASES = [(f"{family}-default", family, TWO if family in UNIFORM else {}) for fam
         **rope("longrope", short_factor=SHORT, long_factor=LONG, original_max_position_embeddings=16), **TWO,
     }),
     ("llama-longrope-factor", "llama", {
-        **rope("longrope", short_factor=SHORT, long_factor=LONG, original_max_position_embeddings=16, factor=2.0), **TWO,
+        **rope("longrope", short_factor=SHORT, long_factor=LONG, original_max_position_embeddings=16, factor=2.0),
+        **TWO,
     }),
     ("mistral-options", "mistral", {
         "sliding_window": None, "head_dim": 6, "hidden_act": "relu", "rms_norm_eps": 1e-3, "tie_word_embeddings": True,
@@ -221,8 +222,8 @@ CASES = [(f"{family}-default", family, TWO if family in UNIFORM else {}) for fam
 ]
 
 V4 = [
-    "llama-default", "llama-linear", "llama-llama3", "gemma3_text-pattern", "phi3-options",
-    "phi3-longrope", "gpt_neox-options", "phi-options", "stablelm-options", "qwen2-sliding", "falcon-heads", "olmo3-yarn",
+    "llama-default", "llama-linear", "llama-llama3", "gemma3_text-pattern", "phi3-options", "phi3-longrope",
+    "gpt_neox-options", "phi-options", "stablelm-options", "qwen2-sliding", "falcon-heads", "olmo3-yarn",
 ]
 
 
@@ -279,11 +280,12 @@ def chance_rope(draw: random.Random, pairs: int, context: int, kinds: list[str])
     if kind in ("yarn", "llama3", "longrope"):
         found["original_max_position_embeddings"] = draw.choice([8, 16, 40, context])
     if kind == "llama3":
-        found |= draw.choice([{"low_freq_factor": 1.0, "high_freq_factor": 4.0}, {"low_freq_factor": 2, "high_freq_factor": 3}])
+        low, high = draw.choice([(1.0, 4.0), (2, 3)])
+        found |= {"low_freq_factor": low, "high_freq_factor": high}
     if kind == "yarn":
-        options = {"beta_fast": draw.choice([2.0, 8, 32]), "beta_slow": draw.choice([0.1, 1]), "truncate": draw.choice(YES_NO),
-                   "mscale": draw.choice([0.7, 1.0]), "mscale_all_dim": draw.choice([0.0, 0.4]),
-                   "attention_factor": draw.choice([0.9, 1.3, None])}
+        options = {"beta_fast": draw.choice([2.0, 8, 32]), "beta_slow": draw.choice([0.1, 1]),
+                   "truncate": draw.choice(YES_NO), "mscale": draw.choice([0.7, 1.0]),
+                   "mscale_all_dim": draw.choice([0.0, 0.4]), "attention_factor": draw.choice([0.9, 1.3, None])}
         found |= {k: v for k, v in options.items() if draw.random() < 0.5}
     if kind == "longrope":
         found["short_factor"] = [round(draw.uniform(0.8, 2.0), 3) for _ in range(pairs)]
@@ -306,21 +308,22 @@ def chance(draw: random.Random, family: str) -> dict:
     if often():
         found["tie_word_embeddings"] = draw.choice(YES_NO)
     layers, heads = draw.choice([1, 2, 3, 4]), draw.choice([2, 4])
-    found |= {"n_layer": layers, "n_head": heads} if family == "gpt2" else {"num_hidden_layers": layers, "num_attention_heads": heads}
     if family == "gpt2":
-        return found
+        return found | {"n_layer": layers, "n_head": heads}
+    found |= {"num_hidden_layers": layers, "num_attention_heads": heads}
     if family == "falcon":
         shape = draw.choice([{"multi_query": True}, {"multi_query": False}, {"parallel_attn": False},
                              {"parallel_attn": False, "multi_query": False}, {"new_decoder_architecture": True}])
         found |= shape
         if "new_decoder_architecture" in shape:
-            found |= {"num_kv_heads": draw.choice([1, 2, heads])} | draw.choice([{}, {"num_ln_in_parallel_attn": 1}, {"num_ln_in_parallel_attn": 2}])
+            found |= {"num_kv_heads": draw.choice([1, 2, heads]), "num_ln_in_parallel_attn": draw.choice([None, 1, 2])}
     elif family != "gpt_neox":
         found["num_key_value_heads"] = draw.choice([k for k in (1, 2, 4) if k <= heads])
     head_dim = 32 // heads
     if family in OWN_HEAD_DIM or (family in READ_HEAD_DIM and draw.random() < 0.3):
         head_dim = found["head_dim"] = draw.choice([6, 8, 10, 16])
-    if family in LAYERED and draw.random() < 0.4 and (family not in ("qwen2", "qwen3") or found.get("use_sliding_window")):
+    windowed = found.get("use_sliding_window") or family not in ("qwen2", "qwen3")  # these forget it otherwise
+    if family in LAYERED and windowed and draw.random() < 0.4:
         found["layer_types"] = [draw.choice([SLIDE, FULL]) for _ in range(layers)]
         found.setdefault("sliding_window", 6)
     if family == "smollm3" and draw.random() < 0.4:
