@@ -29,6 +29,8 @@ const F16: [f64; 2] = [4e-3, 5e-2];
 struct Case {
     case: String,
     config: Value,
+    /// The same without the keys that hold the family's defaults.
+    sparse_config: Option<Value>,
     tensors: BTreeMap<String, Vec<i64>>,
     rows: Vec<Vec<i64>>,
     expected: BTreeMap<String, Value>,
@@ -93,7 +95,8 @@ impl Case {
 
     /// The values of `name` for each row at its last and its middle token.
     fn expected(&self, name: &str) -> Vec<[Vec<f64>; 2]> {
-        serde_json::from_value(self.expected[name].clone()).unwrap_or_else(|_| panic!("{}: {name}", self.case))
+        serde_json::from_value(self.expected[name].clone())
+            .unwrap_or_else(|_| panic!("{}: {name}", self.case))
     }
 
     /// Whether rotations change with the length of the sequence, so that a prefix is encoded for one length only.
@@ -199,7 +202,8 @@ fn every_family_continues_as_transformers_does() {
 
 fn generate(model: &Model, rows: &[Vec<i64>], max_new: usize) -> Vec<Vec<i64>> {
     let mut engine = Engine::new(model, Limits::for_model(model));
-    let request = |ids: &Vec<i64>| Request { ids: ids.clone(), logits: vec![ids.len() - 1], ..Request::default() };
+    let request =
+        |ids: &Vec<i64>| Request { ids: ids.clone(), logits: vec![ids.len() - 1], ..Request::default() };
     let encoded = engine.encode(&rows.iter().map(request).collect::<Vec<_>>(), &[], &[]).expect("prompts");
     let index: Vec<i64> = encoded.logit_rows.iter().map(|rows| rows[0]).collect();
     let first = encoded.logits.expect("logits").index_select(0, &Tensor::from_slice(&index));
@@ -300,6 +304,25 @@ fn half_precision_stays_within_its_rounding() {
             assert!(worst > 0.0 && middle <= median && worst <= most, "{place}: {middle:.1e}, {worst:.1e}");
         }
     }
+}
+
+#[test]
+fn keys_left_out_of_a_config_mean_what_they_mean_to_transformers() {
+    let mut compared = 0;
+    for case in cases() {
+        let Some(sparse) = &case.sparse_config else { continue };
+        let dir = TempDir::new().expect("a directory");
+        case.checkpoint(dir.path());
+        let mut full = case.load(dir.path(), |_| ()).spec;
+        fs::write(dir.path().join("config.json"), sparse.to_string()).expect("config.json");
+        // End tokens are not defaulted: they come from generation_config.json too.
+        full.eos.clear();
+        let mut spec = case.load(dir.path(), |_| ()).spec;
+        spec.eos.clear();
+        assert_eq!(spec, full, "{}", case.case);
+        compared += 1;
+    }
+    assert!(std::env::var_os("RECANT_FAMILY_CASES").is_some() || compared >= 19, "{compared} sparse configs");
 }
 
 #[test]

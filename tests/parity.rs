@@ -159,10 +159,16 @@ fn the_fixture_model_continues_as_transformers_does() {
 }
 
 #[test]
-fn the_llama_families_agree_with_transformers_at_every_layer_and_token() {
+fn the_golden_families_agree_with_transformers_at_every_layer_and_token() {
     let Some(golden) = golden() else { return };
-    for family in ["llama", "llama2_mha", "llama3_rope"] {
-        let case = Case::new(&golden.join("families").join(family));
+    let mut families: Vec<_> = fs::read_dir(golden.join("families"))
+        .expect("the golden families")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    families.sort();
+    assert!(families.len() >= 13, "{families:?}");
+    for family in families {
+        let case = Case::new(&family);
         case.states_agree();
         case.greedy_ids_agree();
     }

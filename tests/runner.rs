@@ -86,7 +86,8 @@ fn alone(model: &Model, ids: &[i64]) -> Rows {
         logit_rows: rows,
         kv: false,
     };
-    let output = model.forward(&[Chunk { ids, past: Vec::new(), start: 0, reach: 0 }], &want).expect("a pass");
+    let output =
+        model.forward(&[Chunk { ids, past: Vec::new(), start: 0, reach: 0 }], &want).expect("a pass");
     let mut found: Rows = output.states.iter().map(|(site, states)| (*site, vectors(states))).collect();
     found.insert(Site::Logits, vectors(&output.logits.expect("logits")));
     found

@@ -234,10 +234,26 @@ impl Rule<'_> {
     }
 
     /// Softmax over scaled scores, in f32; libtorch's fused kernels where there is no cap.
-    fn score(&self, q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, causal: bool) -> Result<Tensor> {
+    fn score(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        mask: Option<&Tensor>,
+        causal: bool,
+    ) -> Result<Tensor> {
         let scale = self.layer.scale;
         let Some(cap) = self.soft_cap else {
-            return Ok(Tensor::f_scaled_dot_product_attention(q, k, v, mask, 0.0, causal, Some(scale), false)?);
+            return Ok(Tensor::f_scaled_dot_product_attention(
+                q,
+                k,
+                v,
+                mask,
+                0.0,
+                causal,
+                Some(scale),
+                false,
+            )?);
         };
         let mut scores = q.f_matmul(&k.f_transpose(-2, -1)?)?;
         scores = scores.f_mul_scalar_(scale / cap)?.f_tanh_()?.f_mul_scalar_(cap)?;

@@ -40,7 +40,8 @@ impl Source<'_> {
     /// The learned positions `(n_ctx, d_model)`, where there are any.
     pub fn positions(&self) -> Result<Option<Tensor>> {
         let name = self.spec.embed.positions;
-        name.map(|name| self.body(&format!("{name}.weight"), &[self.spec.n_ctx, self.spec.d_model])).transpose()
+        name.map(|name| self.body(&format!("{name}.weight"), &[self.spec.n_ctx, self.spec.d_model]))
+            .transpose()
     }
 
     /// The last norm.
@@ -124,7 +125,9 @@ impl Norm {
             }
             let none = None::<&Tensor>;
             let normed = x.f_to_kind(Kind::Float)?.f_layer_norm([width], none, none, self.eps, false)?;
-            return Ok(weight.map_or(Ok(normed.shallow_clone()), |weight| normed.f_mul(weight))?.f_to_kind(x.kind())?);
+            return Ok(weight
+                .map_or(Ok(normed.shallow_clone()), |weight| normed.f_mul(weight))?
+                .f_to_kind(x.kind())?);
         }
         let wide = x.f_to_kind(Kind::Float)?;
         let scale = wide.f_square()?.f_mean_dim(-1, true, Kind::Float)?.f_add_scalar(self.eps)?.f_rsqrt()?;

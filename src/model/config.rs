@@ -122,7 +122,8 @@ impl Config {
             let positive = |x: &f64| x.is_finite() && *x > 0.0;
             values.iter().map(|value| value.as_f64().filter(positive)).collect::<Option<Vec<_>>>()
         });
-        let wrong = || self.wrong(key, format!("expected a list of positive numbers, found {}", short(value)));
+        let wrong =
+            || self.wrong(key, format!("expected a list of positive numbers, found {}", short(value)));
         numbers.map(Some).ok_or_else(wrong)
     }
 

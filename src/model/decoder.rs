@@ -236,7 +236,9 @@ impl Model {
             x = x.f_to_device(self.device_of(layer))?;
             let local = &pack.locals[self.place_of[layer]];
             match &self.kept {
-                Some(kept) => self.block(&kept.blocks[layer], layer, &mut x, local, shelf, &past, &mut keep)?,
+                Some(kept) => {
+                    self.block(&kept.blocks[layer], layer, &mut x, local, shelf, &past, &mut keep)?
+                }
                 None => {
                     let block = Block::load(&self.source(self.device_of(layer)), layer)?;
                     self.block(&block, layer, &mut x, local, shelf, &past, &mut keep)?;

@@ -107,7 +107,11 @@ fn open_library(path: &Path) -> std::result::Result<(), String> {
     // SAFETY: dlerror returns null or a C string that stays valid until the next call on this thread.
     let why = unsafe {
         let said = libc::dlerror();
-        if said.is_null() { None } else { Some(std::ffi::CStr::from_ptr(said).to_string_lossy().into_owned()) }
+        if said.is_null() {
+            None
+        } else {
+            Some(std::ffi::CStr::from_ptr(said).to_string_lossy().into_owned())
+        }
     };
     Err(why.unwrap_or_else(|| "the library cannot be opened".to_string()))
 }

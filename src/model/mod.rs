@@ -16,8 +16,8 @@ pub mod weights;
 
 pub use attention::{Buffers, Chunk, Kv};
 pub use config::Config;
-pub use device::Dtype;
 pub use decoder::{Load, Model, Output, Want};
+pub use device::Dtype;
 pub use site::{Layers, Site};
 pub use spec::Spec;
 

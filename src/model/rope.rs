@@ -81,9 +81,8 @@ impl Rotation {
 
 /// One frequency per pair for sequences of the given [`super::Spec::reach`], f32 throughout.
 fn frequencies(rope: &Rope, reach: i64) -> Vec<f32> {
-    let plain = |theta: f32| {
-        (0..rope.width).step_by(2).map(move |i| 1.0 / theta.powf(i as f32 / rope.part as f32))
-    };
+    let plain =
+        |theta: f32| (0..rope.width).step_by(2).map(move |i| 1.0 / theta.powf(i as f32 / rope.part as f32));
     let trained = plain(rope.theta as f32);
     match &rope.scaling {
         RopeScaling::None => trained.collect(),
@@ -133,7 +132,14 @@ mod tests {
     #[test]
     fn a_rotation_keeps_norms_and_depends_on_distance_only() {
         for (width, interleaved) in [(8, false), (8, true), (4, false)] {
-            let rope = Rope { theta: 10_000.0, width, part: width, interleaved, gain: 1.0, scaling: RopeScaling::None };
+            let rope = Rope {
+                theta: 10_000.0,
+                width,
+                part: width,
+                interleaved,
+                gain: 1.0,
+                scaling: RopeScaling::None,
+            };
             let rotation = Rotation::new(&rope, Kind::Double, Device::Cpu).expect("rotation");
             let x = Tensor::randn([1, 1, 8], (Kind::Double, Device::Cpu));
             let y = Tensor::randn([1, 1, 8], (Kind::Double, Device::Cpu));

@@ -80,8 +80,7 @@ fn alone<'a>(model: &Model, ids: &'a [i64]) -> Chunk<'a> {
 
 /// `final_norm` of packed sequences, `(tokens, d_model)`.
 fn whole(model: &Model, sequences: &[&[i64]]) -> Result<Tensor> {
-    let chunks: Vec<Chunk<'_>> =
-        sequences.iter().map(|ids| alone(model, ids)).collect();
+    let chunks: Vec<Chunk<'_>> = sequences.iter().map(|ids| alone(model, ids)).collect();
     forward(model, &chunks, false).map(|(states, _)| states)
 }
 

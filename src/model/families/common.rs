@@ -214,9 +214,8 @@ pub fn refuse_head_dim(config: &Config, d_model: i64, n_heads: i64) -> Result<i6
     }
     let d_head = d_model / n_heads;
     match config.size_or_null("head_dim", None)? {
-        Some(other) if other != d_head => {
-            Err(config.wrong("head_dim", format!("{other} is not {d_model} / {n_heads}, which this family needs")))
-        }
+        Some(other) if other != d_head => Err(config
+            .wrong("head_dim", format!("{other} is not {d_model} / {n_heads}, which this family needs"))),
         _ => Ok(d_head),
     }
 }

@@ -86,7 +86,9 @@ fn around(config: &Config, grouped: bool, parallel: bool) -> Result<Around> {
         (true, 2) if grouped => ("ln_attn", Some("ln_mlp")),
         (true, other) => {
             let why = format!("{other} is not supported here");
-            return Err(config.wrong("num_ln_in_parallel_attn", why).hint("1 is, and 2 with new_decoder_architecture"));
+            return Err(config
+                .wrong("num_ln_in_parallel_attn", why)
+                .hint("1 is, and 2 with new_decoder_architecture"));
         }
     };
     Ok(Around { attention_in: Some(attention_in), attention_out: None, mlp_in, mlp_out: None })

@@ -36,7 +36,12 @@ pub fn parse(config: &Config) -> Result<Spec> {
         prefix: "transformer.",
         transposed: true,
         norm: common::layer_norm(config, "layer_norm_epsilon", 1e-5)?,
-        around: Around { attention_in: Some("ln_1"), attention_out: None, mlp_in: Some("ln_2"), mlp_out: None },
+        around: Around {
+            attention_in: Some("ln_1"),
+            attention_out: None,
+            mlp_in: Some("ln_2"),
+            mlp_out: None,
+        },
         attention: Attention {
             qkv: Qkv::Fused { name: "attn.c_attn", groups: 1 },
             qkv_bias: true,

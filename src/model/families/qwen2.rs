@@ -20,12 +20,17 @@ pub fn parse(config: &Config) -> Result<Spec> {
 pub fn windows(spec: &mut Spec, config: &Config) -> Result<()> {
     let window = config.size_or_null("sliding_window", Some(4096))?;
     let window = if config.flag_or("use_sliding_window", false)? { window } else { None };
+    let listed = common::sliding_layers(config, spec.n_layers)?;
+    if window.is_none() && listed.as_ref().is_some_and(|sliding| sliding.contains(&true)) {
+        return Err(config
+            .wrong("layer_types", "has sliding layers, but there is no window for them")
+            .hint("set use_sliding_window to true and sliding_window to a number"));
+    }
     let first = match config.get("max_window_layers").and_then(serde_json::Value::as_u64) {
         Some(0) => 0,
         _ => config.size_or("max_window_layers", 28)? as usize,
     };
-    let sliding = common::sliding_layers(config, spec.n_layers)?
-        .unwrap_or_else(|| (0..spec.n_layers).map(|layer| layer >= first).collect());
+    let sliding = listed.unwrap_or_else(|| (0..spec.n_layers).map(|layer| layer >= first).collect());
     for (layer, sliding) in spec.layers.iter_mut().zip(sliding) {
         layer.window = window.filter(|_| sliding);
     }

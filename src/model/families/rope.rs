@@ -40,6 +40,12 @@ pub fn rope(config: &Config, spec: &Spec, keys: &Keys) -> Result<Rope> {
 pub fn by_layer_type(config: &Config, spec: &Spec, keys: &Keys, local: &Keys) -> Result<[Rope; 2]> {
     let Some(settings) = config.object("rope_parameters")? else {
         let scaling = config.object("rope_scaling")?;
+        if let Some(scaling) =
+            scaling.as_ref().filter(|scaling| scaling.has("type") && !scaling.has("rope_type"))
+        {
+            let why = format!("is not read by transformers in family {}", spec.family);
+            return Err(scaling.wrong("type", why).hint("call it rope_type"));
+        }
         return Ok([build(config, scaling.as_ref(), spec, keys)?, build(config, None, spec, local)?]);
     };
     let part = |name: &str, keys: &Keys| build(config, settings.object(name)?.as_ref(), spec, keys);
@@ -96,7 +102,8 @@ fn build(config: &Config, settings: Option<&Config>, spec: &Spec, keys: &Keys) -
 
 /// How much of a head is rotated.
 fn rotated(config: &Config, settings: Option<&Config>, spec: &Spec, keys: &Keys) -> Result<i64> {
-    let written = settings.map_or(Ok(None), |settings| settings.number_or_null("partial_rotary_factor", None))?;
+    let written =
+        settings.map_or(Ok(None), |settings| settings.number_or_null("partial_rotary_factor", None))?;
     let part = match (keys.partial, written) {
         (Some(_), Some(part)) => part,
         (Some((key, absent)), None) => config.number_or(key, absent)?,
@@ -144,8 +151,7 @@ fn yarn(config: &Config, settings: &Config, rope: &Rope, n_ctx: i64) -> Result<(
     // Where the settings are kept by layer type, transformers looks for this key beside the types.
     let top = config.object("rope_parameters")?;
     let place = top.as_ref().filter(|top| top.has("full_attention")).unwrap_or(settings);
-    let (low, high) =
-        if place.flag_or("truncate", true)? { (low.floor(), high.ceil()) } else { (low, high) };
+    let (low, high) = if place.flag_or("truncate", true)? { (low.floor(), high.ceil()) } else { (low, high) };
     Ok((gain, RopeScaling::Yarn { factor, low: low.max(0.0), high: high.min(width - 1.0) }))
 }
 

@@ -24,10 +24,11 @@ pub fn parse(config: &Config) -> Result<Spec> {
         let why = format!("{} entries for {} layers", rotates.len(), spec.n_layers);
         return Err(config.wrong("no_rope_layers", why));
     }
+    // A list of layer types counts whether or not windows are said to be in use, as in transformers.
+    let slides = config.flag_or("use_sliding_window", false)?;
     let sliding = common::sliding_layers(config, spec.n_layers)?
-        .unwrap_or_else(|| rotates.iter().map(|rotates| !rotates).collect());
+        .unwrap_or_else(|| rotates.iter().map(|rotates| slides && !rotates).collect());
     let window = config.size_or_null("sliding_window", None)?;
-    let window = if config.flag_or("use_sliding_window", false)? { window } else { None };
     for ((layer, sliding), rotates) in spec.layers.iter_mut().zip(sliding).zip(rotates) {
         layer.window = window.filter(|_| sliding);
         layer.rope = layer.rope.filter(|_| rotates);
