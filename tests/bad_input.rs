@@ -127,8 +127,8 @@ fn a_config_that_describes_what_is_not_supported() {
         ("hidden_size", json!(-16), &["hidden_size: expected a positive whole number, found -16"]),
         ("num_hidden_layers", json!("three"), &["num_hidden_layers: ", "\"three\""]),
         ("num_key_value_heads", json!(3), &["num_key_value_heads: 3 does not divide 4"]),
-        ("head_dim", json!(5), &["head_dim: 5"]),
-        ("hidden_act", json!("relu"), &["hidden_act: \"relu\"", "hint: silu"]),
+        ("head_dim", json!(5), &["head_dim: ", "it cannot turn 5 of 5"]),
+        ("hidden_act", json!("softplus"), &["hidden_act: activation \"softplus\"", "hint: silu"]),
         ("rope_parameters", json!({ "rope_type": "spiral" }), &["rope_type: \"spiral\"", "llama3"]),
         ("quantization_config", json!({ "quant_method": "gptq" }), &["quantization_config"]),
         ("tie_word_embeddings", json!("yes"), &["tie_word_embeddings: expected true or false"]),
@@ -391,7 +391,7 @@ fn options_that_cannot_be_parsed() {
         (&["--sites", "resid"], "site \"resid\": is not known"),
         (&["--layers", "first"], "layers \"first\""),
         (&["--positions", "middle"], "middle"),
-        (&["--dtype", "f16"], "f16"),
+        (&["--dtype", "f8"], "f8"),
     ];
     for (options, part) in cases {
         let before = files(desk.dir.path());

@@ -287,7 +287,7 @@ fn stopping_after_the_last_wanted_layer_changes_no_value() {
 }
 
 fn greedy_stop(max_new: usize) -> Stop<'static> {
-    Stop { max_new, ends: &[2], never_end: true }
+    Stop { max_new, ends: &[], never: &[2] }
 }
 
 /// Answers to prompts in one engine, whose tree is left behind.
@@ -349,7 +349,7 @@ fn an_answer_ends_with_the_first_end_token_and_leaves_the_others_alone() {
     let free: Vec<Vec<i64>> = prompts.iter().map(|prompt| continue_plainly(&model, prompt, 12)).collect();
     let ends = [free[0][4], free[1][0], free[2][7]];
     let mut engine = Engine::new(&model, LIMITS);
-    let stop = Stop { max_new: 12, ends: &ends, never_end: false };
+    let stop = Stop { max_new: 12, ends: &ends, never: &[] };
     // Token 2 may be chosen here, and by chance never is; the plain continuation leaves it out.
     let answers = continue_in(&mut engine, &prompts, stop, &mut vec![Sampler::Greedy; prompts.len()]);
     let lengths: BTreeSet<usize> = answers.iter().map(Vec::len).collect();

@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     pub max_new_tokens: usize,
 
-    /// Never choose an end token: every answer has N tokens.
+    /// Every answer has N tokens: none ends it, and the end tokens of generation_config.json are never chosen.
     #[arg(long)]
     pub ignore_eos: bool,
 

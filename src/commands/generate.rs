@@ -27,7 +27,9 @@ pub fn run(args: &Args, printer: Printer) -> Result<()> {
             .hint("generate continues one conversation: give \"messages\""));
     }
     let prompts: Vec<&[i64]> = records.iter().map(|record| record.rounds[0].as_slice()).collect();
-    let stop = Stop { max_new: args.max_new_tokens, ends: &model.spec.eos, never_end: args.ignore_eos };
+    let (ends, never): (&[i64], &[i64]) =
+        if args.ignore_eos { (&[], &model.spec.generation_eos) } else { (&model.spec.eos, &[]) };
+    let stop = Stop { max_new: args.max_new_tokens, ends, never };
 
     let limits = Limits::for_model(&model);
     let progress = printer.progress(prompts.len() as u64, "generating");

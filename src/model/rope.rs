@@ -110,7 +110,7 @@ fn frequencies(rope: &Rope, reach: i64) -> Vec<f32> {
             };
             trained.map(stretch).collect()
         }
-        RopeScaling::Yarn { factor, low, high } => {
+        RopeScaling::Yarn { factor, low, high, .. } => {
             let ramp = (high - low).max(if high == low { 0.001 } else { f64::MIN }) as f32;
             let stretch = |(pair, frequency): (usize, f32)| {
                 let divided = ((pair as f32 - *low as f32) / ramp).clamp(0.0, 1.0);

@@ -54,6 +54,8 @@ pub struct Spec {
     pub layers: Vec<Layer>,
     /// Tokens that end an answer, from config.json and generation_config.json.
     pub eos: Vec<i64>,
+    /// Those of generation_config.json alone.
+    pub generation_eos: Vec<i64>,
 }
 
 /// From tokens to the stream.
@@ -305,6 +307,8 @@ pub enum RopeScaling {
         low: f64,
         /// The pair at which it ends.
         high: f64,
+        /// The context length before the stretch.
+        original: f64,
     },
     /// LongRoPE: a divisor per pair, one list for short sequences, one for long ones.
     LongRope {
@@ -347,13 +351,15 @@ impl Spec {
         let mut spec = families::parse(&config)?;
         let generation = dir.join("generation_config.json");
         if generation.is_file() {
-            let more = Config::read(&generation)?.tokens("eos_token_id")?;
-            spec.eos.extend(more);
+            spec.generation_eos = Config::read(&generation)?.tokens("eos_token_id")?;
+            spec.eos.extend(&spec.generation_eos);
         }
-        // A token outside the vocabulary can never end an answer.
-        spec.eos.retain(|id| (0..spec.vocab).contains(id));
-        spec.eos.sort_unstable();
-        spec.eos.dedup();
+        for ends in [&mut spec.eos, &mut spec.generation_eos] {
+            // A token outside the vocabulary can never end an answer.
+            ends.retain(|id| (0..spec.vocab).contains(id));
+            ends.sort_unstable();
+            ends.dedup();
+        }
         Ok(spec)
     }
 

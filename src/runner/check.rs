@@ -134,7 +134,7 @@ fn generation(model: &Model, ids: &[i64]) -> Result<Finding> {
     let prompt = Request { ids: ids.to_vec(), logits: vec![ids.len() - 1], ..Request::default() };
     let encoded = engine.encode(&[prompt], &[], &[])?;
     let first = encoded.logits.ok_or_else(|| Error::Torch("no logits".into()))?;
-    let stop = Stop { max_new: 8, ends: &model.spec.eos, never_end: true };
+    let stop = Stop { max_new: 8, ends: &[], never: &[] };
     let answer = engine.generate(&encoded.nodes, &first, stop, &mut [Sampler::Greedy])?.remove(0);
 
     let sequence = [ids, &answer].concat();
@@ -143,11 +143,6 @@ fn generation(model: &Model, ids: &[i64]) -> Result<Finding> {
     let output = model.forward(&[chunk], &Want { logit_rows: rows, ..Want::default() })?;
     let logits =
         output.logits.ok_or_else(|| Error::Torch("no logits".into()))?.f_to_device(tch::Device::Cpu)?;
-    let _ = logits.shallow_clone().f_index_fill_(
-        1,
-        &Tensor::f_from_slice(&model.spec.eos)?,
-        f64::NEG_INFINITY,
-    )?;
     let chosen = logits.f_gather(1, &Tensor::f_from_slice(&answer)?.f_unsqueeze(1)?, false)?.f_squeeze()?;
     let behind = logits.f_amax(&[1i64][..], false)?.f_sub(&chosen)?.f_max()?.f_double_value(&[])?;
     let scale = logits.f_abs()?.f_clamp_max(1e30)?.f_max()?.f_double_value(&[])?.max(1e-12);

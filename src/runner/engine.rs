@@ -36,10 +36,10 @@ impl Limits {
 pub struct Stop<'a> {
     /// Longest answer, in tokens.
     pub max_new: usize,
-    /// The end tokens.
+    /// Tokens that end an answer.
     pub ends: &'a [i64],
-    /// Never choose an end token, so that every answer has `max_new` tokens.
-    pub never_end: bool,
+    /// Tokens that are never chosen.
+    pub never: &'a [i64],
 }
 
 /// One sequence and what is wanted of it; positions count tokens from 0.
@@ -198,13 +198,11 @@ impl<'m> Engine<'m> {
         let mut ids = self.spelled(prompt);
         let begin = ids.len();
         let mut logits = first.shallow_clone();
-        let ends = Tensor::f_from_slice(stop.ends)?;
+        let never = Tensor::f_from_slice(stop.never)?;
         while ids.len() - begin < stop.max_new {
-            if stop.never_end {
-                logits = logits.f_index_fill(0, &ends, f64::NEG_INFINITY)?;
-            }
+            logits = logits.f_index_fill(0, &never, f64::NEG_INFINITY)?;
             ids.push(sampler.pick(&logits)?);
-            let ended = !stop.never_end && ids.last().is_some_and(|id| stop.ends.contains(id));
+            let ended = ids.last().is_some_and(|id| stop.ends.contains(id));
             if ended || ids.len() - begin == stop.max_new {
                 break;
             }
@@ -243,19 +241,17 @@ impl<'m> Engine<'m> {
         let mut rows: Vec<usize> = (0..group.len()).collect(); // rows[r] = place in group of buffer row r
         let index: Vec<i64> = group.iter().map(|&i| i as i64).collect();
         let mut logits = first.f_index_select(0, &Tensor::f_from_slice(&index)?)?;
-        let ends = Tensor::f_from_slice(stop.ends)?;
+        let never = Tensor::f_from_slice(stop.never)?;
         for left in (0..stop.max_new).rev() {
-            if stop.never_end {
-                let _ = logits.f_index_fill_(1, &ends, f64::NEG_INFINITY)?;
-            }
+            let _ = logits.f_index_fill_(1, &never, f64::NEG_INFINITY)?;
             let mut alive = Vec::with_capacity(rows.len());
             for (row, &member) in rows.iter().enumerate() {
                 let i = group[member];
-                if answers[i].last().is_some_and(|id| stop.ends.contains(id)) && !stop.never_end {
+                if answers[i].last().is_some_and(|id| stop.ends.contains(id)) {
                     continue; // ended before; its row goes on until the buffers are compacted
                 }
                 answers[i].push(samplers[i].pick(&logits.f_get(row as i64)?)?);
-                let ended = !stop.never_end && answers[i].last().is_some_and(|id| stop.ends.contains(id));
+                let ended = answers[i].last().is_some_and(|id| stop.ends.contains(id));
                 if !ended && left > 0 {
                     alive.push(row);
                 } else if answers[i].len() > 1 {

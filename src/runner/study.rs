@@ -225,7 +225,7 @@ fn generate(
     }
     let logits = encoded.logits.as_ref().ok_or_else(|| Error::Torch("no logits".into()))?;
     let first = logits.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
-    let stop = Stop { max_new: ask.max_new_tokens, ends: script.ends, never_end: false };
+    let stop = Stop { max_new: ask.max_new_tokens, ends: script.ends, never: &[] };
     let answers = engine.generate(&nodes, &first, stop, &mut vec![Sampler::Greedy; nodes.len()])?;
     Ok(places.into_iter().map(|place| answers[place].clone()).collect())
 }

@@ -124,8 +124,17 @@ pub struct CaptureEntry {
     pub layers: String,
     /// Named tokens.
     pub positions: Vec<String>,
-    /// What states are stored in.
+    /// What states are stored in: bf16 or f32.
+    #[serde(deserialize_with = "stored")]
     pub dtype: Dtype,
+}
+
+/// Residual streams reach magnitudes that f16 does not.
+fn stored<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Dtype, D::Error> {
+    match Dtype::deserialize(deserializer)? {
+        Dtype::F16 => Err(serde::de::Error::custom("states overflow f16: store them in bf16 or f32")),
+        other => Ok(other),
+    }
 }
 
 impl Default for CaptureEntry {

@@ -147,6 +147,7 @@ pub fn llama_shaped(config: &Config, family: &'static str, defaults: &Defaults) 
         ropes: Vec::new(),
         layers: vec![layer; sizes.n_layers],
         eos: config.tokens("eos_token_id")?,
+        generation_eos: Vec::new(),
     })
 }
 

@@ -72,6 +72,7 @@ pub fn parse(config: &Config) -> Result<Spec> {
         ropes: Vec::new(),
         layers: vec![layer; n_layers],
         eos: config.tokens("eos_token_id")?,
+        generation_eos: Vec::new(),
     };
     spec.rotate(rope::rope(config, &spec, &rope::LLAMA)?);
     Ok(spec)

@@ -69,5 +69,6 @@ pub fn parse(config: &Config) -> Result<Spec> {
         ropes: Vec::new(),
         layers: (0..n_layers).map(layer).collect(),
         eos: config.tokens("eos_token_id")?,
+        generation_eos: Vec::new(),
     })
 }

@@ -58,12 +58,16 @@ pub fn known() -> Vec<&'static str> {
     FAMILIES.iter().map(|(name, _)| *name).collect()
 }
 
-/// A base that grows with the sequence reaches as far as its factor says.
+/// A stretched rotation reaches as far as its factor says, whether or not `max_position_embeddings` says so too.
 fn stretched(mut spec: Spec) -> Spec {
     for rope in &spec.ropes {
-        if let RopeScaling::Dynamic { factor, original } = rope.scaling {
-            spec.n_ctx = spec.n_ctx.max((original as f64 * factor) as i64);
-        }
+        let reach = match rope.scaling {
+            RopeScaling::Linear { factor } => spec.n_ctx as f64 * factor,
+            RopeScaling::Dynamic { factor, original } => original as f64 * factor,
+            RopeScaling::Yarn { factor, original, .. } => original * factor,
+            RopeScaling::None | RopeScaling::Llama3 { .. } | RopeScaling::LongRope { .. } => 0.0,
+        };
+        spec.n_ctx = spec.n_ctx.max(reach.min(f64::from(i32::MAX)) as i64);
     }
     spec
 }

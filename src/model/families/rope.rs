@@ -152,7 +152,7 @@ fn yarn(config: &Config, settings: &Config, rope: &Rope, n_ctx: i64) -> Result<(
     let top = config.object("rope_parameters")?;
     let place = top.as_ref().filter(|top| top.has("full_attention")).unwrap_or(settings);
     let (low, high) = if place.flag_or("truncate", true)? { (low.floor(), high.ceil()) } else { (low, high) };
-    Ok((gain, RopeScaling::Yarn { factor, low: low.max(0.0), high: high.min(width - 1.0) }))
+    Ok((gain, RopeScaling::Yarn { factor, low: low.max(0.0), high: high.min(width - 1.0), original }))
 }
 
 /// A number that counts as absent where it is nought.
