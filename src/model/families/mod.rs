@@ -25,12 +25,6 @@ pub fn parse(config: &Config) -> Result<Spec> {
     let family = config.text("model_type")?.ok_or_else(|| config.wrong("model_type", "is missing"))?;
     for (name, parser) in FAMILIES {
         if *name == family {
-            if let Some(how) = config.get("quantization_config") {
-                return Err(config.wrong(
-                    "quantization_config",
-                    format!("quantized checkpoints are not supported: {how}"),
-                ));
-            }
             return parser(config);
         }
     }
