@@ -1,6 +1,7 @@
 //! The model: a checkpoint directory becomes one decoder whose every site can be read.
 
 pub mod decoder;
+pub mod diff;
 pub mod families;
 pub mod fetch;
 pub mod gguf;

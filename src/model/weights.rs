@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::Mmap;
+use safetensors::Dtype;
 use tch::{Device, Kind, Tensor};
 
 use super::spec::Config;
@@ -148,6 +149,15 @@ impl Weights {
         }
         let (scheme, module) = self.packed(name)?;
         self.store.entries.get(&format!("{module}.qweight")).map(|entry| scheme.shape(entry))
+    }
+
+    /// Whether a tensor holds floating point numbers that [`Weights::get`] can read.
+    #[must_use]
+    pub fn is_float(&self, name: &str) -> bool {
+        let stored = self.store.entries.get(name).map(|entry| entry.dtype);
+        stored.map_or(self.packed(name).is_some(), |dtype| {
+            matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16)
+        })
     }
 
     /// Number of parameters over all tensors.
