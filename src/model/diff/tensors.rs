@@ -106,19 +106,24 @@ impl Sums {
     fn of(a: &Tensor, b: &Tensor) -> Result<Self> {
         let number = |tensor: Tensor| Ok::<f64, crate::Error>(tensor.f_double_value(&[])?);
         let change = b.f_sub(a)?;
+        let (largest, square) = (number(change.f_abs()?.f_max()?)?, number(a.f_dot(a)?)?);
+        if largest == 0.0 {
+            // The same product may be summed in another order at another address.
+            return Ok(Self { dot: square, a: square, b: square, change: 0.0, largest });
+        }
         Ok(Self {
             dot: number(a.f_dot(b)?)?,
-            a: number(a.f_dot(a)?)?,
+            a: square,
             b: number(b.f_dot(b)?)?,
             change: number(change.f_dot(&change)?)?,
-            largest: number(change.f_abs()?.f_max()?)?,
+            largest,
         })
     }
 
     fn change(&self) -> Change {
         let defined = |x: f64| x.is_finite().then_some(x);
         Change {
-            cosine: defined(self.dot / (self.a.sqrt() * self.b.sqrt())).map(|x| x.clamp(-1.0, 1.0)),
+            cosine: defined(self.dot / (self.a * self.b).sqrt()).map(|x| x.clamp(-1.0, 1.0)),
             relative_change: defined((self.change / self.a).sqrt()),
             max_abs_change: defined(self.largest),
         }
