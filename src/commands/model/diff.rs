@@ -175,7 +175,9 @@ fn head(what: &str, counts: &str, printer: Printer) {
 }
 
 fn row(what: &str, counts: &str, change: &Change, printer: Printer) {
-    let small = |x: Option<f64>| x.map_or("-".to_string(), |x| format!("{x:.3e}"));
+    let plain = |x: f64| x == 0.0 || (1e-3..1e3).contains(&x);
+    let small = |x: f64| if plain(x) { format!("{x:.4}") } else { format!("{x:.2e}") };
+    let small = |x: Option<f64>| x.map_or("-".to_string(), small);
     let cosine = change.cosine.map_or("-".to_string(), |x| format!("{x:.6}"));
     let (relative, largest) = (small(change.relative_change), small(change.max_abs_change));
     printer.data(format!("{what:46} {counts:13} {cosine:>10} {relative:>10} {largest:>10}"));

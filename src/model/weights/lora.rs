@@ -102,7 +102,7 @@ impl Adapter {
                     .wrong(name, why)
                     .hint("the adapter was trained on another model, or its head is tied")
             })?;
-            if base.tied && matches!(part.module(), "embed_tokens" | "wte" | "lm_head") {
+            if base.tied && matches!(part.module(), "embed_tokens" | "word_embeddings" | "wte" | "lm_head") {
                 let why = format!("changes {target}, which the checkpoint uses as embedding and head");
                 return Err(self.store.wrong(name, why).hint(MERGE));
             }
