@@ -310,6 +310,7 @@ fn gptq_parts_that_do_not_fit_are_refused() {
     refused(&|s| drop(s.insert("x.scales".into(), f32s(&[1, 16], &[1.0; 16]))), &["x.scales", "[1, 16]"]);
     refused(&|s| drop(s.insert("x.scales".into(), u32s(&[2, 16], &[1; 32]))), &["x.scales", "I32"]);
     refused(&|s| drop(s.insert("x.qweight".into(), u32s(&[64], &[1; 64]))), &["x.qweight", "two axes"]);
+    refused(&|s| drop(s.insert("x.qweight".into(), u32s(&[1 << 62, 0], &[]))), &["x.qweight", "0 outputs"]);
     refused(&|s| drop(s.insert("x.qweight".into(), u32s(&[4, 15], &[1; 60]))), &["x.qweight", "15 outputs"]);
     refused(&|s| drop(s.insert("x.qweight".into(), f32s(&[4, 16], &[1.0; 64]))), &["x.qweight", "F32"]);
     refused(

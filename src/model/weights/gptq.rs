@@ -133,11 +133,11 @@ impl<'a> Packed<'a> {
         };
         let (rows, outputs) = (rows as usize, outputs as usize);
         expect("qweight", &[Dtype::I32, Dtype::U32], &[rows, outputs])?;
-        let inputs = rows * scheme.per_word();
-        if outputs == 0 || inputs == 0 || !outputs.is_multiple_of(scheme.per_word()) {
+        if outputs == 0 || rows == 0 || !outputs.is_multiple_of(scheme.per_word()) {
             let why = format!("{outputs} outputs of {} bits do not fill whole words", scheme.bits);
             return Err(store.wrong(&name("qweight"), why));
         }
+        let inputs = rows * scheme.per_word();
         let groups = inputs.div_ceil(scheme.group_size.unwrap_or(inputs));
         let floats = [Dtype::F16, Dtype::BF16, Dtype::F32];
         expect("scales", &floats, &[groups, outputs])?;
