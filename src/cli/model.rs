@@ -15,6 +15,8 @@ pub enum Verb {
     Inspect(Inspect),
     /// Check that a checkpoint computes as it must
     Check(Check),
+    /// Say how two checkpoints differ, and whether their states can be compared
+    Diff(Diff),
 }
 
 /// Arguments of `recant model import`.
@@ -50,4 +52,22 @@ pub struct Check {
     /// Where and in what to compute.
     #[command(flatten)]
     pub compute: super::Compute,
+}
+
+/// Arguments of `recant model diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// Checkpoint directory in Hugging Face format, for example of the base model.
+    pub a: PathBuf,
+    /// Another one, for example of the aligned model.
+    pub b: PathBuf,
+    /// PEFT LoRA adapter to lay over B (B may then be A).
+    #[arg(long, value_name = "DIR")]
+    pub adapter: Option<PathBuf>,
+    /// Print JSON, with every tensor.
+    #[arg(long)]
+    pub json: bool,
+    /// Write a table of every tensor.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
 }

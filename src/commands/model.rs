@@ -1,4 +1,6 @@
-//! `recant model`: import, inspect, check.
+//! `recant model`: import, inspect, check, diff.
+
+mod diff;
 
 use std::path::Path;
 
@@ -21,6 +23,7 @@ pub fn run(verb: &Verb, printer: Printer) -> Result<()> {
         Verb::Import(args) => bring_in(args, printer),
         Verb::Inspect(args) => inspect(args, printer),
         Verb::Check(args) => check_all(args, printer),
+        Verb::Diff(args) => diff::run(args, printer),
     }
 }
 

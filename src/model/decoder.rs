@@ -73,6 +73,7 @@ pub struct Model {
     kept: Option<Kept>,
     positions: Option<Tensor>,
     final_norm: Norm,
+    /// Kept for its maps, which are the memory of the tensors, and read anew where the model is streamed.
     weights: Weights,
 }
 

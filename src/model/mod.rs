@@ -5,6 +5,7 @@ mod block;
 mod config;
 pub mod decoder;
 pub mod device;
+pub mod diff;
 pub mod families;
 pub mod fetch;
 pub mod gguf;

@@ -1,171 +1,258 @@
-//! Weights, mapped from safetensors files: the map itself is the memory of the tensors.
+//! The weights of a checkpoint, as the model computes with them: mapped, unpacked where they are quantized, changed
+//! where an adapter changes them.
 
-use std::collections::HashMap;
-use std::fs::File;
+mod gptq;
+mod locate;
+mod lora;
+mod store;
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use memmap2::Mmap;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 use tch::{Device, Kind, Tensor};
 
+use super::config::Config;
 use crate::{Error, Result};
+use gptq::{Packed, Scheme};
+use locate::Shards;
+use lora::{Adapter, Delta};
+use store::Store;
 
-struct Entry {
-    file: usize,
-    start: usize,
-    dtype: Dtype,
-    shape: Vec<i64>,
+/// The tensors of a checkpoint directory, one file or several, with an adapter or without.
+pub struct Weights {
+    dir: PathBuf,
+    store: Store,
+    scheme: Option<Scheme>,
+    /// The embedding is the head too.
+    tied: bool,
+    adapter: Option<Adapter>,
 }
 
-/// The tensors of a checkpoint directory, one file or several.
-pub struct Weights {
-    files: Vec<(PathBuf, Arc<Mmap>)>,
-    entries: HashMap<String, Entry>,
+/// Numbers that are unpacked or changed at a time.
+const STRIP: i64 = 1 << 22;
+
+/// A tensor about to be read.
+struct Reading<'a> {
+    store: &'a Store,
+    /// The file's name of it, or of its largest part.
+    stored: String,
+    source: Source<'a>,
+    delta: Option<Delta>,
+}
+
+enum Source<'a> {
+    /// In a file, with whether the memory is the file's.
+    Plain(Tensor, bool),
+    Packed(Packed<'a>),
+}
+
+impl Reading<'_> {
+    /// Rows `start..start + len`, unpacked and changed.
+    fn rows(&self, start: i64, len: i64, device: Device) -> Result<Tensor> {
+        let rows = match &self.source {
+            Source::Plain(tensor, _) => tensor.f_narrow(0, start, len)?,
+            Source::Packed(packed) => packed.rows(start as usize, len as usize)?,
+        };
+        match &self.delta {
+            None => Ok(rows),
+            Some(delta) => delta.add(&rows.f_to_device(device)?.f_to_kind(Kind::Float)?, start, len),
+        }
+    }
+
+    /// All of it. What is made anew leaves no pages of the file in memory.
+    fn whole(self, shape: &[i64], kind: Kind, device: Device) -> Result<Tensor> {
+        if let (Source::Plain(tensor, mapped), None) = (&self.source, &self.delta) {
+            let made = tensor.f_to_device(device)?.f_to_kind(kind)?;
+            if !mapped || made.data_ptr() != tensor.data_ptr() {
+                self.store.release(&self.stored);
+            }
+            return Ok(made);
+        }
+        let made = Tensor::f_empty(shape, (kind, device))?;
+        let rows = shape[0];
+        let strip = (STRIP / (shape[1..].iter().product::<i64>()).max(1)).max(1);
+        for start in (0..rows).step_by(strip as usize) {
+            let len = strip.min(rows - start);
+            made.f_narrow(0, start, len)?.f_copy_(&self.rows(start, len, device)?)?;
+        }
+        self.store.release(&self.stored);
+        Ok(made)
+    }
 }
 
 impl Weights {
-    /// Maps `model.safetensors`, or the files that `model.safetensors.index.json` names.
+    /// Maps `model.safetensors`, the files that `model.safetensors.index.json` names, the only safetensors file, or a
+    /// whole set of them. Reads how they are quantized from config.json or quantize_config.json.
     ///
     /// # Errors
-    /// No such file, a truncated or over-long file, a malformed header, a dtype that cannot be computed with.
+    /// No such file, a part or a tensor that is promised and not there, a truncated or over-long file, a malformed
+    /// header, a quantization that cannot be read.
     pub fn open(dir: &Path) -> Result<Self> {
-        let mut weights = Self { files: Vec::new(), entries: HashMap::new() };
-        for path in shards(dir)? {
-            weights.map(&path)?;
+        let scheme = Scheme::read(dir)?;
+        let shards = Shards::find(dir)?;
+        let store = Store::open(&shards.files)?;
+        shards.check(&store)?;
+        if scheme.is_none()
+            && let Some(name) = store.entries.keys().filter(|name| name.ends_with(".qweight")).min()
+        {
+            return Err(store
+                .wrong(name, "is quantized, but neither config.json nor quantize_config.json says how")
+                .hint("config.json of a GPTQ checkpoint holds quantization_config: fetch it again"));
         }
-        Ok(weights)
+        let config = dir.join("config.json");
+        let said = config.is_file() && Config::read(&config)?.flag_or("tie_word_embeddings", false)?;
+        let head = ["lm_head.weight", "lm_head.qweight"].iter().any(|name| store.entries.contains_key(*name));
+        Ok(Self { dir: dir.to_path_buf(), store, scheme, tied: said || !head, adapter: None })
     }
 
-    fn map(&mut self, path: &Path) -> Result<()> {
-        let file = File::open(path).map_err(|error| Error::io(path, error))?;
-        // SAFETY: the map is read only. A checkpoint that another process truncates while it is used would
-        // fault; nothing in this program writes to it.
-        let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, error))?;
-        let name = path.display().to_string();
-        let tensors = SafeTensors::deserialize(&map).map_err(|error| {
-            Error::input(name.clone(), format!("not a whole safetensors file: {error}"))
-                .hint("it is truncated, over-long or damaged: fetch it again")
-        })?;
-        for (tensor, view) in tensors.iter() {
-            let entry = Entry {
-                file: self.files.len(),
-                start: view.data().as_ptr() as usize - map.as_ptr() as usize,
-                dtype: view.dtype(),
-                shape: view.shape().iter().map(|&n| n as i64).collect(),
-            };
-            if self.entries.insert(tensor.to_string(), entry).is_some() {
-                return Err(Error::input(name, format!("tensor {tensor} stands in two files")));
-            }
+    /// Lays a PEFT LoRA adapter over the checkpoint: from now on every tensor is read as the adapter changes it.
+    ///
+    /// # Errors
+    /// A file that is missing or malformed, a second adapter, a kind of adapter that cannot be added to the weights, a
+    /// tensor that changes nothing of this checkpoint or does not fit it.
+    pub fn adapter(&mut self, dir: &Path) -> Result<()> {
+        if self.adapter.is_some() {
+            return Err(Error::input(
+                dir.display().to_string(),
+                "is a second adapter; one can be used at a time",
+            ));
         }
-        self.files.push((path.to_path_buf(), Arc::new(map)));
+        self.adapter = Some(Adapter::open(dir, self)?);
         Ok(())
     }
 
-    /// Whether there is a tensor of this name.
+    /// Whether there is a tensor of this name, quantized or not.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.entries.contains_key(name)
+        self.store.entries.contains_key(name) || self.packed(name).is_some()
+    }
+
+    /// The names of all tensors in order, a quantized one under the name it has when it is not.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let name = |name: &String| match name.strip_suffix(".qweight") {
+            Some(module) => Some(format!("{module}.weight")),
+            None => (!self.is_part(name)).then(|| name.clone()),
+        };
+        let mut names: Vec<String> = self.store.entries.keys().filter_map(name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The shape of a tensor.
+    #[must_use]
+    pub fn shape(&self, name: &str) -> Option<Vec<i64>> {
+        if let Some(entry) = self.store.entries.get(name) {
+            return Some(entry.shape.clone());
+        }
+        let (scheme, module) = self.packed(name)?;
+        self.store.entries.get(&format!("{module}.qweight")).map(|entry| scheme.shape(entry))
+    }
+
+    /// Whether a tensor holds floating point numbers that [`Weights::get`] can read.
+    #[must_use]
+    pub fn is_float(&self, name: &str) -> bool {
+        let stored = self.store.entries.get(name).map(|entry| entry.dtype);
+        stored.map_or(self.packed(name).is_some(), |dtype| {
+            matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16)
+        })
     }
 
     /// Number of parameters over all tensors.
     #[must_use]
     pub fn parameters(&self) -> i64 {
-        self.entries.values().map(|entry| entry.shape.iter().product::<i64>()).sum()
+        self.names()
+            .iter()
+            .filter_map(|name| self.shape(name))
+            .map(|shape| shape.iter().product::<i64>())
+            .sum()
     }
 
-    /// The dtypes in use, with the number of tensors of each.
+    /// The dtypes in use, with the number of tensors of each; `gptq-4bit` and its like for quantized ones.
     #[must_use]
     pub fn dtypes(&self) -> Vec<(String, usize)> {
         let mut counts = std::collections::BTreeMap::new();
-        for entry in self.entries.values() {
-            *counts.entry(format!("{:?}", entry.dtype).to_lowercase()).or_insert(0) += 1;
+        for name in self.names() {
+            let dtype = match (self.store.entries.get(&name), &self.scheme) {
+                (None, Some(scheme)) => format!("gptq-{}bit", scheme.bits),
+                (entry, _) => {
+                    entry.map_or_else(String::new, |entry| format!("{:?}", entry.dtype).to_lowercase())
+                }
+            };
+            *counts.entry(dtype).or_insert(0) += 1;
         }
         counts.into_iter().collect()
     }
 
-    /// The maps behind the tensors: whoever keeps tensors from [`Weights::get`] on the CPU keeps these too.
-    #[must_use]
-    pub fn maps(&self) -> Vec<Arc<Mmap>> {
-        self.files.iter().map(|(_, map)| Arc::clone(map)).collect()
+    /// Tells the system that the files' pages need not stay in memory. Tensors that share their memory stay valid:
+    /// what is touched again is read from the file again.
+    pub fn release(&self) {
+        self.store.release_all();
+        self.adapter.iter().for_each(|adapter| adapter.store.release_all());
     }
 
-    /// The tensor `name` of the given shape on `device` in `kind`.
+    /// The tensor `name` of the given shape on `device` in `kind`, unpacked and changed by the adapter.
     ///
-    /// No byte is copied when device and kind are the file's own. The tensor is valid as long as one of
-    /// [`Weights::maps`] lives, and must not be written to.
+    /// No byte is copied when device and kind are the file's own and nothing is unpacked or changed; what is copied
+    /// leaves no pages of the file in memory. The tensor is valid as long as these weights live, and must not be
+    /// written to.
     ///
     /// # Errors
-    /// A missing tensor, another shape, a dtype that is not f32, f16 or bf16.
+    /// A missing tensor, another shape, a dtype that is not f32, f16 or bf16, quantized parts that do not fit.
     pub fn get(&self, name: &str, shape: &[i64], kind: Kind, device: Device) -> Result<Tensor> {
-        let Some(entry) = self.entries.get(name) else {
-            return Err(Error::input(self.place(), format!("tensor {name} is missing"))
-                .hint("the weights do not fit config.json: is the checkpoint complete?"));
-        };
-        let (path, map) = &self.files[entry.file];
-        let wrong = |why: String| Error::input(path.display().to_string(), format!("tensor {name}: {why}"));
-        if entry.shape != shape {
-            return Err(wrong(format!("has shape {:?}, config.json asks for {shape:?}", entry.shape)));
-        }
-        let stored = match entry.dtype {
-            Dtype::F32 => Kind::Float,
-            Dtype::F16 => Kind::Half,
-            Dtype::BF16 => Kind::BFloat16,
-            other => {
-                return Err(wrong(format!("dtype {other:?} is not supported")).hint("f32, f16 and bf16 are"));
+        let reading = self.reading(name, device)?;
+        match self.shape(name).filter(|found| found != shape) {
+            None => reading.whole(shape, kind, device),
+            Some(found) => {
+                let why = format!("has shape {found:?}, config.json asks for {shape:?}");
+                Err(reading.store.wrong(&reading.stored, why))
             }
-        };
-        let bytes = &map[entry.start..];
-        let aligned = (bytes.as_ptr() as usize).is_multiple_of(stored.elt_size_in_bytes());
-        let tensor = if aligned {
-            // SAFETY: SafeTensors::deserialize has checked that the shape's bytes lie inside the map, the
-            // alignment was checked above, and the caller keeps the map (see `maps`) and never writes.
-            unsafe { Tensor::f_from_blob(bytes.as_ptr(), shape, &[], stored, Device::Cpu) }?
-        } else {
-            let length = shape.iter().product::<i64>() as usize * stored.elt_size_in_bytes();
-            Tensor::f_from_data_size(&bytes[..length], shape, stored)?
-        };
-        Ok(tensor.f_to_device(device)?.f_to_kind(kind)?)
-    }
-
-    /// Placeholder until merge.
-    pub fn adapter(&mut self, _dir: &Path) -> Result<()> {
-        Err(Error::input("adapter", "not merged yet"))
-    }
-
-    /// Placeholder until merge.
-    pub fn release(&self) {}
-
-    fn place(&self) -> String {
-        self.files.first().map_or_else(String::new, |(path, _)| path.display().to_string())
-    }
-}
-
-/// The safetensors files of a directory.
-fn shards(dir: &Path) -> Result<Vec<PathBuf>> {
-    let single = dir.join("model.safetensors");
-    if single.is_file() {
-        return Ok(vec![single]);
-    }
-    let index = dir.join("model.safetensors.index.json");
-    if index.is_file() {
-        let config = super::config::Config::read(&index)?;
-        let map = config.get("weight_map").and_then(serde_json::Value::as_object);
-        let map = map.ok_or_else(|| config.wrong("weight_map", "is missing or not an object"))?;
-        let mut files = std::collections::BTreeSet::new();
-        for file in map.values() {
-            let file =
-                file.as_str().filter(|file| Path::new(file).file_name() == Some(std::ffi::OsStr::new(file)));
-            files.insert(dir.join(file.ok_or_else(|| {
-                config.wrong("weight_map", "names something that is not a file beside it")
-            })?));
         }
-        return Ok(files.into_iter().collect());
     }
-    let hint = if dir.join("pytorch_model.bin").exists() {
-        "pytorch_model.bin is a pickle, which can run code: save the model again as safetensors"
-    } else {
-        "a checkpoint directory holds model.safetensors or model.safetensors.index.json"
-    };
-    Err(Error::input(dir.display().to_string(), "holds no safetensors weights").hint(hint))
+
+    /// Rows `start..start + len` of a tensor in f32 on the CPU, unpacked and changed by the adapter.
+    ///
+    /// # Errors
+    /// As [`Weights::get`]; rows that the tensor does not have.
+    pub fn rows(&self, name: &str, start: i64, len: i64) -> Result<Tensor> {
+        let reading = self.reading(name, Device::Cpu)?;
+        Ok(reading.rows(start, len, Device::Cpu)?.f_to_kind(Kind::Float)?)
+    }
+
+    fn reading(&self, name: &str, device: Device) -> Result<Reading<'_>> {
+        let change = self.adapter.as_ref().and_then(|adapter| Some((adapter, adapter.change(name)?)));
+        let delta = change.map(|(adapter, change)| adapter.delta(change, device)).transpose()?.flatten();
+        let replaced =
+            change.and_then(|(adapter, change)| Some((&adapter.store, change.replaced.as_deref()?)));
+        if let (None, Some((scheme, module))) = (replaced, self.packed(name)) {
+            let source = Source::Packed(Packed::read(&self.store, scheme, module)?);
+            return Ok(Reading { store: &self.store, stored: format!("{module}.qweight"), source, delta });
+        }
+        let (store, stored) = replaced.unwrap_or((&self.store, name));
+        let (tensor, mapped) = store.tensor(stored)?;
+        Ok(Reading { store, stored: stored.to_string(), source: Source::Plain(tensor, mapped), delta })
+    }
+
+    /// The module of `name`, if its weight is a quantized one.
+    fn packed<'a>(&self, name: &'a str) -> Option<(&Scheme, &'a str)> {
+        let module = name.strip_suffix(".weight")?;
+        let quantized = |part: &str| self.store.entries.contains_key(&format!("{module}.{part}"));
+        (!quantized("weight") && quantized("qweight")).then_some((self.scheme.as_ref()?, module))
+    }
+
+    /// Whether a tensor is a part of a quantized one.
+    fn is_part(&self, name: &str) -> bool {
+        let module =
+            ["qzeros", "scales", "g_idx"].iter().find_map(|part| name.strip_suffix(part)?.strip_suffix('.'));
+        module.is_some_and(|module| self.store.entries.contains_key(&format!("{module}.qweight")))
+    }
+
+    /// The name under which the checkpoint holds a tensor of the model: with or without the family's prefix.
+    fn resolve(&self, name: &str) -> Option<String> {
+        let prefixes = ["model.", "transformer.", "gpt_neox."];
+        let shorter = prefixes.iter().filter_map(|prefix| name.strip_prefix(prefix)).map(str::to_string);
+        let longer = prefixes.iter().map(|prefix| format!("{prefix}{name}"));
+        let mut names = std::iter::once(name.to_string()).chain(shorter).chain(longer);
+        names.find(|name| self.contains(name))
+    }
 }
