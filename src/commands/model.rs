@@ -2,8 +2,6 @@
 
 mod diff;
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use crate::cli::model::{Check, Import, Inspect, Verb};
@@ -102,7 +100,8 @@ fn show(facts: &Value, as_json: bool, printer: Printer) {
 
 fn check_all(args: &Check, printer: Printer) -> Result<()> {
     let model = args.compute.load(&args.dir)?;
-    let findings = check::check(&model, &texts(&args.dir))?;
+    let (tokenizer, template) = (Tokenizer::read(&args.dir).ok(), ChatTemplate::read(&args.dir).ok());
+    let findings = check::check(&model, tokenizer.as_ref(), template.as_ref())?;
     if args.json {
         printer.data(json!(findings));
     } else {
@@ -119,9 +118,4 @@ fn check_all(args: &Check, printer: Printer) -> Result<()> {
             findings.len()
         ))),
     }
-}
-
-/// The checkpoint's tokenizer and template, where it has both.
-fn texts(dir: &Path) -> Option<(Tokenizer, ChatTemplate)> {
-    Some((Tokenizer::read(dir).ok()?, ChatTemplate::read(dir).ok()?))
 }

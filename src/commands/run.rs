@@ -12,7 +12,7 @@ use crate::model::{Layers, Load, Model, Site, Spec, device};
 use crate::printer::Printer;
 use crate::report;
 use crate::runner::study::{Ask, Outcome};
-use crate::runner::{Limits, concept as concept_states, study as dialogues};
+use crate::runner::{Limits, check, concept as concept_states, study as dialogues};
 use crate::store::{RunDir, atomic, states, turns};
 use crate::study::manifest::{Manifest, hash};
 use crate::study::{DEMO, ModelEntry, Orders, Study};
@@ -56,8 +56,9 @@ pub fn demo(args: &Demo, printer: Printer) -> Result<()> {
 pub fn report(args: &Report, printer: Printer) -> Result<()> {
     let study = RunDir::manifest(&args.run)?.study()?;
     let loaded = Loaded::new(&study)?;
-    let run = RunDir::open(&args.run, &loaded.manifest)?;
-    analyse(&loaded.sources(&run), &loaded.manifest, printer)
+    let mut manifest = loaded.manifest.clone();
+    let run = RunDir::open(&args.run, &mut manifest)?;
+    analyse(&loaded.sources(&run), &manifest, printer)
 }
 
 /// What a study asks for, read.
@@ -151,7 +152,8 @@ fn execute(study: &Study, output: &Path, until: Stage, printer: Printer) -> Resu
     let devices = device::devices(&study.run.device)?;
     let loaded = Loaded::new(study)?;
     loaded.check()?;
-    let run = RunDir::open(output, &loaded.manifest)?;
+    let mut manifest = loaded.manifest.clone();
+    let mut run = RunDir::open(output, &mut manifest)?;
     for entry in &study.models {
         let spec = Spec::read(&entry.path)?;
         let layers = study.capture.layers.parse::<Layers>()?.resolve(spec.n_layers)?;
@@ -169,6 +171,14 @@ fn execute(study: &Study, output: &Path, until: Stage, printer: Printer) -> Resu
         let model = Model::load(&entry.path, &how)?;
         let tokenizer = Tokenizer::read(&entry.path)?;
         let template = ChatTemplate::read(&entry.path)?;
+        if !manifest.checks.contains_key(&entry.name) {
+            let findings = check::check(&model, Some(&tokenizer), Some(&template))?;
+            for finding in findings.iter().filter(|finding| !finding.passed) {
+                printer.say(format!("warning: {}: {}: {}", entry.name, finding.name, finding.found));
+            }
+            manifest.checks.insert(entry.name.clone(), json!(findings));
+            run.record(&manifest)?;
+        }
         let stage =
             Capture { run: &run, study, model: &model, entry, layers: &layers, sites: study.sites()? };
         stage.dialogues(&loaded, &pending.shards, &tokenizer, &template, printer)?;
@@ -177,7 +187,7 @@ fn execute(study: &Study, output: &Path, until: Stage, printer: Printer) -> Resu
     if until < Stage::Report {
         return Ok(());
     }
-    analyse(&loaded.sources(&run), &loaded.manifest, printer)
+    analyse(&loaded.sources(&run), &manifest, printer)
 }
 
 /// What is not there yet.

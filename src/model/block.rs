@@ -22,7 +22,7 @@ impl Source<'_> {
     }
 
     /// A tensor outside the body.
-    pub fn get(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
+    fn get(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
         self.weights.get(name, shape, self.kind, self.device)
     }
 
@@ -51,20 +51,28 @@ impl Source<'_> {
 
     /// The head: a matrix of its own where the files hold one, else the embedding.
     pub fn head(&self, embed: &Tensor) -> Result<Linear> {
-        let (head, spec) = (&self.spec.head, self.spec);
-        let stored = head.names.iter().find(|name| self.weights.contains(&format!("{name}.weight")));
-        let weight = match (stored, head.tied) {
-            (None, true) => embed.shallow_clone(),
-            (name, _) => {
-                let name = name.unwrap_or(&head.names[0]);
-                self.get(&format!("{name}.weight"), &[spec.vocab, spec.d_model])?
-            }
+        let (head, vocab) = (&self.spec.head, self.spec.vocab);
+        let weight = match self.own_head()? {
+            Some(weight) => weight,
+            None if head.tied => embed.shallow_clone().f_to_device(self.device)?,
+            None => self.get(&format!("{}.weight", head.names[0]), &[vocab, self.spec.d_model])?,
         };
-        let bias = match head.bias {
-            true => Some(self.get(&format!("{}.bias", stored.unwrap_or(&head.names[0])), &[spec.vocab])?),
-            false => None,
-        };
+        let bias =
+            if head.bias { Some(self.get(&format!("{}.bias", self.head_name()), &[vocab])?) } else { None };
         Ok(Linear { weight, bias })
+    }
+
+    /// The head that the files hold, if they hold one.
+    pub fn own_head(&self) -> Result<Option<Tensor>> {
+        let name = format!("{}.weight", self.head_name());
+        let shape = [self.spec.vocab, self.spec.d_model];
+        self.weights.contains(&name).then(|| self.get(&name, &shape)).transpose()
+    }
+
+    /// The name that the head goes by in the files.
+    fn head_name(&self) -> &'static str {
+        let names = self.spec.head.names;
+        names.iter().find(|name| self.weights.contains(&format!("{name}.weight"))).unwrap_or(&names[0])
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
-use super::attention::{Buffers, Chunk, Kv, Local, Pack, Past, Rule};
+use super::attention::{Buffers, Chunk, Kv, Pack, Past, Rule};
 use super::block::{Block, Linear, Norm, Source};
 use super::rope::Rotation;
 use super::site::Site;
@@ -75,6 +75,15 @@ pub struct Model {
     final_norm: Norm,
     /// Kept for its maps, which are the memory of the tensors, and read anew where the model is streamed.
     weights: Weights,
+}
+
+/// One pass through the blocks: its tokens, what they see, and where to put what is wanted of them.
+struct Pass<'a, 'b> {
+    pack: &'b Pack,
+    shelf: Shelf,
+    past: &'b dyn Fn(usize) -> Past<'a>,
+    /// Takes the keys and values of each block in turn.
+    keep: &'b mut dyn FnMut(&Tensor, &Tensor) -> Result<()>,
 }
 
 /// What stays in memory unless the model is streamed.
@@ -161,6 +170,16 @@ impl Model {
         self.kept.is_none()
     }
 
+    /// Whether the head that the files hold differs from the embedding; `None` where they hold none.
+    ///
+    /// # Errors
+    /// The head cannot be read.
+    pub fn own_head_differs(&self) -> Result<Option<bool>> {
+        let source = self.source(Device::Cpu);
+        let Some(head) = source.own_head()? else { return Ok(None) };
+        Ok(Some(!head.f_equal(&source.embedding()?)?))
+    }
+
     /// Where a layer computes.
     pub(super) fn device_of(&self, layer: usize) -> Device {
         self.devices[self.place_of[layer]]
@@ -180,10 +199,9 @@ impl Model {
     pub fn forward(&self, chunks: &[Chunk<'_>], want: &Want) -> Result<Output> {
         want.sites.iter().try_for_each(|&site| self.spec.offers(site))?;
         let pack = Pack::of_chunks(self, chunks)?;
-        let mut shelf = Shelf::new(want)?;
         let past = |layer: usize| Past::Chunks { chunks, layer };
         let mut kv: Vec<Vec<(Tensor, Tensor)>> = chunks.iter().map(|_| Vec::new()).collect();
-        let keep = |k: &Tensor, v: &Tensor| -> Result<()> {
+        let mut keep = |k: &Tensor, v: &Tensor| -> Result<()> {
             if want.kv {
                 let mut row = 0;
                 for (layers, chunk) in kv.iter_mut().zip(chunks) {
@@ -194,8 +212,10 @@ impl Model {
             }
             Ok(())
         };
-        let logits = self.run(&pack, want, &mut shelf, past, keep)?;
-        Ok(Output { states: shelf.finish()?, logits, kv: kv.into_iter().map(Kv::new).collect() })
+        let mut pass = Pass { pack: &pack, shelf: Shelf::new(want)?, past: &past, keep: &mut keep };
+        let logits = self.run(want, &mut pass)?;
+        let states = pass.shelf.finish()?;
+        Ok(Output { states, logits, kv: kv.into_iter().map(Kv::new).collect() })
     }
 
     /// One new token for each of many sequences over padded buffers of keys and values, which it appends to.
@@ -206,43 +226,34 @@ impl Model {
         let pack = Pack::of_buffers(self, ids, buffers)?;
         let rows = (0..ids.len() as i64).collect();
         let want = Want { logit_rows: rows, ..Want::default() };
-        let mut shelf = Shelf::new(&want)?;
         let past = |layer: usize| Past::Buffers {
             buffers: &buffers.layers[layer],
             width: buffers.longest() + 1,
             index: &pack.positions,
         };
-        let logits = self.run(&pack, &want, &mut shelf, past, |_, _| Ok(()))?;
+        let mut keep = |_: &Tensor, _: &Tensor| Ok(());
+        let mut pass = Pass { pack: &pack, shelf: Shelf::new(&want)?, past: &past, keep: &mut keep };
+        let logits = self.run(&want, &mut pass)?;
         buffers.lengths.iter_mut().for_each(|length| *length += 1);
         logits.ok_or_else(|| Error::Torch("no logits".into()))
     }
 
     /// The blocks, shared by [`Model::forward`] and [`Model::step`], which differ in what attention sees.
-    fn run<'a>(
-        &self,
-        pack: &Pack,
-        want: &Want,
-        shelf: &mut Shelf,
-        past: impl Fn(usize) -> Past<'a>,
-        mut keep: impl FnMut(&Tensor, &Tensor) -> Result<()>,
-    ) -> Result<Option<Tensor>> {
+    fn run(&self, want: &Want, pass: &mut Pass<'_, '_>) -> Result<Option<Tensor>> {
         let _guard = tch::no_grad_guard();
         let head_wanted = !want.logit_rows.is_empty();
         let to_the_end = want.kv || head_wanted || want.sites.contains(&Site::FinalNorm);
         let depth =
             if to_the_end { self.spec.n_layers } else { want.layers.last().map_or(0, |layer| layer + 1) };
-        let mut x = self.embed(pack)?; // (T, D)
-        shelf.put(Site::Embed, None, &x)?;
+        let mut x = self.embed(pass.pack)?; // (T, D)
+        pass.shelf.put(Site::Embed, None, &x)?;
         for layer in 0..depth {
             x = x.f_to_device(self.device_of(layer))?;
-            let local = &pack.locals[self.place_of[layer]];
             match &self.kept {
-                Some(kept) => {
-                    self.block(&kept.blocks[layer], layer, &mut x, local, shelf, &past, &mut keep)?
-                }
+                Some(kept) => self.block(&kept.blocks[layer], layer, &mut x, pass)?,
                 None => {
                     let block = Block::load(&self.source(self.device_of(layer)), layer)?;
-                    self.block(&block, layer, &mut x, local, shelf, &past, &mut keep)?;
+                    self.block(&block, layer, &mut x, pass)?;
                     drop(block);
                     self.weights.release();
                 }
@@ -253,7 +264,7 @@ impl Model {
         }
         let x = x.f_to_device(self.devices[self.devices.len() - 1])?;
         if want.sites.contains(&Site::FinalNorm) {
-            shelf.put_rows(Site::FinalNorm, &x, |rows| self.final_norm.forward(rows))?;
+            pass.shelf.put_rows(Site::FinalNorm, &x, |rows| self.final_norm.forward(rows))?;
         }
         if !head_wanted {
             return Ok(None);
@@ -283,19 +294,10 @@ impl Model {
     }
 
     /// One block: `x`, the stream before it, becomes the stream after it.
-    #[allow(clippy::too_many_arguments)]
-    fn block<'a>(
-        &self,
-        block: &Block,
-        layer: usize,
-        x: &mut Tensor,
-        local: &Local,
-        shelf: &mut Shelf,
-        past: &impl Fn(usize) -> Past<'a>,
-        keep: &mut impl FnMut(&Tensor, &Tensor) -> Result<()>,
-    ) -> Result<()> {
+    fn block(&self, block: &Block, layer: usize, x: &mut Tensor, pass: &mut Pass<'_, '_>) -> Result<()> {
         let (spec, at) = (&self.spec, Some(layer));
-        let ways = &spec.layers[layer];
+        let (ways, local) = (&spec.layers[layer], &pass.pack.locals[self.place_of[layer]]);
+        let shelf = &mut pass.shelf;
         let through = |norm: &Option<Norm>, x: &Tensor| match norm {
             Some(norm) => norm.forward(x),
             None => Ok(x.shallow_clone()),
@@ -312,10 +314,10 @@ impl Model {
             heads.q = self.rotations[rope].rotate(&heads.q, &local.angles[rope])?;
             heads.k = self.rotations[rope].rotate(&heads.k, &local.angles[rope])?;
         }
-        keep(&heads.k, &heads.v)?;
+        (pass.keep)(&heads.k, &heads.v)?;
         let masks = &local.masks[self.window_of[layer]];
         let rule = Rule { layer: ways, soft_cap: spec.attention.soft_cap, masks };
-        let z = past(layer).attend(&heads.q, &heads.k, &heads.v, rule)?; // (T, nh * hd)
+        let z = (pass.past)(layer).attend(&heads.q, &heads.k, &heads.v, rule)?; // (T, nh * hd)
         shelf.put(Site::HeadOut, at, &z)?;
         let attended = block.out.forward(&z)?;
         shelf.put(Site::AttnOut, at, &attended)?;

@@ -615,7 +615,7 @@ mod tests {
             "study": { "models": [{ "name": HOSTILE }], "dialogue": { "conditions": [HOSTILE], "rounds": 2 } },
             "conditions": { HOSTILE: { "about": HOSTILE } },
         });
-        (vec![item(HOSTILE)], Manifest { inputs, key: HOSTILE.into() })
+        (vec![item(HOSTILE)], Manifest { inputs, key: HOSTILE.into(), checks: serde_json::Map::new() })
     }
 
     fn full<'a>(items: &'a [Item], manifest: &'a Manifest) -> Page<'a> {
@@ -749,7 +749,7 @@ mod tests {
 
     #[test]
     fn what_a_study_lacks_leaves_no_heading() {
-        let manifest = Manifest { inputs: Value::Null, key: String::new() };
+        let manifest = Manifest { inputs: Value::Null, key: String::new(), checks: serde_json::Map::new() };
         let empty = Page {
             title: "bare",
             findings: Vec::new(),
@@ -802,7 +802,7 @@ mod tests {
     #[test]
     fn a_question_is_embedded_once_and_turns_keep_their_meaning() {
         let items = [Item { format: Format::Letters, ..item("Who?") }];
-        let manifest = Manifest { inputs: Value::Null, key: String::new() };
+        let manifest = Manifest { inputs: Value::Null, key: String::new(), checks: serde_json::Map::new() };
         let mut turns = vec![turn(&items[0], 0, 0), turn(&items[0], 1, 2)];
         turns[1].orders[0].parsed = Some(1);
         turns[1].orders[0].ended = false;

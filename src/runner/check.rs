@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use super::engine::{Engine, Limits, Request, Stop};
 use super::sample::Sampler;
-use crate::model::{Chunk, Model, Site, Want};
+use crate::model::{Chunk, Kv, Model, Site, Want};
 use crate::text::{ChatTemplate, Message, Tokenizer};
 use crate::{Error, Result};
 
@@ -22,56 +22,65 @@ pub struct Finding {
 
 /// Largest difference between two ways of computing the same state, as a part of the state's largest value.
 fn tolerance(kind: Kind) -> f64 {
-    // Rounding adds up over some hundred sums: 2^-24 and 2^-9 are the units of f32 and bf16.
-    if kind == Kind::Float { 1e-4 } else { 5e-2 }
+    // Rounding adds up over some hundred sums: 2^-24, 2^-11 and 2^-9 are the units of f32, f16 and bf16.
+    match kind {
+        Kind::Float => 1e-4,
+        Kind::Half => 1e-2,
+        _ => 5e-2,
+    }
 }
 
-/// Tries causality, packing, the cache, generation, finiteness, and, where `texts` are given, whether rounds append.
+/// Tries finiteness, causality, packing, the cache, decoding and the head; with a tokenizer whether ids fit; with a
+/// template too whether rounds append.
 ///
 /// # Errors
 /// The model cannot be run at all.
-pub fn check(model: &Model, texts: &Option<(Tokenizer, ChatTemplate)>) -> Result<Vec<Finding>> {
+pub fn check(
+    model: &Model,
+    tokenizer: Option<&Tokenizer>,
+    template: Option<&ChatTemplate>,
+) -> Result<Vec<Finding>> {
     let ids = sample(model);
     let states = whole(model, &[&ids])?;
-    let mut findings = vec![finite(&states)?];
+    let mut findings = vec![finite(model, &ids)?];
 
     let mut changed = ids.clone();
     let last = changed.len() - 1;
     changed[last] = (changed[last] + 1) % model.spec.vocab;
     let other = whole(model, &[&changed])?;
     let before = |t: &Tensor| Ok::<_, Error>(t.f_narrow(0, 0, last as i64)?);
-    findings.push(agree(
-        "causality",
-        "a later token changes earlier states",
-        &before(&states)?,
-        &before(&other)?,
-        model,
-    )?);
+    let otherwise = "a later token changes earlier states";
+    findings.push(agree("causality", otherwise, &before(&states)?, &before(&other)?, model)?);
 
     let short = &ids[..ids.len() / 2];
     let packed = whole(model, &[short, &ids, short])?.f_narrow(0, short.len() as i64, ids.len() as i64)?;
-    findings.push(agree("packed = alone", "a sequence in a pack and alone differ", &packed, &states, model)?);
+    let otherwise = "a sequence in a pack and alone differ";
+    findings.push(agree("packed = alone", otherwise, &packed, &states, model)?);
 
     let cached = in_pieces(model, &ids)?;
-    findings.push(agree(
-        "cache = full pass",
-        "a sequence in pieces and whole differ",
-        &cached,
-        &states,
-        model,
-    )?);
-    findings.push(generation(model, &ids)?);
-    if let Some((tokenizer, template)) = texts {
-        findings.push(rounds_append(tokenizer, template)?);
+    let otherwise = "a sequence in pieces and whole differ";
+    findings.push(agree("cache = full pass", otherwise, &cached, &states, model)?);
+    findings.push(decoding(model, &ids)?);
+    findings.push(head(model)?);
+    if let Some(tokenizer) = tokenizer {
+        findings.push(ids_fit(model, tokenizer));
+        if let Some(template) = template {
+            findings.push(rounds_append(tokenizer, template)?);
+        }
     }
     Ok(findings)
 }
 
-/// A fixed sequence that wanders through the vocabulary.
+/// A fixed sequence that wanders through the vocabulary, longer than the shortest window unless that is very long.
 fn sample(model: &Model) -> Vec<i64> {
-    let len = 48.min(model.spec.n_ctx - 8).max(4);
+    let windows = model.spec.layers.iter().filter_map(|layer| layer.window);
+    let beyond = windows.min().filter(|window| *window <= 1024).map_or(0, |window| window + 16);
+    let len = beyond.max(48).min(model.spec.n_ctx - NEW as i64).max(4);
     (0..len).map(|i| (i * i * 7919 + 13 * i + 1) % model.spec.vocab).collect()
 }
+
+/// Tokens that are decoded.
+const NEW: usize = 8;
 
 /// A whole sequence.
 fn alone<'a>(model: &Model, ids: &'a [i64]) -> Chunk<'a> {
@@ -84,7 +93,7 @@ fn whole(model: &Model, sequences: &[&[i64]]) -> Result<Tensor> {
     forward(model, &chunks, false).map(|(states, _)| states)
 }
 
-fn forward(model: &Model, chunks: &[Chunk<'_>], kv: bool) -> Result<(Tensor, Vec<crate::model::Kv>)> {
+fn forward(model: &Model, chunks: &[Chunk<'_>], kv: bool) -> Result<(Tensor, Vec<Kv>)> {
     let rows = (0..chunks.iter().map(|chunk| chunk.ids.len() as i64).sum()).collect();
     let mut output =
         model.forward(chunks, &Want { sites: vec![Site::FinalNorm], rows, kv, ..Want::default() })?;
@@ -93,11 +102,12 @@ fn forward(model: &Model, chunks: &[Chunk<'_>], kv: bool) -> Result<(Tensor, Vec
 }
 
 fn in_pieces(model: &Model, ids: &[i64]) -> Result<Tensor> {
-    let mut done: Vec<crate::model::Kv> = Vec::new();
+    const PIECE: usize = 11;
+    let reach = model.spec.reach(ids.len() as i64);
+    let mut done: Vec<Kv> = Vec::new();
     let mut states = Vec::new();
-    for (i, piece) in ids.chunks(11).enumerate() {
-        let (start, reach) = (11 * i as i64, model.spec.reach(ids.len() as i64));
-        let chunk = Chunk { ids: piece, past: done.iter().collect(), start, reach };
+    for (i, piece) in ids.chunks(PIECE).enumerate() {
+        let chunk = Chunk { ids: piece, past: done.iter().collect(), start: (PIECE * i) as i64, reach };
         let (state, mut kv) = forward(model, &[chunk], true)?;
         states.push(state);
         done.append(&mut kv);
@@ -105,14 +115,24 @@ fn in_pieces(model: &Model, ids: &[i64]) -> Result<Tensor> {
     Ok(Tensor::f_cat(&states, 0)?)
 }
 
-fn finite(states: &Tensor) -> Result<Finding> {
-    let finite = states.f_isfinite()?.f_all()?.f_int64_value(&[])? == 1;
-    let top = states.f_abs()?.f_max()?.f_double_value(&[])?;
-    Ok(Finding {
-        name: "finite",
-        passed: finite,
-        found: format!("largest value after the last norm {top:.4}"),
-    })
+/// Every number of the stream, at every layer.
+fn finite(model: &Model, ids: &[i64]) -> Result<Finding> {
+    let want = Want {
+        sites: vec![Site::ResidPost, Site::FinalNorm],
+        layers: (0..model.spec.n_layers).collect(),
+        rows: (0..ids.len() as i64).collect(),
+        ..Want::default()
+    };
+    let mut passed = true;
+    let mut top: f64 = 0.0;
+    for (site, states) in model.forward(&[alone(model, ids)], &want)?.states {
+        passed &= states.f_isfinite()?.f_all()?.f_int64_value(&[])? == 1;
+        if site == Site::ResidPost {
+            top = states.f_abs()?.f_max()?.f_double_value(&[])?;
+        }
+    }
+    let found = format!("largest value of the stream {top:.4}");
+    Ok(Finding { name: "finite", passed, found })
 }
 
 fn agree(name: &'static str, otherwise: &str, a: &Tensor, b: &Tensor, model: &Model) -> Result<Finding> {
@@ -128,31 +148,66 @@ fn agree(name: &'static str, otherwise: &str, a: &Tensor, b: &Tensor, model: &Mo
     Ok(Finding { name, passed, found })
 }
 
-/// Greedy decoding over the cache against one full pass over its result.
-fn generation(model: &Model, ids: &[i64]) -> Result<Finding> {
+/// Greedy decoding of three prompts of different lengths side by side, over padded buffers, against one full pass over
+/// each result alone.
+fn decoding(model: &Model, ids: &[i64]) -> Result<Finding> {
+    let prompts = [ids, &ids[..ids.len() / 2], &ids[..ids.len() / 4]];
     let mut engine = Engine::new(model, Limits::for_model(model));
-    let prompt = Request { ids: ids.to_vec(), logits: vec![ids.len() - 1], ..Request::default() };
-    let encoded = engine.encode(&[prompt], &[], &[])?;
-    let first = encoded.logits.ok_or_else(|| Error::Torch("no logits".into()))?;
-    let stop = Stop { max_new: 8, ends: &[], never: &[] };
-    let answer = engine.generate(&encoded.nodes, &first, stop, &mut [Sampler::Greedy])?.remove(0);
+    let request =
+        |ids: &&[i64]| Request { ids: ids.to_vec(), logits: vec![ids.len() - 1], ..Request::default() };
+    let encoded = engine.encode(&prompts.iter().map(request).collect::<Vec<_>>(), &[], &[])?;
+    let rows: Vec<i64> = encoded.logit_rows.iter().map(|rows| rows[0]).collect();
+    let first = encoded.logits.ok_or_else(no_logits)?.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
+    let stop = Stop { max_new: NEW, ends: &[], never: &[] };
+    let mut samplers = prompts.map(|_| Sampler::Greedy);
+    let answers = engine.generate(&encoded.nodes, &first, stop, &mut samplers)?;
 
-    let sequence = [ids, &answer].concat();
-    let rows: Vec<i64> = (ids.len() as i64 - 1..sequence.len() as i64 - 1).collect();
-    let chunk = alone(model, &sequence);
-    let output = model.forward(&[chunk], &Want { logit_rows: rows, ..Want::default() })?;
-    let logits =
-        output.logits.ok_or_else(|| Error::Torch("no logits".into()))?.f_to_device(tch::Device::Cpu)?;
-    let chosen = logits.f_gather(1, &Tensor::f_from_slice(&answer)?.f_unsqueeze(1)?, false)?.f_squeeze()?;
-    let behind = logits.f_amax(&[1i64][..], false)?.f_sub(&chosen)?.f_max()?.f_double_value(&[])?;
-    let scale = logits.f_abs()?.f_clamp_max(1e30)?.f_max()?.f_double_value(&[])?.max(1e-12);
+    let mut behind: f64 = 0.0;
+    for (prompt, answer) in prompts.iter().zip(&answers) {
+        let sequence = [prompt, answer.as_slice()].concat();
+        let rows: Vec<i64> = (prompt.len() as i64 - 1..sequence.len() as i64 - 1).collect();
+        let want = Want { logit_rows: rows, ..Want::default() };
+        let logits = model.forward(&[alone(model, &sequence)], &want)?.logits.ok_or_else(no_logits)?;
+        let logits = logits.f_to_device(tch::Device::Cpu)?;
+        let index = Tensor::f_from_slice(answer)?.f_unsqueeze(1)?;
+        let chosen = logits.f_gather(1, &index, false)?.f_squeeze_dim(1)?;
+        let scale = logits.f_abs()?.f_amax(&[1i64][..], false)?.f_clamp_min(1e-12)?;
+        let best = logits.f_amax(&[1i64][..], false)?;
+        behind = behind.max(best.f_sub(&chosen)?.f_div(&scale)?.f_max()?.f_double_value(&[])?);
+    }
     // A tie within rounding may fall either way.
-    let passed = behind <= tolerance(model.kind) * scale.min(1e3);
-    Ok(Finding {
-        name: "generation",
-        passed,
-        found: format!("decoded tokens are at most {behind:.1e} behind the best of a full pass"),
-    })
+    let passed = behind <= tolerance(model.kind);
+    let found = format!("decoded tokens are at most {behind:.1e} behind the best of a full pass");
+    Ok(Finding { name: "padded decoding", passed, found })
+}
+
+fn no_logits() -> Error {
+    Error::Torch("no logits".into())
+}
+
+/// Whether the head is what config.json says.
+fn head(model: &Model) -> Result<Finding> {
+    let (passed, found) = match (model.spec.head.tied, model.own_head_differs()?) {
+        (true, None) => (true, "the head is the embedding"),
+        (true, Some(false)) => (true, "the head is the embedding, and the files hold it twice"),
+        (true, Some(true)) => {
+            (false, "config.json ties the head to the embedding, but the files hold another, which is used")
+        }
+        (false, Some(true)) => (true, "the head has weights of its own"),
+        (false, _) => (true, "the head is not tied, but equals the embedding"),
+    };
+    Ok(Finding { name: "tied weights", passed, found: found.to_string() })
+}
+
+/// Whether every token of the tokenizer's vocabulary has an embedding; tokens added for other uses may have none.
+fn ids_fit(model: &Model, tokenizer: &Tokenizer) -> Finding {
+    let (own, added) = tokenizer.beyond(model.spec.vocab);
+    let found = match (own, added) {
+        (0, 0) => format!("every token has one of the {} embeddings", model.spec.vocab),
+        (0, added) => format!("{added} added tokens are beyond the {} embeddings", model.spec.vocab),
+        (own, _) => format!("{own} tokens are beyond the {} embeddings", model.spec.vocab),
+    };
+    Finding { name: "tokenizer fits", passed: own == 0, found }
 }
 
 /// Does round 1 begin with round 0's ids, whether rendered whole or continued?

@@ -61,7 +61,7 @@ pub fn writable(path: &Path) -> Result<()> {
 
 /// Writes to `path.partial`, syncs it, and gives it its name. A name that is always the same leaves no litter: whoever
 /// repeats an interrupted write overwrites what it left.
-fn whole(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+pub(super) fn whole(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     writable(path)?;
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");

@@ -42,14 +42,15 @@ fn holds_files(dir: &Path, but: &[&str]) -> Result<bool> {
 }
 
 impl RunDir {
-    /// Makes the directory, or goes on with it when it belongs to the same run.
+    /// Makes the directory, or goes on with it when it belongs to the same run, whose checks the manifest then has.
     ///
     /// # Errors
     /// The directory belongs to another run (the first difference is named) or to something else altogether.
-    pub fn open(root: &Path, manifest: &Manifest) -> Result<Self> {
+    pub fn open(root: &Path, manifest: &mut Manifest) -> Result<Self> {
         let path = root.join("manifest.json");
         let found = if path.is_file() { Some(Manifest::read(&path)?) } else { None };
-        if found.as_ref().is_some_and(|found| found.key == manifest.key) {
+        if let Some(found) = found.as_ref().filter(|found| found.key == manifest.key) {
+            manifest.checks.clone_from(&found.checks);
             return Ok(Self {
                 root: root.to_path_buf(),
                 key: manifest.key.clone(),
@@ -72,6 +73,25 @@ impl RunDir {
         atomic::directory(root)?;
         atomic::write(&path, manifest.text().as_bytes())?;
         Ok(Self { root: root.to_path_buf(), key: manifest.key.clone(), _lock: lock(root, &path)? })
+    }
+
+    /// Writes the manifest of this run again, with more checks in it.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn record(&mut self, manifest: &Manifest) -> Result<()> {
+        let path = self.root.join("manifest.json");
+        let mut held = None;
+        // The lock goes with the file, so the new one is locked before it takes the old one's name.
+        atomic::whole(&path, |partial| {
+            std::fs::write(partial, manifest.text()).map_err(|error| Error::io(&path, error))?;
+            held = Some(lock(&self.root, partial)?);
+            Ok(())
+        })?;
+        if let Some(held) = held {
+            self._lock = held;
+        }
+        Ok(())
     }
 
     /// The manifest of a directory that a run has made.
@@ -144,11 +164,16 @@ mod tests {
     #[test]
     fn a_directory_is_open_to_one_process_at_a_time() {
         let dir = tempfile::tempdir().expect("a directory");
-        let manifest = Manifest { inputs: serde_json::json!({}), key: "k".into() };
-        let first = RunDir::open(dir.path(), &manifest).expect("free");
-        let refused = RunDir::open(dir.path(), &manifest).expect_err("taken").to_string();
+        let checks = serde_json::Map::new();
+        let mut manifest = Manifest { inputs: serde_json::json!({}), key: "k".into(), checks };
+        let mut first = RunDir::open(dir.path(), &mut manifest).expect("free");
+        manifest.checks.insert("tiny".into(), serde_json::json!([]));
+        first.record(&manifest).expect("recorded");
+        let refused = RunDir::open(dir.path(), &mut manifest).expect_err("taken").to_string();
         assert!(refused.contains("another recant"), "{refused}");
         drop(first);
-        assert!(RunDir::open(dir.path(), &manifest).is_ok());
+        manifest.checks.clear();
+        assert!(RunDir::open(dir.path(), &mut manifest).is_ok());
+        assert!(manifest.checks.contains_key("tiny"), "the checks of the run that is gone on with");
     }
 }

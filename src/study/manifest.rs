@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Study;
@@ -17,6 +17,8 @@ pub struct Manifest {
     pub inputs: Value,
     /// SHA-256 of the inputs, in hexadecimal.
     pub key: String,
+    /// What `recant model check` found of each model, by its name. No part of the key.
+    pub checks: Map<String, Value>,
 }
 
 impl Manifest {
@@ -25,22 +27,26 @@ impl Manifest {
     /// # Errors
     /// A file of a checkpoint cannot be read.
     pub fn of(study: &Study, tasks: &[(String, Vec<Item>)], concepts: &Value) -> Result<Self> {
-        let mut models = serde_json::Map::new();
+        let mut models = Map::new();
         for entry in &study.models {
-            models.insert(entry.name.clone(), files(&entry.path)?);
+            let mut hashes = files(&entry.path)?;
+            if let Some(adapter) = &entry.adapter {
+                hashes.insert("adapter".into(), files(adapter)?.into());
+            }
+            models.insert(entry.name.clone(), hashes.into());
         }
-        let mut data = serde_json::Map::new();
+        let mut data = Map::new();
         for (name, items) in tasks {
             let digest = hash(json!(items).to_string().as_bytes());
             data.insert(name.clone(), json!({ "items": items.len(), "sha256": digest }));
         }
         let (wording, conditions) = study.wordings()?;
-        let conditions: serde_json::Map<_, _> =
+        let conditions: Map<_, _> =
             conditions.into_iter().map(|(name, condition)| (name, json!(condition))).collect();
         let inputs = json!({
             "format": "recant-run-1",
             "recant": env!("CARGO_PKG_VERSION"),
-            "libtorch": libtorch_version(),
+            "libtorch": env!("LIBTORCH_VERSION"),
             "study": study,
             "wording": wording,
             "conditions": conditions,
@@ -49,13 +55,13 @@ impl Manifest {
             "concepts": concepts,
         });
         let key = hash(inputs.to_string().as_bytes());
-        Ok(Self { inputs, key })
+        Ok(Self { inputs, key, checks: Map::new() })
     }
 
     /// The text of `manifest.json`.
     #[must_use]
     pub fn text(&self) -> String {
-        let whole = json!({ "run_key": self.key, "inputs": self.inputs });
+        let whole = json!({ "run_key": self.key, "inputs": self.inputs, "checks": self.checks });
         serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
     }
 
@@ -69,7 +75,8 @@ impl Manifest {
             .map_err(|error| Error::input(path.display().to_string(), format!("not a manifest: {error}")))?;
         match (&whole["run_key"], &whole["inputs"]) {
             (Value::String(key), inputs @ Value::Object(_)) => {
-                Ok(Self { inputs: inputs.clone(), key: key.clone() })
+                let checks = whole["checks"].as_object().cloned().unwrap_or_default();
+                Ok(Self { inputs: inputs.clone(), key: key.clone(), checks })
             }
             _ => {
                 Err(Error::input(path.display().to_string(), "not a manifest: run_key or inputs are missing"))
@@ -126,7 +133,7 @@ fn difference(path: &str, a: &Value, b: &Value) -> Option<String> {
 }
 
 /// SHA-256 of each file of a checkpoint that changes its numbers.
-fn files(dir: &Path) -> Result<Value> {
+fn files(dir: &Path) -> Result<Map<String, Value>> {
     let entries = std::fs::read_dir(dir).map_err(|error| {
         let hint = "`recant fetch smollm2` brings the demo's model; otherwise give the path of a checkpoint";
         Error::input(dir.display().to_string(), error.to_string()).hint(hint)
@@ -140,11 +147,11 @@ fn files(dir: &Path) -> Result<Value> {
         }
     }
     names.sort();
-    let mut hashes = serde_json::Map::new();
+    let mut hashes = Map::new();
     for name in names {
         hashes.insert(name.clone(), json!(fetch::sha256(&dir.join(&name))?));
     }
-    Ok(Value::Object(hashes))
+    Ok(hashes)
 }
 
 /// SHA-256 of bytes, in hexadecimal.
@@ -157,17 +164,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The libtorch that this was built against.
-fn libtorch_version() -> &'static str {
-    "2.11.0"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn manifest(inputs: Value) -> Manifest {
-        Manifest { key: hash(inputs.to_string().as_bytes()), inputs }
+        Manifest { key: hash(inputs.to_string().as_bytes()), inputs, checks: Map::new() }
     }
 
     #[test]

@@ -38,6 +38,15 @@ impl Tokenizer {
         Ok(encoding.get_ids().iter().map(|&id| i64::from(id)).collect())
     }
 
+    /// Tokens with an id of `vocab` or more: how many of the vocabulary itself, and how many that were added to it.
+    #[must_use]
+    pub fn beyond(&self, vocab: i64) -> (usize, usize) {
+        let outside = |id: &&u32| i64::from(**id) >= vocab;
+        let all = self.inner.get_vocab(true).values().filter(outside).count();
+        let added = self.inner.get_added_tokens_decoder().keys().filter(outside).count();
+        (all - added.min(all), added)
+    }
+
     /// The tokens whose text holds `part`, ascending.
     ///
     /// # Errors
