@@ -128,6 +128,8 @@ fn texts(
     dtype: Dtype,
 ) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let mut config = layout.config.clone();
+    // Families have filling tokens of their own, which a configuration that says nothing gets.
+    config.insert("pad_token_id".into(), Value::Null);
     config.extend(id_settings(files.ids));
     config.insert("torch_dtype".into(), json!(dtype.name()));
     let mut generation = Map::new();
