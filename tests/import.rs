@@ -857,13 +857,11 @@ fn a_sentencepiece_vocabulary_merges_by_score_and_falls_back_to_bytes() -> Outco
         [("llama", tiny_llama(), llama), ("phi3", tiny_phi3(), phi3), ("gemma3", tiny_gemma("gemma3"), gemma)]
     {
         let tokenizer = imported_tokenizer(&with_pieces(w, family))?;
-        let listed: Vec<String> = pieces(family).into_iter().map(|piece| piece.0).collect();
+        let listed: Vec<String> = pieces(family).into_iter().map(|piece| piece.0.replace(' ', "▁")).collect();
         for (text, expected) in cases {
             let encoded = tokenizer.encode(*text, true).map_err(|e| e.to_string())?;
-            assert_eq!(encoded.get_tokens(), *expected, "{family} {text:?}");
-            for (id, token) in encoded.get_ids().iter().zip(encoded.get_tokens()) {
-                assert_eq!(listed[*id as usize], token.replace("▁▁", "  "), "{family} {text:?}");
-            }
+            let spelled: Vec<&str> = encoded.get_ids().iter().map(|id| &*listed[*id as usize]).collect();
+            assert_eq!(spelled, *expected, "{family} {text:?}");
         }
         for text in ["hello lo", "é 日本 🙂", "two  spaces\n\n"] {
             let encoded = tokenizer.encode(text, true).map_err(|e| e.to_string())?;
