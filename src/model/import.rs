@@ -128,9 +128,9 @@ fn texts(
     dtype: Dtype,
 ) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let mut config = layout.config.clone();
-    // Families have filling tokens of their own, which a configuration that says nothing gets.
-    config.insert("pad_token_id".into(), Value::Null);
     config.extend(id_settings(files.ids));
+    // Families have filling tokens of their own, which a configuration that says nothing gets.
+    config.entry("pad_token_id").or_insert(Value::Null);
     config.insert("torch_dtype".into(), json!(dtype.name()));
     let mut generation = Map::new();
     generation.insert("_from_model_config".into(), json!(true));

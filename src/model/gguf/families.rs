@@ -245,7 +245,13 @@ fn tied(keys: &Keys) -> bool {
     keys.tensor("output.weight").is_none()
 }
 
-fn decoder(keys: &Keys, dims: &Dimensions) -> Result<Map<String, Value>> {
+/// What all have that rotate positions and norm by the root of the mean square.
+fn decoder(
+    keys: &Keys,
+    dims: &Dimensions,
+    (activation, function): (&str, &str),
+    rope_scaling: Value,
+) -> Result<Map<String, Value>> {
     let config = json!({
         "vocab_size": dims.vocab,
         "hidden_size": dims.hidden,
@@ -253,9 +259,11 @@ fn decoder(keys: &Keys, dims: &Dimensions) -> Result<Map<String, Value>> {
         "num_hidden_layers": dims.layers,
         "num_attention_heads": dims.n_heads,
         "num_key_value_heads": dims.n_kv_heads,
+        (activation): function,
         "max_position_embeddings": dims.context,
         "rms_norm_eps": keys.needed_number("attention.layer_norm_rms_epsilon")?,
         "rope_theta": rope::theta(keys)?,
+        "rope_scaling": rope_scaling,
         "attention_dropout": 0.0,
         "initializer_range": 0.02,
         "tie_word_embeddings": tied(keys),
@@ -265,7 +273,7 @@ fn decoder(keys: &Keys, dims: &Dimensions) -> Result<Map<String, Value>> {
 }
 
 fn silu_decoder(keys: &Keys, dims: &Dimensions, rope_scaling: Value) -> Result<Map<String, Value>> {
-    Ok(with(decoder(keys, dims)?, json!({ "hidden_act": "silu", "rope_scaling": rope_scaling })))
+    decoder(keys, dims, ("hidden_act", "silu"), rope_scaling)
 }
 
 /// What the two Gemmas share. The file does not say what the attention scores are divided by the root of: the size of
@@ -274,12 +282,11 @@ fn gemma(keys: &Keys, dims: &Dimensions, largest: usize) -> Result<Map<String, V
     let scalar = if dims.layers == largest { dims.hidden / dims.n_heads } else { dims.head_dim };
     let own = json!({
         "head_dim": dims.head_dim,
-        "hidden_activation": "gelu_pytorch_tanh",
         "attention_bias": false,
         "query_pre_attn_scalar": scalar,
-        "rope_scaling": rope::scaling(keys, dims)?,
     });
-    Ok(with(decoder(keys, dims)?, own))
+    let activation = ("hidden_activation", "gelu_pytorch_tanh");
+    Ok(with(decoder(keys, dims, activation, rope::scaling(keys, dims)?)?, own))
 }
 
 fn gemma2(keys: &Keys, dims: &Dimensions) -> Result<Map<String, Value>> {
