@@ -892,7 +892,12 @@ fn a_sentencepiece_vocabulary_that_does_not_add_up_is_refused_in_one_line() {
         w.set_i32s("tokenizer.ggml.token_type", &vec![1; tokens.len()]);
         w.unset("tokenizer.ggml.unknown_token_id");
     };
-    let cases: [Case; 10] = [
+    let long: fn(&mut Writer) = |w| {
+        let mut tokens: Vec<String> = pieces("llama").into_iter().map(|piece| piece.0).collect();
+        tokens[260] = "h".repeat(5000);
+        w.set_texts("tokenizer.ggml.tokens", &tokens);
+    };
+    let cases: [Case; 11] = [
         ("no scores", |w| w.unset("tokenizer.ggml.scores"), "no tokenizer.ggml.scores"),
         ("few scores", |w| w.set_f32s("tokenizer.ggml.scores", &[0.0; 3]), "3 scores for 271 tokens"),
         ("whole scores", |w| w.set_i32s("tokenizer.ggml.scores", &[0; 271]), "32-bit floats"),
@@ -907,6 +912,7 @@ fn a_sentencepiece_vocabulary_that_does_not_add_up_is_refused_in_one_line() {
         ),
         ("unigram", |w| w.set_text("tokenizer.ggml.model", "t5"), "`t5` is not known (known: gpt2, llama)"),
         ("bytes", no_bytes, "no token <0x40>"),
+        ("long", long, "token 260 is a piece of 5000 bytes"),
     ];
     for (what, spoil, expected) in cases {
         let mut w = with_pieces(tiny_llama(), "llama");
@@ -1101,13 +1107,15 @@ impl Lcg {
 fn no_damage_to_the_header_makes_reader_or_importer_panic() -> Outcome {
     let dir = tempfile::tempdir()?;
     let (path, target) = (dir.path().join("damaged.gguf"), dir.path().join("out"));
-    let (whole, header) = (tiny_llama().bytes(), tiny_llama().header().len());
+    let files = [tiny_llama(), with_pieces(tiny_gemma("gemma3"), "gemma3"), with_pieces(tiny_phi3(), "phi3")];
+    let files = files.map(|w| (w.bytes(), w.header().len()));
     let mut random = Lcg(1);
     let (mut refused, mut whole_again) = (0, 0);
-    for round in 0..4_000 {
+    for round in 0..6_000 {
+        let (whole, header) = &files[round % files.len()];
         let mut bytes = whole.clone();
         for _ in 0..=random.below(4) {
-            let at = random.below(header);
+            let at = random.below(*header);
             match random.below(4) {
                 0 => bytes[at] = random.below(256) as u8,
                 1 => bytes[at] ^= 1 << random.below(8),
@@ -1123,7 +1131,7 @@ fn no_damage_to_the_header_makes_reader_or_importer_panic() -> Outcome {
         fs::write(&path, &bytes)?;
         let read = Gguf::open(&path);
         // An import of what can still be read is slower; a part of them will do.
-        if read.is_err() || round % 32 != 0 {
+        if read.is_err() || round % 31 != 0 {
             refused += usize::from(read.is_err());
             continue;
         }

@@ -13,6 +13,9 @@ use super::{Parts, Vocabulary, token_kind};
 use crate::error::Result;
 use crate::model::gguf::Gguf;
 
+/// Every cut of a piece is looked up, so its length must have a bound; no vocabulary comes near it.
+const LONGEST: usize = 4096;
+
 /// What pieces have in place of a space.
 const SPACE: &str = "\u{2581}";
 
@@ -54,6 +57,11 @@ pub(super) fn parts(gguf: &Gguf, dialect: Dialect, vocabulary: &Vocabulary) -> R
         return Err(gguf.error("tokenizer.ggml.precompiled_charsmap is not supported"));
     }
     let pieces = &vocabulary.tokens;
+    if let Some(id) = pieces.iter().position(|piece| piece.len() > LONGEST) {
+        let why =
+            format!("token {id} is a piece of {} bytes (at most {LONGEST} are allowed)", pieces[id].len());
+        return Err(gguf.error(why));
+    }
     let scores = scores(gguf, dialect, pieces.len())?;
     let ids: HashMap<&str, usize> = pieces.iter().enumerate().map(|(id, piece)| (&**piece, id)).collect();
     let unknown = vocabulary
