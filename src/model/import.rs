@@ -13,7 +13,7 @@ use safetensors::tensor::{Dtype as StoredDtype, View};
 use serde_json::{Map, Value, json};
 
 use super::gguf::Gguf;
-use super::gguf::architecture::{Layout, Placed, layout};
+use super::gguf::architecture::{Change, Layout, Placed, layout};
 use super::gguf::tokenizer::{SpecialIds, TokenizerFiles, tokenizer_files};
 use crate::error::{Error, Result};
 
@@ -39,6 +39,17 @@ impl Dtype {
             Self::F32 => 4,
             Self::BF16 => 2,
         }
+    }
+
+    /// Appends the bytes of `numbers` to `out`; false if one of them is not finite.
+    fn put(self, numbers: impl Iterator<Item = f32>, out: &mut Vec<u8>) -> bool {
+        let mut finite = true;
+        let numbers = numbers.inspect(|x| finite &= x.is_finite());
+        match self {
+            Self::F32 => out.extend(numbers.flat_map(f32::to_le_bytes)),
+            Self::BF16 => out.extend(numbers.flat_map(|x| bf16::from_f32(x).to_le_bytes())),
+        }
+        finite
     }
 }
 
@@ -73,7 +84,7 @@ pub fn import(gguf: &Path, dir: &Path, dtype: Dtype) -> Result<Imported> {
     refuse_existing(dir)?;
     let gguf = Gguf::open(gguf)?;
     let layout = layout(&gguf)?;
-    let tokenizer = tokenizer_files(&gguf, layout.dimensions.context)?;
+    let tokenizer = tokenizer_files(&gguf, layout.architecture.dialect, layout.dimensions.context)?;
     if tokenizer.len > layout.dimensions.vocab {
         let why = format!("{} tokens, but only {} embeddings", tokenizer.len, layout.dimensions.vocab);
         return Err(gguf.error(why));
@@ -118,6 +129,8 @@ fn texts(
 ) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let mut config = layout.config.clone();
     config.extend(id_settings(files.ids));
+    // Families have filling tokens of their own, which a configuration that says nothing gets.
+    config.entry("pad_token_id").or_insert(Value::Null);
     config.insert("torch_dtype".into(), json!(dtype.name()));
     let mut generation = Map::new();
     generation.insert("_from_model_config".into(), json!(true));
@@ -270,25 +283,28 @@ impl View for Weight<'_> {
     }
 
     fn shape(&self) -> &[usize] {
-        &self.placed.tensor.shape
+        &self.placed.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
         let tensor = self.placed.tensor;
-        let row_len = tensor.shape.last().copied().unwrap_or(1);
-        let rows = tensor.elements() / row_len;
-        let row_bytes = row_len / tensor.kind.block_len() * tensor.kind.block_bytes();
-        let packed = self.gguf.bytes(tensor);
-        let mut row = vec![0.0f32; row_len];
         let mut out = Vec::with_capacity(self.data_len());
         let mut finite = true;
-        for r in 0..rows {
-            let start = self.placed.source_row(r) * row_bytes;
-            tensor.kind.dequantize(&packed[start..start + row_bytes], &mut row);
-            finite &= row.iter().all(|x| x.is_finite());
-            match self.dtype {
-                Dtype::F32 => out.extend(row.iter().flat_map(|x| x.to_le_bytes())),
-                Dtype::BF16 => out.extend(row.iter().flat_map(|x| bf16::from_f32(*x).to_le_bytes())),
+        let row_len = tensor.shape.last().copied().unwrap_or(1);
+        if self.placed.change == Change::Transposed {
+            let numbers = self.gguf.dequantize(tensor);
+            for column in 0..row_len {
+                finite &= self.dtype.put(numbers[column..].iter().step_by(row_len).copied(), &mut out);
+            }
+        } else {
+            let row_bytes = row_len / tensor.kind.block_len() * tensor.kind.block_bytes();
+            let packed = self.gguf.bytes(tensor);
+            let shift = if self.placed.change == Change::PlusOne { 1.0 } else { 0.0 };
+            let mut row = vec![0.0f32; row_len];
+            for r in 0..tensor.elements() / row_len {
+                let start = self.placed.source_row(r) * row_bytes;
+                tensor.kind.dequantize(&packed[start..start + row_bytes], &mut row);
+                finite &= self.dtype.put(row.iter().map(|x| x - shift), &mut out);
             }
         }
         if !finite {

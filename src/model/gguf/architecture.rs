@@ -1,11 +1,13 @@
 //! From the metadata and tensor names of a GGUF file to a Hugging Face configuration.
 //!
-//! An architecture is one entry of [`ARCHITECTURES`]: its names, the tensors of a block and what its `config.json`
-//! says beyond what all have. Whatever a file states that an entry does not account for is refused, because a value
-//! left out would change the numbers without a word.
+//! An architecture is one entry of [`ARCHITECTURES`]: its names, its tensors and what its `config.json` says. Whatever
+//! a file states that an entry does not account for is refused, because a value left out would change the numbers
+//! without a word.
 
 use serde_json::{Map, Value, json};
 
+use super::families::ARCHITECTURES;
+use super::tokenizer::Dialect;
 use super::{Gguf, Tensor};
 use crate::error::{Error, Result};
 
@@ -16,128 +18,93 @@ pub struct Architecture {
     pub name: &'static str,
     /// `model_type` in `config.json`.
     pub model_type: &'static str,
-    class: &'static str,
-    block: &'static [Slot],
-    config: fn(&Dimensions, &mut Map<String, Value>),
+    /// How its SentencePiece vocabularies are meant.
+    pub dialect: Dialect,
+    pub(super) class: &'static str,
+    /// Settings it has beyond those of every architecture.
+    pub(super) settings: &'static [&'static [&'static str]],
+    /// Tensors that are settings: they go into the configuration.
+    pub(super) factors: &'static [&'static str],
+    /// What the size of a head and of its rotated part may be.
+    pub(super) heads: Heads,
+    /// What the Hugging Face names of the tensors of a block begin with.
+    pub(super) layers: &'static str,
+    /// Tensors outside of the blocks; all but [`Slot::optional`] ones must be there.
+    pub(super) outer: &'static [Slot],
+    pub(super) block: &'static [Slot],
+    pub(super) config: fn(&Keys, &Dimensions) -> Result<Map<String, Value>>,
 }
 
-/// The known architectures.
-pub const ARCHITECTURES: [Architecture; 3] = [
-    Architecture {
-        name: "llama",
-        model_type: "llama",
-        class: "LlamaForCausalLM",
-        block: &[
-            ATTN_NORM,
-            // The rotary pairs of this family are stored side by side; transformers keeps them half a head apart.
-            slot("attn_q.weight", "self_attn.q_proj.weight", &[Axis::Query, Axis::Hidden]).paired(),
-            slot("attn_k.weight", "self_attn.k_proj.weight", &[Axis::Key, Axis::Hidden]).paired(),
-            ATTN_V,
-            ATTN_OUTPUT,
-            FFN_NORM,
-            FFN_GATE,
-            FFN_UP,
-            FFN_DOWN,
-        ],
-        config: |dims, config| {
-            config.insert("head_dim".into(), json!(dims.head_dim));
-            config.insert("attention_bias".into(), json!(false));
-            config.insert("mlp_bias".into(), json!(false));
-        },
-    },
-    Architecture {
-        name: "qwen2",
-        model_type: "qwen2",
-        class: "Qwen2ForCausalLM",
-        block: &[
-            ATTN_NORM,
-            ATTN_Q,
-            slot("attn_q.bias", "self_attn.q_proj.bias", &[Axis::Query]),
-            ATTN_K,
-            slot("attn_k.bias", "self_attn.k_proj.bias", &[Axis::Key]),
-            ATTN_V,
-            slot("attn_v.bias", "self_attn.v_proj.bias", &[Axis::Key]),
-            ATTN_OUTPUT,
-            FFN_NORM,
-            FFN_GATE,
-            FFN_UP,
-            FFN_DOWN,
-        ],
-        config: |_, config| {
-            config.insert("use_sliding_window".into(), json!(false));
-        },
-    },
-    Architecture {
-        name: "qwen3",
-        model_type: "qwen3",
-        class: "Qwen3ForCausalLM",
-        block: &[
-            ATTN_NORM,
-            ATTN_Q,
-            slot("attn_q_norm.weight", "self_attn.q_norm.weight", &[Axis::HeadDim]),
-            ATTN_K,
-            slot("attn_k_norm.weight", "self_attn.k_norm.weight", &[Axis::HeadDim]),
-            ATTN_V,
-            ATTN_OUTPUT,
-            FFN_NORM,
-            FFN_GATE,
-            FFN_UP,
-            FFN_DOWN,
-        ],
-        config: |dims, config| {
-            config.insert("head_dim".into(), json!(dims.head_dim));
-            config.insert("attention_bias".into(), json!(false));
-            config.insert("use_sliding_window".into(), json!(false));
-        },
-    },
-];
-
-const ATTN_NORM: Slot = slot("attn_norm.weight", "input_layernorm.weight", &[Axis::Hidden]);
-const ATTN_Q: Slot = slot("attn_q.weight", "self_attn.q_proj.weight", &[Axis::Query, Axis::Hidden]);
-const ATTN_K: Slot = slot("attn_k.weight", "self_attn.k_proj.weight", &[Axis::Key, Axis::Hidden]);
-const ATTN_V: Slot = slot("attn_v.weight", "self_attn.v_proj.weight", &[Axis::Key, Axis::Hidden]);
-const ATTN_OUTPUT: Slot = slot("attn_output.weight", "self_attn.o_proj.weight", &[Axis::Hidden, Axis::Query]);
-const FFN_NORM: Slot = slot("ffn_norm.weight", "post_attention_layernorm.weight", &[Axis::Hidden]);
-const FFN_GATE: Slot = slot("ffn_gate.weight", "mlp.gate_proj.weight", &[Axis::FeedForward, Axis::Hidden]);
-const FFN_UP: Slot = slot("ffn_up.weight", "mlp.up_proj.weight", &[Axis::FeedForward, Axis::Hidden]);
-const FFN_DOWN: Slot = slot("ffn_down.weight", "mlp.down_proj.weight", &[Axis::Hidden, Axis::FeedForward]);
-
-const EMBEDDING: Slot = slot("token_embd.weight", "model.embed_tokens.weight", &[Axis::Vocab, Axis::Hidden]);
-const FINAL_NORM: Slot = slot("output_norm.weight", "model.norm.weight", &[Axis::Hidden]);
-/// Absent where the embedding serves as the head.
-const HEAD: Slot = slot("output.weight", "lm_head.weight", &[Axis::Vocab, Axis::Hidden]);
+/// What the size of a head may be where a configuration can or cannot say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heads {
+    /// Any size; all of it is rotated.
+    AnySize,
+    /// The heads share the width of the model; all of a head is rotated, or nothing is.
+    ShareWidth,
+    /// The heads share the width of the model; the first part of a head is rotated.
+    ShareWidthPartlyRotated,
+}
 
 /// A tensor that an architecture has, in both vocabularies.
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+pub(super) struct Slot {
     gguf: &'static str,
     hf: &'static str,
     shape: &'static [Axis],
-    paired: bool,
+    change: Change,
+    optional: bool,
 }
 
-const fn slot(gguf: &'static str, hf: &'static str, shape: &'static [Axis]) -> Slot {
-    Slot { gguf, hf, shape, paired: false }
+pub(super) const fn slot(gguf: &'static str, hf: &'static str, shape: &'static [Axis]) -> Slot {
+    Slot { gguf, hf, shape, change: Change::None, optional: false }
 }
 
 impl Slot {
-    const fn paired(mut self) -> Self {
-        self.paired = true;
+    /// Undoes a change of the numbers.
+    pub(super) const fn undo(mut self, change: Change) -> Self {
+        self.change = change;
+        self
+    }
+
+    /// The file need not have it.
+    pub(super) const fn optional(mut self) -> Self {
+        self.optional = true;
         self
     }
 }
 
+/// What was done to the numbers of a tensor on their way into the file, to be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// The rotary pairs are side by side (rows 2 i and 2 i + 1 of a head); Hugging Face has them half a head apart
+    /// (rows i and i + half).
+    Paired,
+    /// One was added; Hugging Face adds it when the norm is applied.
+    PlusOne,
+    /// Rows and columns were exchanged: Hugging Face has `[in, out]`.
+    Transposed,
+}
+
 /// The size of a tensor along an axis.
 #[derive(Debug, Clone, Copy)]
-enum Axis {
+pub(super) enum Axis {
     Vocab,
     Hidden,
     FeedForward,
+    /// Gate and up, one after the other.
+    GateUp,
     /// Query heads x head size.
     Query,
     /// Key heads x head size.
     Key,
+    /// Queries, keys and values, one after the other.
+    QueryKeyValue,
     HeadDim,
+    /// Learned positions.
+    Context,
 }
 
 /// The sizes of a model.
@@ -157,6 +124,8 @@ pub struct Dimensions {
     pub n_kv_heads: usize,
     /// Width of a head.
     pub head_dim: usize,
+    /// Width of the part of a head that is rotated.
+    pub rotary: usize,
     /// Tokens of the longest text the model was trained on.
     pub context: usize,
 }
@@ -167,9 +136,12 @@ impl Dimensions {
             Axis::Vocab => self.vocab,
             Axis::Hidden => self.hidden,
             Axis::FeedForward => self.feed_forward,
+            Axis::GateUp => 2 * self.feed_forward,
             Axis::Query => self.n_heads * self.head_dim,
             Axis::Key => self.n_kv_heads * self.head_dim,
+            Axis::QueryKeyValue => (self.n_heads + 2 * self.n_kv_heads) * self.head_dim,
             Axis::HeadDim => self.head_dim,
+            Axis::Context => self.context,
         }
     }
 }
@@ -183,7 +155,7 @@ pub struct Layout<'a> {
     pub dimensions: Dimensions,
     /// `config.json` without token ids and dtype.
     pub config: Map<String, Value>,
-    /// Every tensor of the file.
+    /// Every tensor of the file that holds weights.
     pub tensors: Vec<Placed<'a>>,
 }
 
@@ -194,22 +166,24 @@ pub struct Placed<'a> {
     pub name: String,
     /// Where it is in the file.
     pub tensor: &'a Tensor,
-    /// Rows to a head, where the rows of a head must be reordered: the file has the rotary pairs side by side
-    /// (rows 2 i and 2 i + 1), transformers has them half a head apart (rows i and i + half).
-    pub paired: Option<usize>,
+    /// Its shape in Hugging Face's layout.
+    pub shape: Vec<usize>,
+    /// What must be undone.
+    pub change: Change,
+    head_dim: usize,
 }
 
 impl Placed<'_> {
-    /// The row of the file that becomes row `row`.
+    /// The row of the file that becomes row `row`; columns are the rows of the file where they were exchanged.
     #[must_use]
     pub fn source_row(&self, row: usize) -> usize {
-        match self.paired {
-            None => row,
-            Some(rows) => {
-                let (head, row) = (row / rows, row % rows);
-                let half = rows / 2;
-                head * rows + 2 * (row % half) + row / half
+        match self.change {
+            Change::Paired => {
+                let (head, row) = (row / self.head_dim, row % self.head_dim);
+                let half = self.head_dim / 2;
+                head * self.head_dim + 2 * (row % half) + row / half
             }
+            Change::None | Change::PlusOne | Change::Transposed => row,
         }
     }
 }
@@ -228,54 +202,50 @@ pub fn layout(gguf: &Gguf) -> Result<Layout<'_>> {
         return Err(gguf.error(why).hint("a checkpoint in safetensors form needs no import"));
     };
     let keys = Keys { gguf, prefix: architecture.name };
-    keys.refuse_unknown()?;
-    let dimensions = dimensions(&keys)?;
-    let mut config = shared_config(&keys, architecture, &dimensions)?;
-    (architecture.config)(&dimensions, &mut config);
+    keys.refuse_unknown(architecture.settings)?;
+    let dimensions = dimensions(&keys, architecture.heads)?;
+    let mut config = Map::new();
+    config.insert("architectures".into(), json!([architecture.class]));
+    config.insert("model_type".into(), json!(architecture.model_type));
+    config.extend((architecture.config)(&keys, &dimensions)?);
     let tensors = places(gguf, architecture, &dimensions)?;
     Ok(Layout { architecture, dimensions, config, tensors })
 }
 
 /// The keys under an architecture's prefix.
-struct Keys<'a> {
-    gguf: &'a Gguf,
+pub(super) struct Keys<'a> {
+    pub(super) gguf: &'a Gguf,
     prefix: &'static str,
 }
 
-impl Keys<'_> {
-    const KNOWN: [&'static str; 17] = [
+impl<'a> Keys<'a> {
+    /// Settings of every architecture.
+    const COMMON: [&'static str; 10] = [
         "attention.head_count",
         "attention.head_count_kv",
         "attention.key_length",
-        "attention.layer_norm_rms_epsilon",
         "attention.value_length",
         "block_count",
         "context_length",
         "embedding_length",
         "feed_forward_length",
-        "rope.dimension_count",
-        "rope.freq_base",
-        "rope.scaling.factor",
-        "rope.scaling.finetuned",
-        "rope.scaling.original_context_length",
-        "rope.scaling.type",
         "vocab_size",
         "expert_count",
     ];
 
-    fn key(&self, name: &str) -> String {
+    pub(super) fn key(&self, name: &str) -> String {
         format!("{}.{name}", self.prefix)
     }
 
-    fn error(&self, name: &str, why: &str) -> Error {
+    pub(super) fn error(&self, name: &str, why: &str) -> Error {
         self.gguf.error(format!("{}: {why}", self.key(name)))
     }
 
-    fn size(&self, name: &str) -> Result<Option<usize>> {
+    pub(super) fn size(&self, name: &str) -> Result<Option<usize>> {
         self.gguf.size(&self.key(name))
     }
 
-    fn needed_size(&self, name: &str) -> Result<usize> {
+    pub(super) fn needed_size(&self, name: &str) -> Result<usize> {
         match self.size(name)? {
             // A bound far above any model keeps every product of sizes in range.
             Some(n) if (1..=1 << 24).contains(&n) => Ok(n),
@@ -284,17 +254,27 @@ impl Keys<'_> {
         }
     }
 
-    fn number(&self, name: &str) -> Result<Option<f64>> {
+    pub(super) fn number(&self, name: &str) -> Result<Option<f64>> {
         self.gguf.number(&self.key(name))
     }
 
-    fn refuse_unknown(&self) -> Result<()> {
+    pub(super) fn needed_number(&self, name: &str) -> Result<f64> {
+        self.number(name)?.ok_or_else(|| self.error(name, "missing"))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>> {
+        self.gguf.text(&self.key(name))
+    }
+
+    /// A tensor of the file by name, if it has it.
+    pub(super) fn tensor(&self, name: &str) -> Option<&'a Tensor> {
+        self.gguf.tensors().iter().find(|tensor| tensor.name == name)
+    }
+
+    fn refuse_unknown(&self, settings: &[&[&str]]) -> Result<()> {
         let prefix = self.key("");
-        let unknown = self
-            .gguf
-            .keys()
-            .filter_map(|key| key.strip_prefix(&prefix))
-            .find(|key| !Self::KNOWN.contains(key));
+        let known = |key: &&str| Self::COMMON.contains(key) || settings.iter().any(|some| some.contains(key));
+        let unknown = self.gguf.keys().filter_map(|key| key.strip_prefix(&prefix)).find(|key| !known(key));
         match unknown {
             Some(name) => {
                 Err(self.error(&name.escape_debug().to_string(), "a setting this reader does not know"))
@@ -304,8 +284,12 @@ impl Keys<'_> {
     }
 }
 
-fn dimensions(keys: &Keys) -> Result<Dimensions> {
-    let embedding = tensor(keys.gguf, EMBEDDING.gguf)?;
+fn dimensions(keys: &Keys, heads: Heads) -> Result<Dimensions> {
+    const KEY: &str = "attention.key_length";
+    const ROTARY: &str = "rope.dimension_count";
+    let embedding = keys
+        .tensor("token_embd.weight")
+        .ok_or_else(|| keys.gguf.error("the tensor token_embd.weight is missing"))?;
     let hidden = keys.needed_size("embedding_length")?;
     let n_heads = keys.needed_size("attention.head_count")?;
     let n_kv_heads = match keys.size("attention.head_count_kv")? {
@@ -317,20 +301,29 @@ fn dimensions(keys: &Keys) -> Result<Dimensions> {
             keys.error("attention.head_count_kv", &format!("{n_kv_heads} does not divide {n_heads} heads"))
         );
     }
-    let head_dim = match keys.size("attention.key_length")? {
-        Some(_) => keys.needed_size("attention.key_length")?,
-        None if hidden.is_multiple_of(n_heads) => hidden / n_heads,
-        None => {
-            return Err(keys.error("attention.key_length", "missing, and the heads do not divide the width"));
-        }
+    let shared = hidden.is_multiple_of(n_heads).then(|| hidden / n_heads);
+    let head_dim = match (keys.size(KEY)?, shared) {
+        (Some(_), _) => keys.needed_size(KEY)?,
+        (None, Some(shared)) => shared,
+        (None, None) => return Err(keys.error(KEY, "missing, and the heads do not divide the width")),
     };
-    for name in ["attention.value_length", "rope.dimension_count"] {
-        if keys.size(name)?.is_some_and(|n| n != head_dim) {
-            return Err(keys.error(name, &format!("only the size of a key ({head_dim}) is supported")));
-        }
+    if heads != Heads::AnySize && shared != Some(head_dim) {
+        return Err(keys.error(KEY, &format!("{n_heads} heads of {head_dim} do not make the width {hidden}")));
     }
-    if !head_dim.is_multiple_of(2) {
-        return Err(keys.error("attention.key_length", &format!("{head_dim} is odd")));
+    if keys.size("attention.value_length")?.is_some_and(|n| n != head_dim) {
+        let why = format!("only the size of a key ({head_dim}) is supported");
+        return Err(keys.error("attention.value_length", &why));
+    }
+    let rotary = match keys.size(ROTARY)? {
+        Some(_) => keys.needed_size(ROTARY)?,
+        None => head_dim,
+    };
+    let partly = heads == Heads::ShareWidthPartlyRotated;
+    if rotary > head_dim || (rotary < head_dim && !partly) {
+        return Err(keys.error(ROTARY, &format!("only the size of a key ({head_dim}) is supported")));
+    }
+    if !head_dim.is_multiple_of(2) || !rotary.is_multiple_of(2) {
+        return Err(keys.error(KEY, &format!("{head_dim} is odd")));
     }
     if keys.size("expert_count")?.is_some_and(|n| n > 0) {
         return Err(keys.error("expert_count", "mixtures of experts are not supported"));
@@ -343,92 +336,46 @@ fn dimensions(keys: &Keys) -> Result<Dimensions> {
         n_heads,
         n_kv_heads,
         head_dim,
+        rotary,
         context: keys.needed_size("context_length")?,
     })
 }
 
-fn shared_config(keys: &Keys, architecture: &Architecture, dims: &Dimensions) -> Result<Map<String, Value>> {
-    let epsilon = keys
-        .number("attention.layer_norm_rms_epsilon")?
-        .ok_or_else(|| keys.error("attention.layer_norm_rms_epsilon", "missing"))?;
-    let mut config = Map::new();
-    let mut set = |key: &str, value: Value| config.insert(key.to_owned(), value);
-    set("architectures", json!([architecture.class]));
-    set("model_type", json!(architecture.model_type));
-    set("vocab_size", json!(dims.vocab));
-    set("hidden_size", json!(dims.hidden));
-    set("intermediate_size", json!(dims.feed_forward));
-    set("num_hidden_layers", json!(dims.layers));
-    set("num_attention_heads", json!(dims.n_heads));
-    set("num_key_value_heads", json!(dims.n_kv_heads));
-    set("hidden_act", json!("silu"));
-    set("max_position_embeddings", json!(dims.context));
-    set("rms_norm_eps", json!(epsilon));
-    set("rope_theta", json!(keys.number("rope.freq_base")?.unwrap_or(10_000.0)));
-    set("rope_scaling", rope_scaling(keys)?);
-    set("attention_dropout", json!(0.0));
-    set("initializer_range", json!(0.02));
-    set("tie_word_embeddings", json!(keys.gguf.tensors().iter().all(|t| t.name != HEAD.gguf)));
-    set("use_cache", json!(true));
-    Ok(config)
-}
-
-fn rope_scaling(keys: &Keys) -> Result<Value> {
-    const TYPE: &str = "rope.scaling.type";
-    const FACTOR: &str = "rope.scaling.factor";
-    if keys.gguf.tensors().iter().any(|t| t.name == "rope_freqs.weight") {
-        let why = "the rotary frequencies are rescaled one by one (rope_freqs.weight), which no config.json can say";
-        return Err(keys.gguf.error(why).hint("use the checkpoint in safetensors form"));
-    }
-    let factor = keys.number(FACTOR)?;
-    match (keys.gguf.text(&keys.key(TYPE))?, factor) {
-        (None | Some("none"), None | Some(1.0)) => Ok(Value::Null),
-        (None | Some("linear"), Some(factor)) if factor > 0.0 => {
-            Ok(json!({ "rope_type": "linear", "factor": factor }))
-        }
-        (Some("linear"), _) => Err(keys.error(FACTOR, "missing or not above 0")),
-        (kind, _) => {
-            let why =
-                format!("`{}` is not known (known: none, linear)", kind.unwrap_or("none").escape_debug());
-            Err(keys.error(TYPE, &why))
-        }
-    }
-}
-
-fn tensor<'a>(gguf: &'a Gguf, name: &str) -> Result<&'a Tensor> {
-    gguf.tensors()
-        .iter()
-        .find(|tensor| tensor.name == name)
-        .ok_or_else(|| gguf.error(format!("the tensor {name} is missing")))
-}
-
 fn places<'a>(gguf: &'a Gguf, architecture: &Architecture, dims: &Dimensions) -> Result<Vec<Placed<'a>>> {
-    let mut left: std::collections::BTreeMap<&str, &Tensor> =
-        gguf.tensors().iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
+    let mut left: std::collections::BTreeMap<&str, &Tensor> = gguf
+        .tensors()
+        .iter()
+        .filter(|tensor| !architecture.factors.contains(&tensor.name.as_str()))
+        .map(|tensor| (tensor.name.as_str(), tensor))
+        .collect();
     let mut placed = Vec::new();
     let mut put = |slot: &Slot, before: (&str, &str)| {
         let name = format!("{}{}", before.0, slot.gguf);
-        let tensor =
-            left.remove(name.as_str()).ok_or_else(|| gguf.error(format!("the tensor {name} is missing")))?;
-        let expected: Vec<usize> = slot.shape.iter().map(|axis| dims.of(*axis)).collect();
-        if tensor.shape != expected {
-            let why = format!("the tensor {name} has shape {:?}, expected {expected:?}", tensor.shape);
+        let tensor = match left.remove(name.as_str()) {
+            Some(tensor) => tensor,
+            None if slot.optional => return Ok(()),
+            None => return Err(gguf.error(format!("the tensor {name} is missing"))),
+        };
+        let mut shape: Vec<usize> = slot.shape.iter().map(|axis| dims.of(*axis)).collect();
+        if tensor.shape != shape {
+            let why = format!("the tensor {name} has shape {:?}, expected {shape:?}", tensor.shape);
             return Err(gguf.error(why));
         }
-        let paired = slot.paired.then_some(dims.head_dim);
-        placed.push(Placed { name: format!("{}{}", before.1, slot.hf), tensor, paired });
+        if slot.change == Change::Transposed {
+            shape.reverse();
+        }
+        let name = format!("{}{}", before.1, slot.hf);
+        placed.push(Placed { name, tensor, shape, change: slot.change, head_dim: dims.head_dim });
         Ok(())
     };
-    put(&EMBEDDING, ("", ""))?;
+    for slot in architecture.outer {
+        put(slot, ("", ""))?;
+    }
     for layer in 0..dims.layers {
-        let before = (format!("blk.{layer}."), format!("model.layers.{layer}."));
+        let before = (format!("blk.{layer}."), format!("{}{layer}.", architecture.layers));
         for slot in architecture.block {
             put(slot, (&before.0, &before.1))?;
         }
-    }
-    put(&FINAL_NORM, ("", ""))?;
-    if gguf.tensors().iter().any(|tensor| tensor.name == HEAD.gguf) {
-        put(&HEAD, ("", ""))?;
     }
     match left.keys().next() {
         Some(name) => Err(gguf.error(format!(

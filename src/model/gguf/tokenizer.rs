@@ -1,13 +1,19 @@
 //! From the vocabulary in a GGUF file to `tokenizer.json` and its companions.
 //!
-//! Known is byte-level BPE (`gpt2` in the file). Its merges are in the file, but how text is cut before they apply
-//! is only named there; a table here has the meaning of the names. The cut matters. A vocabulary learned with single
-//! digits never saw a space and a digit together, and cutting otherwise gives ids the model was not trained on.
+//! Known are byte-level BPE, whose merges the file has, and SentencePiece vocabularies, whose merges follow from the
+//! scores of their pieces.
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
 use super::Gguf;
 use crate::error::Result;
+
+mod byte_level;
+mod sentencepiece;
+
+pub use sentencepiece::Dialect;
 
 /// The files of a tokenizer.
 #[derive(Debug)]
@@ -39,89 +45,67 @@ pub struct SpecialIds {
     pub unk: Option<usize>,
 }
 
-/// How text is cut into the pieces that merges stay within.
-#[derive(Debug)]
-struct Split {
-    /// `tokenizer.ggml.pre` in the file.
-    names: &'static [&'static str],
-    how: How,
-    /// Text is brought to Unicode's composed form first.
-    nfc: bool,
-    /// A piece that is in the vocabulary is taken whole, whatever the merges say.
-    whole_pieces: bool,
-    /// The beginning is marked unless the file says otherwise.
-    adds_bos: bool,
-}
-
-#[derive(Debug)]
-enum How {
-    /// GPT-2's pattern, which the `ByteLevel` pre-tokenizer carries.
-    Gpt2,
-    /// Each digit by itself, then GPT-2's pattern between them.
-    DigitsThenGpt2,
-    /// This pattern.
-    Pattern(&'static str),
-}
-
-const SPLITS: [Split; 4] = [
-    Split { names: &["gpt-2"], how: How::Gpt2, nfc: false, whole_pieces: false, adds_bos: false },
-    Split {
-        names: &["smollm", "starcoder", "refact"],
-        how: How::DigitsThenGpt2,
-        nfc: false,
-        whole_pieces: false,
-        adds_bos: false,
-    },
-    Split {
-        names: &["llama-bpe", "llama3", "llama-v3"],
-        how: How::Pattern(concat!(
-            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}",
-            r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-        )),
-        nfc: false,
-        whole_pieces: true,
-        adds_bos: true,
-    },
-    Split {
-        names: &["qwen2"],
-        how: How::Pattern(concat!(
-            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}",
-            r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-        )),
-        nfc: true,
-        whole_pieces: false,
-        adds_bos: false,
-    },
-];
-
-impl Split {
-    fn named(gguf: &Gguf) -> Result<&'static Self> {
-        let name = gguf.text("tokenizer.ggml.pre")?.unwrap_or("(none)");
-        SPLITS.iter().find(|split| split.names.contains(&name)).ok_or_else(|| {
-            let known: Vec<&str> = SPLITS.iter().flat_map(|split| split.names).copied().collect();
-            let name = name.escape_debug();
-            gguf.error(format!("tokenizer.ggml.pre `{name}` is not known (known: {})", known.join(", ")))
-        })
-    }
-
-    fn pre_tokenizer(&self) -> Value {
-        let byte_level = |use_regex: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex });
-        let steps = match self.how {
-            How::Gpt2 => return byte_level(true),
-            How::DigitsThenGpt2 => json!([{ "type": "Digits", "individual_digits": true }, byte_level(true)]),
-            How::Pattern(pattern) => json!([
-                { "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false },
-                byte_level(false)
-            ]),
-        };
-        json!({ "type": "Sequence", "pretokenizers": steps })
-    }
-}
-
 /// The kinds of token that `tokenizer.ggml.token_type` tells apart and that matter here.
 mod token_kind {
+    pub(super) const UNKNOWN: i64 = 2;
     pub(super) const CONTROL: i64 = 3;
     pub(super) const USER_DEFINED: i64 = 4;
+}
+
+/// The tokens of a file.
+struct Vocabulary<'a> {
+    tokens: Vec<Cow<'a, str>>,
+    /// A [`token_kind`] for each token, or nothing.
+    kinds: Vec<i64>,
+    ids: SpecialIds,
+    /// Of SentencePiece; byte-level vocabularies have none.
+    dialect: Option<Dialect>,
+}
+
+impl Vocabulary<'_> {
+    /// From token to id.
+    fn json(&self, gguf: &Gguf) -> Result<Value> {
+        let mut vocab = Map::new();
+        for (id, token) in self.tokens.iter().enumerate() {
+            if let Some(earlier) = vocab.insert(token.to_string(), json!(id)) {
+                let token = token.escape_debug();
+                return Err(gguf.error(format!("the token `{token}` has two ids, {earlier} and {id}")));
+            }
+        }
+        Ok(Value::Object(vocab))
+    }
+
+    /// Control tokens and those a user defined are matched whole, before text is cut.
+    fn added(&self) -> Value {
+        let swallows = |token: &str| self.dialect.is_some_and(|dialect| dialect.swallows(token));
+        let added = self.tokens.iter().zip(&self.kinds).enumerate().filter_map(|(id, (token, kind))| {
+            let special = match *kind {
+                token_kind::CONTROL | token_kind::UNKNOWN => true,
+                token_kind::USER_DEFINED => false,
+                _ => return None,
+            };
+            Some(json!({
+                "id": id,
+                "content": token,
+                "single_word": false,
+                "lstrip": false,
+                "rstrip": special && swallows(token),
+                "normalized": false,
+                "special": special,
+            }))
+        });
+        Value::Array(added.collect())
+    }
+}
+
+/// What the kinds of tokenizer differ in.
+struct Parts {
+    normalizer: Value,
+    pre_tokenizer: Value,
+    decoder: Value,
+    model: Value,
+    /// The beginning is marked unless the file says otherwise.
+    adds_bos: bool,
 }
 
 /// Builds the tokenizer files of `gguf`. `context` becomes `model_max_length`.
@@ -129,22 +113,57 @@ mod token_kind {
 /// # Errors
 ///
 /// [`Error::Input`](crate::error::Error::Input) for a kind of tokenizer or a way of cutting text that is not known,
-/// a vocabulary that repeats a token, a special id outside of it, or merges of what it lacks.
-pub fn tokenizer_files(gguf: &Gguf, context: usize) -> Result<TokenizerFiles> {
-    match gguf.text("tokenizer.ggml.model")? {
-        Some("gpt2") => {}
-        other => {
-            let name = other.unwrap_or("(none)").escape_debug();
-            return Err(gguf.error(format!("tokenizer.ggml.model `{name}` is not known (known: gpt2)")));
-        }
-    }
-    let split = Split::named(gguf)?;
+/// a vocabulary that repeats a token, a special id outside of it, merges of what it lacks, or not one score a token.
+pub fn tokenizer_files(gguf: &Gguf, dialect: Dialect, context: usize) -> Result<TokenizerFiles> {
     let tokens =
         gguf.texts("tokenizer.ggml.tokens")?.ok_or_else(|| gguf.error("no tokenizer.ggml.tokens"))?;
     let ids = special_ids(gguf, tokens.len())?;
-    let (special_tokens_map, config) = companions(gguf, &tokens, ids, context)?;
-    let tokenizer = tokenizer_json(gguf, split, &tokens, ids)?;
-    Ok(TokenizerFiles { tokenizer, config, special_tokens_map, ids, len: tokens.len() })
+    let kinds = token_kinds(gguf, tokens.len())?;
+    let (vocabulary, parts) = match gguf.text("tokenizer.ggml.model")? {
+        Some("gpt2") => {
+            let tokens = tokens.into_iter().map(Cow::Borrowed).collect();
+            let vocabulary = Vocabulary { tokens, kinds, ids, dialect: None };
+            let parts = byte_level::parts(gguf, &vocabulary)?;
+            (vocabulary, parts)
+        }
+        Some("llama") => {
+            if kinds.is_empty() {
+                return Err(gguf.error("no tokenizer.ggml.token_type"));
+            }
+            let vocabulary =
+                Vocabulary { tokens: dialect.respell(tokens), kinds, ids, dialect: Some(dialect) };
+            let parts = sentencepiece::parts(gguf, dialect, &vocabulary)?;
+            (vocabulary, parts)
+        }
+        other => {
+            let name = other.unwrap_or("(none)").escape_debug();
+            return Err(
+                gguf.error(format!("tokenizer.ggml.model `{name}` is not known (known: gpt2, llama)"))
+            );
+        }
+    };
+    let (special_tokens_map, config) = companions(gguf, &vocabulary, context)?;
+    let tokenizer = json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": vocabulary.added(),
+        "normalizer": parts.normalizer,
+        "pre_tokenizer": parts.pre_tokenizer,
+        "post_processor": post_processor(gguf, &vocabulary, parts.adds_bos)?,
+        "decoder": parts.decoder,
+        "model": parts.model,
+    });
+    Ok(TokenizerFiles { tokenizer, config, special_tokens_map, ids, len: vocabulary.tokens.len() })
+}
+
+/// A kind for each token, or nothing.
+fn token_kinds(gguf: &Gguf, len: usize) -> Result<Vec<i64>> {
+    let kinds = gguf.ints("tokenizer.ggml.token_type")?.unwrap_or_default();
+    if !kinds.is_empty() && kinds.len() != len {
+        return Err(gguf.error(format!("{} token types for {len} tokens", kinds.len())));
+    }
+    Ok(kinds)
 }
 
 fn special_ids(gguf: &Gguf, len: usize) -> Result<SpecialIds> {
@@ -165,12 +184,13 @@ fn special_ids(gguf: &Gguf, len: usize) -> Result<SpecialIds> {
     })
 }
 
-fn companions(gguf: &Gguf, tokens: &[&str], ids: SpecialIds, context: usize) -> Result<(Value, Value)> {
+fn companions(gguf: &Gguf, vocabulary: &Vocabulary, context: usize) -> Result<(Value, Value)> {
+    let ids = vocabulary.ids;
     let parts =
         [("bos_token", ids.bos), ("eos_token", ids.eos), ("unk_token", ids.unk), ("pad_token", ids.pad)];
     let mut map = Map::new();
     for (part, id) in parts {
-        if let Some(token) = id.and_then(|id| tokens.get(id)) {
+        if let Some(token) = id.and_then(|id| vocabulary.tokens.get(id)) {
             map.insert(part.to_owned(), json!(token));
         }
     }
@@ -184,67 +204,10 @@ fn companions(gguf: &Gguf, tokens: &[&str], ids: SpecialIds, context: usize) -> 
     Ok((Value::Object(map), Value::Object(config)))
 }
 
-fn tokenizer_json(gguf: &Gguf, split: &Split, tokens: &[&str], ids: SpecialIds) -> Result<Value> {
-    let merges =
-        gguf.texts("tokenizer.ggml.merges")?.ok_or_else(|| gguf.error("no tokenizer.ggml.merges"))?;
-    let mut vocab = Map::new();
-    for (id, token) in tokens.iter().enumerate() {
-        if let Some(earlier) = vocab.insert((*token).to_owned(), json!(id)) {
-            let token = token.escape_debug();
-            return Err(gguf.error(format!("the token `{token}` has two ids, {earlier} and {id}")));
-        }
-    }
-    let json = json!({
-        "version": "1.0",
-        "truncation": null,
-        "padding": null,
-        "added_tokens": added_tokens(gguf, tokens)?,
-        "normalizer": if split.nfc { json!({ "type": "NFC" }) } else { Value::Null },
-        "pre_tokenizer": split.pre_tokenizer(),
-        "post_processor": post_processor(gguf, split, tokens, ids)?,
-        "decoder": { "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true },
-        "model": {
-            "type": "BPE",
-            "dropout": null,
-            "unk_token": null,
-            "continuing_subword_prefix": null,
-            "end_of_word_suffix": null,
-            "fuse_unk": false,
-            "byte_fallback": false,
-            "ignore_merges": split.whole_pieces,
-            "vocab": vocab,
-            "merges": merges,
-        },
-    });
-    Ok(json)
-}
-
-/// Control tokens and those a user defined are matched whole, before text is cut.
-fn added_tokens(gguf: &Gguf, tokens: &[&str]) -> Result<Value> {
-    let kinds = gguf.ints("tokenizer.ggml.token_type")?.unwrap_or_default();
-    if !kinds.is_empty() && kinds.len() != tokens.len() {
-        let why = format!("{} token types for {} tokens", kinds.len(), tokens.len());
-        return Err(gguf.error(why));
-    }
-    let matters = |kind: i64| matches!(kind, token_kind::CONTROL | token_kind::USER_DEFINED);
-    let added = tokens.iter().zip(&kinds).enumerate().filter(|(_, (_, kind))| matters(**kind));
-    let added = added.map(|(id, (token, kind))| {
-        json!({
-            "id": id,
-            "content": token,
-            "single_word": false,
-            "lstrip": false,
-            "rstrip": false,
-            "normalized": false,
-            "special": *kind == token_kind::CONTROL,
-        })
-    });
-    Ok(Value::Array(added.collect()))
-}
-
 /// Puts the first and last token around a text, where the file asks for them.
-fn post_processor(gguf: &Gguf, split: &Split, tokens: &[&str], ids: SpecialIds) -> Result<Value> {
-    let adds_bos = gguf.flag("tokenizer.ggml.add_bos_token")?.unwrap_or(split.adds_bos);
+fn post_processor(gguf: &Gguf, vocabulary: &Vocabulary, usually_bos: bool) -> Result<Value> {
+    let Vocabulary { tokens, ids, .. } = vocabulary;
+    let adds_bos = gguf.flag("tokenizer.ggml.add_bos_token")?.unwrap_or(usually_bos);
     let adds_eos = gguf.flag("tokenizer.ggml.add_eos_token")?.unwrap_or(false);
     let around = |adds: bool, id: Option<usize>, part: &str| match (adds, id) {
         (false, _) => Ok(None),
@@ -263,7 +226,7 @@ fn post_processor(gguf: &Gguf, split: &Split, tokens: &[&str], ids: SpecialIds) 
     let special: Map<String, Value> = bos
         .into_iter()
         .chain(eos)
-        .map(|id| (tokens[id].to_owned(), json!({ "id": tokens[id], "ids": [id], "tokens": [tokens[id]] })))
+        .map(|id| (tokens[id].to_string(), json!({ "id": tokens[id], "ids": [id], "tokens": [tokens[id]] })))
         .collect();
     let pair: Vec<Value> = sequence("A", 0).into_iter().chain(sequence("B", 1)).collect();
     Ok(
