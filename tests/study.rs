@@ -157,14 +157,22 @@ fn killed_at_any_moment_a_run_ends_with_the_same_bytes_as_undisturbed() {
         let left = files(&run);
         cut += usize::from(left.len() < whole.len());
         for (name, bytes) in &left {
+            // The manifest is written twice: before the first checkpoint is loaded, and with what was checked of it.
+            let unchecked = || name == Path::new("manifest.json") && same_inputs(&whole[name], bytes);
             if !has_extension(name, "partial") {
-                assert!(whole[name] == *bytes, "{} is there, but not whole", name.display());
+                assert!(whole[name] == *bytes || unchecked(), "{} is there, but not whole", name.display());
             }
         }
         desk.run(&name);
         equal(&files(&run), &whole, &format!("killed when {wait_for} files were there"));
     }
     assert!(cut >= 6, "only {cut} runs were cut short");
+}
+
+/// Whether two manifests are of one run, whatever was checked.
+fn same_inputs(a: &[u8], b: &[u8]) -> bool {
+    let [a, b] = [a, b].map(|text| serde_json::from_slice::<Value>(text).expect("a manifest"));
+    a["run_key"] == b["run_key"] && a["inputs"] == b["inputs"]
 }
 
 /// Number of files that have their final name; others come and go while this counts.
