@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use recant::error::Error;
+use recant::model::Dtype;
 use recant::model::fetch::{self, Known};
 use recant::model::gguf::blocks::TensorType;
 use recant::model::gguf::{Gguf, Value};
-use recant::model::import::{Dtype, import};
+use recant::model::import::import;
 use safetensors::SafeTensors;
 use serde_json::json;
 use tokenizers::Tokenizer;
@@ -380,7 +381,7 @@ fn bf16_weights_are_the_nearest_and_half_the_size() -> Outcome {
     let w = tiny_llama();
     let (dir, path) = on_disk(&w.bytes())?;
     let out = dir.path().join("tiny");
-    import(&path, &out, Dtype::BF16)?;
+    import(&path, &out, Dtype::Bf16)?;
     let file = fs::read(out.join("model.safetensors"))?;
     let stored = SafeTensors::deserialize(&file)?;
     let embedding = stored.tensor("model.embed_tokens.weight")?;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::model::{Check, Import, Inspect, Verb};
 use crate::model::weights::Weights;
-use crate::model::{Dtype, Spec, import};
+use crate::model::{Spec, import};
 use crate::printer::Printer;
 use crate::runner::check;
 use crate::text::{ChatTemplate, Tokenizer};
@@ -26,14 +26,7 @@ pub fn run(verb: &Verb, printer: Printer) -> Result<()> {
 }
 
 fn bring_in(args: &Import, printer: Printer) -> Result<()> {
-    let dtype = match args.dtype {
-        Dtype::F32 => import::Dtype::F32,
-        Dtype::Bf16 => import::Dtype::BF16,
-        Dtype::F16 => {
-            return Err(Error::input("--dtype f16", "is not written by import").hint("write f32 or bf16"));
-        }
-    };
-    let made = import::import(&args.file, &args.dir, dtype)?;
+    let made = import::import(&args.file, &args.dir, args.dtype)?;
     printer.say(format!(
         "{}: {} layers, {} tensors, {} parameters, {} tokens",
         made.model_type, made.layers, made.tensors, made.parameters, made.tokens

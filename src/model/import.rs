@@ -7,51 +7,16 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use half::bf16;
+use half::{bf16, f16};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype as StoredDtype, View};
 use serde_json::{Map, Value, json};
 
+use super::device::Dtype;
 use super::gguf::Gguf;
 use super::gguf::architecture::{Change, Layout, Placed, layout};
 use super::gguf::tokenizer::{SpecialIds, TokenizerFiles, tokenizer_files};
 use crate::error::{Error, Result};
-
-/// What the weights are written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dtype {
-    /// Single precision: what the file holds, exactly.
-    F32,
-    /// Half the size; each weight rounded to the nearest.
-    BF16,
-}
-
-impl Dtype {
-    fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "float32",
-            Self::BF16 => "bfloat16",
-        }
-    }
-
-    fn bytes(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::BF16 => 2,
-        }
-    }
-
-    /// Appends the bytes of `numbers` to `out`; false if one of them is not finite.
-    fn put(self, numbers: impl Iterator<Item = f32>, out: &mut Vec<u8>) -> bool {
-        let mut finite = true;
-        let numbers = numbers.inspect(|x| finite &= x.is_finite());
-        match self {
-            Self::F32 => out.extend(numbers.flat_map(f32::to_le_bytes)),
-            Self::BF16 => out.extend(numbers.flat_map(|x| bf16::from_f32(x).to_le_bytes())),
-        }
-        finite
-    }
-}
 
 /// What an import wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -265,6 +230,19 @@ fn write_weights(gguf: &Gguf, layout: &Layout, dtype: Dtype, path: &Path) -> Res
     File::open(path).and_then(|file| file.sync_all()).map_err(|e| Error::io(path, e))
 }
 
+/// Appends the bytes of `numbers` in `dtype` to `out`; false if one of them is not finite or beyond its range.
+fn put(dtype: Dtype, numbers: impl Iterator<Item = f32>, out: &mut Vec<u8>) -> bool {
+    let mut finite = true;
+    let most = if dtype == Dtype::F16 { f32::from(f16::MAX) } else { f32::MAX };
+    let numbers = numbers.inspect(|x| finite &= x.abs() <= most);
+    match dtype {
+        Dtype::F32 => out.extend(numbers.flat_map(f32::to_le_bytes)),
+        Dtype::Bf16 => out.extend(numbers.flat_map(|x| bf16::from_f32(x).to_le_bytes())),
+        Dtype::F16 => out.extend(numbers.flat_map(|x| f16::from_f32(x).to_le_bytes())),
+    }
+    finite
+}
+
 /// A tensor that is unpacked when it is written.
 struct Weight<'a> {
     gguf: &'a Gguf,
@@ -278,7 +256,8 @@ impl View for Weight<'_> {
     fn dtype(&self) -> StoredDtype {
         match self.dtype {
             Dtype::F32 => StoredDtype::F32,
-            Dtype::BF16 => StoredDtype::BF16,
+            Dtype::Bf16 => StoredDtype::BF16,
+            Dtype::F16 => StoredDtype::F16,
         }
     }
 
@@ -294,7 +273,7 @@ impl View for Weight<'_> {
         if self.placed.change == Change::Transposed {
             let numbers = self.gguf.dequantize(tensor);
             for column in 0..row_len {
-                finite &= self.dtype.put(numbers[column..].iter().step_by(row_len).copied(), &mut out);
+                finite &= put(self.dtype, numbers[column..].iter().step_by(row_len).copied(), &mut out);
             }
         } else {
             let row_bytes = row_len / tensor.kind.block_len() * tensor.kind.block_bytes();
@@ -304,7 +283,7 @@ impl View for Weight<'_> {
             for r in 0..tensor.elements() / row_len {
                 let start = self.placed.source_row(r) * row_bytes;
                 tensor.kind.dequantize(&packed[start..start + row_bytes], &mut row);
-                finite &= self.dtype.put(row.iter().map(|x| x - shift), &mut out);
+                finite &= put(self.dtype, row.iter().map(|x| x - shift), &mut out);
             }
         }
         if !finite {
@@ -314,6 +293,6 @@ impl View for Weight<'_> {
     }
 
     fn data_len(&self) -> usize {
-        self.placed.tensor.elements() * self.dtype.bytes()
+        self.placed.tensor.elements() * self.dtype.kind().elt_size_in_bytes()
     }
 }

@@ -62,7 +62,8 @@ pub struct Page<'a> {
 /// # Errors
 /// The disk is full.
 pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manifest) -> Result<PathBuf> {
-    let tables = words::tables(sources, summaries);
+    let mut tables = words::tables(sources, summaries);
+    tables.extend(words::checks(manifest));
     for table in &tables {
         let file = |extension: &str| sources.run.place(&["tables"], &format!("{}.{extension}", table.name));
         atomic::write(&file("csv")?, table.csv().as_bytes())?;
@@ -87,7 +88,7 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
     let page = Page {
         title: &sources.study.name,
         findings: words::findings(sources, summaries),
-        cautions: words::cautions(sources, summaries),
+        cautions: [words::cautions(sources, summaries), words::failures(manifest)].concat(),
         figures,
         tables,
         dialogues,

@@ -1,10 +1,13 @@
 //! Findings and tables: what the numbers say, said with their intervals.
 
+use serde_json::Value;
+
 use super::Table;
 use crate::analysis::behaviour::Interval;
 use crate::analysis::probing::ConceptProbes;
 use crate::analysis::summary::{Behaviour, ModelSummary, Movement, Sources};
 use crate::study::Orders;
+use crate::study::manifest::Manifest;
 use crate::task::concept::{Reading, Template};
 
 /// The findings of a run, a sentence each.
@@ -122,6 +125,39 @@ fn movement_finding(conditions: &[String], model: &str, movement: &Movement, rea
         "{model}, {}: the {} score differs from round 0 in {passed} of {all} cells of condition, readable layer and round (q < 0.05).{against}",
         movement.task, movement.concept,
     )
+}
+
+/// What the self-check of each model found, if any was made.
+#[must_use]
+pub fn checks(manifest: &Manifest) -> Option<Table> {
+    let caption = "What the self-check of each model found before it was run. Differences are parts of the largest \
+                   value of a state.";
+    let mut table = Table::new("model-checks", caption, &["model", "check", "verdict", "found"]);
+    for (model, finding) in findings_of(manifest) {
+        let text = |key: &str| finding[key].as_str().unwrap_or_default().to_string();
+        let verdict = if finding["passed"] == true { "passed" } else { "failed" };
+        table.rows.push(vec![model.clone(), text("name"), verdict.into(), text("found")]);
+    }
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// Each check that failed.
+#[must_use]
+pub fn failures(manifest: &Manifest) -> Vec<String> {
+    let failed = findings_of(manifest).filter(|(_, finding)| finding["passed"] == false);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+    failed
+        .map(|(model, finding)| {
+            let (name, found) = (text(&finding["name"]), text(&finding["found"]));
+            format!("{model} failed its self-check, {name}: {found}. Its numbers cannot be trusted until this is known.")
+        })
+        .collect()
+}
+
+fn findings_of(manifest: &Manifest) -> impl Iterator<Item = (&String, &Value)> {
+    manifest.checks.iter().flat_map(|(model, findings)| {
+        findings.as_array().into_iter().flatten().map(move |finding| (model, finding))
+    })
 }
 
 /// What a reader must know before believing it.
