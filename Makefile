@@ -1,17 +1,28 @@
 # make demo  sets up and runs the built-in study into runs/demo
 # make test  sets up and runs all tests
+# make test-gpu  on a machine with a CUDA device: parity of every family there, and speed; brings torch with CUDA (3 GB)
 PYTHON ?= python3
 CARGO ?= cargo
 # Idle OpenMP threads sleep instead of spinning: on busy machines spinning costs several times the work itself.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test build libtorch model lint tools clean
+.PHONY: demo test test-gpu build libtorch model lint tools clean
 
 demo: build
 	target/release/recant demo --python $(PYTHON)
 
 test: build model
 	$(CARGO) test --release --workspace
+
+GPU_VENV = .cache/gpu
+GPU = LD_LIBRARY_PATH=$$($(GPU_VENV)/bin/python -c 'import torch; print(torch.__path__[0] + "/lib")')
+
+test-gpu: build model
+	test -x $(GPU_VENV)/bin/python || $(PYTHON) -m venv $(GPU_VENV)
+	$(GPU_VENV)/bin/python -m pip install --quiet torch==2.11.0 transformers==5.23.0
+	$(GPU) RECANT_TEST_DEVICE=cuda:0 $(CARGO) test --release --test families -- --test-threads 1
+	for dtype in f32 bf16 f16; do $(GPU) $(GPU_VENV)/bin/python benches/models.py models/smollm2-135m-instruct \
+		--device cuda:0 --dtype $$dtype --tokens 131072 --peer || exit 1; done
 
 build: libtorch
 	$(CARGO) build --release

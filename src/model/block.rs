@@ -26,10 +26,12 @@ impl Source<'_> {
         self.weights.get(name, shape, self.kind, self.device)
     }
 
-    /// The name as the files have it.
+    /// The name as the files have it: behind the prefix of their embedding.
     fn place(&self, name: &str) -> String {
-        let bare = format!("{}.weight", self.spec.embed.name);
-        if self.weights.contains(&bare) { name.to_string() } else { format!("{}{name}", self.spec.prefix) }
+        let embedding = |prefix: &str| format!("{prefix}{}.weight", self.spec.embed.name);
+        let stands = |prefix: &&&str| self.weights.contains(&embedding(prefix));
+        let prefix = [""].iter().chain(self.spec.prefixes).find(stands);
+        format!("{}{name}", prefix.unwrap_or(&self.spec.prefixes[0]))
     }
 
     /// The embedding `(vocab, d_model)`.

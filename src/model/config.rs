@@ -27,6 +27,15 @@ impl Config {
         }
     }
 
+    /// The same with whole numbers where a key is absent.
+    #[must_use]
+    pub fn or(mut self, absent: &[(&str, i64)]) -> Self {
+        for (key, number) in absent {
+            self.map.entry(*key).or_insert_with(|| (*number).into());
+        }
+        self
+    }
+
     /// Whether it holds no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {

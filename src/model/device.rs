@@ -72,8 +72,8 @@ fn device(name: &str) -> Result<Device> {
     match cuda() {
         Err(why) => Err(wrong(
             format!("CUDA is not here: {why}"),
-            "put the folder of libtorch_cuda.so (torch 2.11.0 with CUDA: torch/lib) and its CUDA libraries on \
-             LD_LIBRARY_PATH, or use --device cpu",
+            "put torch/lib of a torch 2.11.0 with CUDA on LD_LIBRARY_PATH, see that nvidia-smi names a device, or use \
+             --device cpu",
         )),
         Ok(count) if index >= count => {
             Err(wrong(format!("there are {count} CUDA devices"), "see nvidia-smi and CUDA_VISIBLE_DEVICES"))

@@ -32,8 +32,8 @@ pub struct Spec {
     pub embed: Embed,
     /// Where the blocks' tensors are: block `l` is `<prefix><blocks>.<l>.`.
     pub blocks: &'static str,
-    /// Before every name but the head's; files may leave it out.
-    pub prefix: &'static str,
+    /// What may stand before every name but the head's; files may leave it out.
+    pub prefixes: &'static [&'static str],
     /// Whether weights are stored as `(in, out)`, as GPT-2's are.
     pub transposed: bool,
     /// The norm of the stream.

@@ -249,10 +249,18 @@ impl Weights {
 
     /// The name under which the checkpoint holds a tensor of the model: with or without the family's prefix.
     fn resolve(&self, name: &str) -> Option<String> {
-        let prefixes = ["model.", "transformer.", "gpt_neox."];
-        let shorter = prefixes.iter().filter_map(|prefix| name.strip_prefix(prefix)).map(str::to_string);
-        let longer = prefixes.iter().map(|prefix| format!("{prefix}{name}"));
-        let mut names = std::iter::once(name.to_string()).chain(shorter).chain(longer);
+        // Longer ones first: each is tried as what the name begins with.
+        const PREFIXES: [&str; 6] = [
+            "model.language_model.",
+            "language_model.model.",
+            "language_model.",
+            "model.",
+            "transformer.",
+            "gpt_neox.",
+        ];
+        let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
+        let others = PREFIXES.iter().map(|prefix| format!("{prefix}{bare}"));
+        let mut names = [name.to_string(), bare.to_string()].into_iter().chain(others);
         names.find(|name| self.contains(name))
     }
 }

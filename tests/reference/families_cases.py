@@ -27,6 +27,8 @@ BASE = {
     "granite": GROUPED,
     "smollm3": {**GROUPED, "num_hidden_layers": 4},
     "cohere": GROUPED,
+    "cohere2": {**GROUPED, "num_hidden_layers": 4, "sliding_window": 6},
+    "gemma": {**GROUPED, "head_dim": 8},
     "olmo3": {**GROUPED, "num_hidden_layers": 4, "sliding_window": 6},
     "falcon": {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "max_position_embeddings": 64},
 }
@@ -42,7 +44,7 @@ LLAMA3 = {"factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "origi
 SHORT, LONG = [1.0, 1.1, 1.3, 1.7], [1.5, 2.5, 5.0, 9.0]
 SLIDE, FULL = "sliding_attention", "full_attention"
 
-UNIFORM = ["gpt_neox", "llama", "phi3", "olmo", "olmo2", "phi", "stablelm", "starcoder2", "granite", "cohere", "falcon"]
+UNIFORM = ["gpt_neox", "llama", "phi3", "olmo", "olmo2", "phi", "stablelm", "starcoder2", "granite", "cohere", "falcon", "gemma"]
 CASES = [(f"{family}-default", family, TWO if family in UNIFORM else {}) for family in BASE] + [
     ("gpt2-options", "gpt2", {
         "n_inner": 40, "activation_function": "relu", "layer_norm_epsilon": 1e-3, "tie_word_embeddings": False,
@@ -186,6 +188,14 @@ CASES = [(f"{family}-default", family, TWO if family in UNIFORM else {}) for fam
     ("cohere-options", "cohere", {
         "use_qk_norm": True, "logit_scale": 0.5, "attention_bias": True, "tie_word_embeddings": False,
         "hidden_act": "gelu", "layer_norm_eps": 1e-3, **rope("linear", 300.0, factor=2.0), **TWO,
+    }),
+    ("cohere2-options", "cohere2", {
+        "num_hidden_layers": 3, "layer_types": [FULL, SLIDE, FULL], "logit_scale": 0.5, "attention_bias": True,
+        "tie_word_embeddings": False, "hidden_act": "gelu", "layer_norm_eps": 1e-3, **rope("default", 300.0),
+    }),
+    ("gemma-options", "gemma", {
+        "head_dim": 12, "attention_bias": True, "tie_word_embeddings": False, "hidden_act": "gelu",
+        "rms_norm_eps": 1e-3, **rope("linear", 300.0, factor=2.0), **TWO,
     }),
     # truncate is looked for beside the layer types, not inside them, and so not found
     ("olmo3-options", "olmo3", {

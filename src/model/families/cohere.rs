@@ -8,19 +8,24 @@ use crate::model::spec::{Norm, NormKind, Over, QkNorm, Rope, Spec};
 
 /// Defaults are those of transformers' `CohereConfig`.
 pub fn parse(config: &Config) -> Result<Spec> {
-    let mut spec = common::llama_shaped(config, "cohere", &Defaults { n_ctx: 8192, tied: true, ..LLAMA })?;
-    common::attention_bias(&mut spec, config)?;
-    let eps = config.number_or("layer_norm_eps", 1e-5)?;
-    spec.norm = Norm { kind: NormKind::Layer, weight: true, bias: false, eps };
-    spec.around.mlp_in = None;
+    let mut spec = shape(config, "cohere", 500_000.0)?;
     if config.flag_or("use_qk_norm", false)? {
         let names = ["self_attn.q_norm", "self_attn.k_norm"];
         spec.attention.qk_norm = Some(QkNorm { names, norm: spec.norm, over: Over::EachHead });
     }
+    Ok(spec)
+}
+
+/// What Command R and its successor share.
+pub fn shape(config: &Config, family: &'static str, theta_default: f64) -> Result<Spec> {
+    let mut spec = common::llama_shaped(config, family, &Defaults { n_ctx: 8192, tied: true, ..LLAMA })?;
+    common::attention_bias(&mut spec, config)?;
+    let eps = config.number_or("layer_norm_eps", 1e-5)?;
+    spec.norm = Norm { kind: NormKind::Layer, weight: true, bias: false, eps };
+    spec.around.mlp_in = None;
     spec.residual.parallel = true;
     spec.head.scale = config.number_or("logit_scale", 0.0625)?;
-    let keys = Keys { theta_default: 500_000.0, ..rope::LLAMA };
-    let rope = rope::rope(config, &spec, &keys)?;
+    let rope = rope::rope(config, &spec, &Keys { theta_default, ..rope::LLAMA })?;
     spec.rotate(Rope { interleaved: true, ..rope });
     Ok(spec)
 }

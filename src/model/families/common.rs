@@ -111,7 +111,7 @@ pub fn llama_shaped(config: &Config, family: &'static str, defaults: &Defaults) 
         n_ctx: config.size_or("max_position_embeddings", defaults.n_ctx)?,
         embed: Embed { name: "embed_tokens", positions: None, scale: Scale::One },
         blocks: "layers",
-        prefix: "model.",
+        prefixes: &["model."],
         transposed: false,
         norm,
         around: Around {

@@ -41,7 +41,7 @@ pub fn parse(config: &Config) -> Result<Spec> {
         n_ctx: config.size_or("max_position_embeddings", 2048)?,
         embed: Embed { name: "word_embeddings", positions: None, scale: Scale::One },
         blocks: "h",
-        prefix: "transformer.",
+        prefixes: &["transformer."],
         transposed: false,
         norm: common::layer_norm(config, "layer_norm_epsilon", 1e-5)?,
         around: around(config, grouped, parallel)?,

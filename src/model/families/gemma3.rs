@@ -1,4 +1,5 @@
-//! Gemma 3, text only: Gemma 2 with norms over each head's queries and keys and two rotations.
+//! Gemma 3: Gemma 2 with norms over each head's queries and keys and two rotations; text only, or the text part of a
+//! checkpoint that sees images too.
 
 use super::rope::{self, Keys};
 use super::{common, gemma2};
@@ -23,5 +24,24 @@ pub fn parse(config: &Config) -> Result<Spec> {
         layer.window = window.filter(|_| sliding);
         layer.rope = Some(usize::from(sliding));
     }
+    Ok(spec)
+}
+
+/// A checkpoint with a vision part, which is left aside: its `text_config` holds what differs from Gemma 3 4B's
+/// defaults, and its end tokens may stand outside.
+pub fn parse_text_part(config: &Config) -> Result<Spec> {
+    let text = config.object("text_config")?.ok_or_else(|| config.wrong("text_config", "is missing"))?;
+    let text = text.or(&[
+        ("vocab_size", 262_208),
+        ("hidden_size", 2304),
+        ("intermediate_size", 9216),
+        ("num_hidden_layers", 26),
+        ("num_attention_heads", 8),
+    ]);
+    let mut spec = parse(&text)?;
+    spec.prefixes = &["language_model.model.", "model.language_model.", "model."];
+    spec.head.names = &["lm_head", "language_model.lm_head"];
+    spec.head.tied = config.flag_or("tie_word_embeddings", spec.head.tied)?;
+    spec.eos.extend(config.tokens("eos_token_id")?);
     Ok(spec)
 }

@@ -33,7 +33,7 @@ pub fn parse(config: &Config) -> Result<Spec> {
         n_ctx: config.size_or("n_positions", 1024)?,
         embed: Embed { name: "wte", positions: Some("wpe"), scale: Scale::One },
         blocks: "h",
-        prefix: "transformer.",
+        prefixes: &["transformer."],
         transposed: true,
         norm: common::layer_norm(config, "layer_norm_epsilon", 1e-5)?,
         around: Around {

@@ -11,7 +11,7 @@ pub fn parse(config: &Config) -> Result<Spec> {
     let mut spec = common::llama_shaped(config, "gpt_neox", &LLAMA)?;
     common::refuse_head_dim(config, spec.d_model, spec.n_heads)?;
     spec.n_kv_heads = spec.n_heads;
-    spec.prefix = "gpt_neox.";
+    spec.prefixes = &["gpt_neox."];
     spec.embed.name = "embed_in";
     spec.norm = common::layer_norm(config, "layer_norm_eps", 1e-5)?;
     spec.attention.qkv = Qkv::Fused { name: "attention.query_key_value", groups: spec.n_heads };

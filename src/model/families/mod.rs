@@ -1,8 +1,10 @@
 //! The family table: one parser per family, one line per family. How to add one: docs/families.md.
 
 mod cohere;
+mod cohere2;
 mod common;
 mod falcon;
+mod gemma;
 mod gemma2;
 mod gemma3;
 mod gpt2;
@@ -32,8 +34,11 @@ type Parser = fn(&Config) -> Result<Spec>;
 /// `model_type` and its parser.
 const FAMILIES: &[(&str, Parser)] = &[
     ("cohere", cohere::parse),
+    ("cohere2", cohere2::parse),
     ("falcon", falcon::parse),
+    ("gemma", gemma::parse),
     ("gemma2", gemma2::parse),
+    ("gemma3", gemma3::parse_text_part),
     ("gemma3_text", gemma3::parse),
     ("gpt2", gpt2::parse),
     ("gpt_neox", gpt_neox::parse),
