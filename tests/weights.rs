@@ -257,24 +257,10 @@ fn a_gptq_checkpoint_computes_as_its_unpacked_twin() -> Outcome {
         }
         save(&stored, &dir.join("model.safetensors"));
     }
-    let input = work.path().join("in.jsonl");
-    fs::write(&input, "{\"id\": \"one\", \"ids\": [5, 6, 7]}\n")?;
-    let states = |model: &Path| {
-        let output = work.path().join("out.safetensors");
-        let mut command = recant();
-        command
-            .arg("capture")
-            .arg("--model")
-            .arg(model)
-            .arg("--input")
-            .arg(&input)
-            .arg("--output")
-            .arg(&output);
-        succeed(&mut command);
-        fs::read(output).expect("states")
-    };
-    assert!(states(&packed) == states(&plain));
-    assert!(states(&packed) != states(&tiny()), "the change of q_proj must show");
+    let unpacked = states(&packed, work.path(), &[]);
+    assert!(unpacked == states(&plain, work.path(), &[]));
+    assert!(unpacked == states(&packed, work.path(), &["--stream"]));
+    assert!(unpacked != states(&tiny(), work.path(), &[]), "the change of q_proj must show");
     let said = succeed(recant().args(["model", "inspect", "--json"]).arg(&packed));
     let said: Value = serde_json::from_slice(&said.stdout)?;
     assert_eq!(said["tensors_by_dtype"]["gptq-4bit"], 1);
@@ -425,6 +411,38 @@ fn an_adapter_adds_what_it_was_factored_from() -> Outcome {
     let some = values(&changed.rows(&format!("{Q}.weight"), 3, 2)?);
     // The same sums, perhaps in another order.
     common::close(&some, &values(&wide)[3 * 16..5 * 16], 1e-6, "two rows");
+    Ok(())
+}
+
+/// The output of `recant capture` of three tokens.
+fn states(model: &Path, work: &Path, options: &[&str]) -> Vec<u8> {
+    let (input, output) = (work.join("in.jsonl"), work.join("out.safetensors"));
+    fs::write(&input, "{\"id\": \"one\", \"ids\": [5, 6, 7]}\n").expect("the input is written");
+    let mut command = recant();
+    command.arg("capture").arg("--model").arg(model).arg("--input").arg(&input).arg("--output").arg(&output);
+    succeed(command.args(options));
+    fs::read(output).expect("states")
+}
+
+#[test]
+fn a_model_with_an_adapter_computes_as_its_merged_twin_kept_or_streamed() -> Outcome {
+    let mut desk = Desk::new(json!({}));
+    desk.factors(Q, 2, 24, 16);
+    desk.factors(DOWN, 2, 16, 20);
+    let changed = desk.open(&tiny())?;
+    let (work, merged) = (desk.work.path(), desk.work.path().join("merged"));
+    copy(&tiny(), &merged);
+    let mut stored = load(&merged.join("model.safetensors"));
+    for (name, tensor) in &mut stored {
+        *tensor = f32s(&tensor.1, &get(&changed, name));
+    }
+    save(&stored, &merged.join("model.safetensors"));
+    let adapter = ["--adapter", work.to_str().expect("a path")];
+    let twin = states(&merged, work, &[]);
+    assert!(states(&tiny(), work, &[]) != twin, "the adapter must show");
+    assert!(states(&tiny(), work, &adapter) == twin);
+    assert!(states(&tiny(), work, &[&adapter[..], &["--stream"]].concat()) == twin);
+    assert!(states(&merged, work, &["--device", "cpu,cpu,cpu"]) == twin);
     Ok(())
 }
 
