@@ -105,8 +105,14 @@ fn tokenizer(found: &Tokenizers, printer: Printer) {
         _ => line("tokenizer", format!("{a} | {b} tokens, {} differ", found.different_tokens), printer),
     }
     let list = |what: &str, names: &[String]| {
+        const SHOWN: usize = 12;
+        let mut shown: Vec<String> =
+            names.iter().take(SHOWN).map(|name| name.escape_debug().to_string()).collect();
+        if names.len() > SHOWN {
+            shown.push(format!("and {} more (all with --json)", names.len() - SHOWN));
+        }
         if !names.is_empty() {
-            printer.data(format!("  {what:34} {}", names.join(" ")));
+            printer.data(format!("  {what:34} {}", shown.join(" ")));
         }
     };
     list("added only in A, or otherwise", &found.added_only_in_a);
