@@ -68,7 +68,7 @@ fn inspect(args: &Inspect, printer: Printer) -> Result<()> {
     Ok(())
 }
 
-/// How far back the blocks see, as "all" or a number of tokens, with the number of blocks of each.
+/// The number of blocks that see so many tokens back, or all.
 fn windows(spec: &Spec) -> Value {
     let mut counts = serde_json::Map::new();
     for layer in &spec.layers {
@@ -79,12 +79,23 @@ fn windows(spec: &Spec) -> Value {
     Value::Object(counts)
 }
 
+/// A value without the marks of JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join("; "),
+        Value::Object(map) => {
+            map.iter().map(|(key, value)| format!("{key} {}", plain(value))).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
+
 fn show(facts: &Value, as_json: bool, printer: Printer) {
     match facts {
         Value::Object(map) if !as_json => {
             for (key, value) in map {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
-                printer.data(format!("{key:36} {text}"));
+                printer.data(format!("{key:36} {}", plain(value)));
             }
         }
         other => printer.data(other),

@@ -25,8 +25,9 @@ impl Limits {
     #[must_use]
     pub fn for_model(model: &Model) -> Self {
         let bytes = model.spec.kv_width() as usize * model.kind.elt_size_in_bytes();
-        // A streamed model is read once a pass, however many tokens pass.
-        let batch_tokens = if model.streamed() { 16_384 } else { 1024 };
+        // A streamed model is read once a pass, however many tokens pass; and a GPU wants work.
+        let large = model.streamed() || model.devices.iter().any(|device| device.is_cuda());
+        let batch_tokens = if large { 16_384 } else { 1024 };
         Self { batch_tokens, wave_tokens: (1_500_000_000 / bytes.max(1)).max(4096), decode_rows: 128 }
     }
 }
