@@ -54,7 +54,7 @@ fn inspect(args: &Inspect, printer: Printer) -> Result<()> {
         "rope": spec.ropes.iter().map(|rope| json!({
             "theta": rope.theta, "scaling": rope.scaling.name(), "rotated": rope.width,
         })).collect::<Vec<_>>(),
-        "windows": windows(&spec),
+        "layers_by_window": windows(&spec),
         "tied_head": spec.head.tied,
         "end_tokens": spec.eos,
         "tensors_by_dtype": dtypes,
@@ -85,7 +85,7 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join("; "),
         Value::Object(map) => {
-            map.iter().map(|(key, value)| format!("{key} {}", plain(value))).collect::<Vec<_>>().join(", ")
+            map.iter().map(|(key, value)| format!("{key}: {}", plain(value))).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
     }
