@@ -11,10 +11,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{Outcome, fixtures};
-use recant::model::{Chunk, Dtype, Kv, Load, Model, Site, Want};
+use recant::model::spec::RopeScaling;
+use recant::model::{Chunk, Dtype, Kv, Load, Model, Site, Spec, Want};
 use recant::runner::{Engine, Limits, Request, Sampler, Stop};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 use tempfile::TempDir;
 
@@ -368,6 +369,105 @@ fn the_text_part_of_a_model_that_sees_images_is_that_of_the_text_model() {
         let model = case.load(both.path(), |_| ());
         let (found, _) = forward(&model, &chunks, false);
         same(&case.case, &found, &text, 0.0);
+    }
+}
+
+/// The spec of a fixture's config with some keys changed; null removes a key.
+fn spec(case: &str, changes: Value) -> recant::Result<Spec> {
+    let case = cases().into_iter().find(|found| found.case == case).expect("a case");
+    let mut config = case.config.as_object().expect("an object").clone();
+    for (key, value) in changes.as_object().expect("an object") {
+        if value.is_null() {
+            config.remove(key);
+        } else {
+            config.insert(key.clone(), value.clone());
+        }
+    }
+    let dir = TempDir::new().expect("a directory");
+    fs::write(dir.path().join("config.json"), Value::from(config).to_string()).expect("config.json");
+    Spec::read(dir.path())
+}
+
+#[test]
+fn spellings_that_transformers_takes_mean_what_they_mean_there() -> Outcome {
+    if std::env::var_os("RECANT_FAMILY_CASES").is_some() {
+        return Ok(());
+    }
+    // A base at the top level of OLMo 3 is that of the layers that see all; the others keep the default.
+    let olmo3 = spec("olmo3-default", json!({ "rope_parameters": null, "rope_theta": 10_000.0 }))?;
+    assert_eq!([olmo3.ropes[0].theta, olmo3.ropes[1].theta], [10_000.0, 500_000.0]);
+    // An older scaling beside newer parameters changes the layers that see all.
+    let linear = json!({ "rope_scaling": { "rope_type": "linear", "factor": 8.0 } });
+    let gemma3 = spec("gemma3_text-default", linear)?;
+    assert_eq!(gemma3.ropes[0].scaling, RopeScaling::Linear { factor: 8.0 });
+    assert_eq!(gemma3.ropes[1].scaling, RopeScaling::None);
+    // GPT-2 by the usual names.
+    let usual = json!({
+        "n_embd": null, "n_layer": null, "n_head": null, "n_positions": null, "hidden_size": 32,
+        "num_hidden_layers": 3, "num_attention_heads": 4, "max_position_embeddings": 64,
+    });
+    assert_eq!(spec("gpt2-default", usual)?, spec("gpt2-default", json!({}))?);
+    // A list that says more layers than there are.
+    let longer = json!({ "no_rope_layers": [1, 0, 1, 1, 0, 0] });
+    let rotates = |spec: &Spec| spec.layers.iter().map(|layer| layer.rope.is_some()).collect::<Vec<_>>();
+    assert_eq!(rotates(&spec("smollm3-default", longer)?), [true, false, true, true]);
+    // The longer context that Command R was stretched to.
+    assert_eq!(spec("cohere-default", json!({ "model_max_length": 131_072 }))?.n_ctx, 131_072);
+    Ok(())
+}
+
+#[test]
+fn options_that_change_numbers_and_are_not_supported_are_refused_by_name() {
+    if std::env::var_os("RECANT_FAMILY_CASES").is_some() {
+        return;
+    }
+    let cases = [
+        ("llama-default", json!({ "is_causal": false }), "is_causal"),
+        (
+            "llama-default",
+            json!({ "partial_rotary_factor": 0.5, "rope_parameters": { "rope_type": "default",
+            "partial_rotary_factor": 0.5 } }),
+            "partial_rotary_factor",
+        ),
+        (
+            "llama-default",
+            json!({ "rope_parameters": { "full_attention": { "rope_type": "default" } } }),
+            "full_attention",
+        ),
+        ("gpt2-default", json!({ "add_cross_attention": true }), "add_cross_attention"),
+        ("falcon-default", json!({ "alibi": true }), "alibi"),
+        ("falcon-new", json!({ "parallel_attn": false }), "parallel_attn"),
+        ("falcon-default", json!({ "num_ln_in_parallel_attn": 2 }), "num_ln_in_parallel_attn"),
+        ("gemma2-default", json!({ "use_bidirectional_attention": true }), "use_bidirectional_attention"),
+        (
+            "gemma3_text-default",
+            json!({ "use_bidirectional_attention": true }),
+            "use_bidirectional_attention",
+        ),
+        ("gemma3_text-default", json!({ "rope_scaling": { "type": "linear", "factor": 8.0 } }), "type"),
+        (
+            "gemma3_text-default",
+            json!({ "layer_types": ["chunked_attention", "full_attention"] }),
+            "layer_types",
+        ),
+        (
+            "qwen2-default",
+            json!({ "layer_types": ["sliding_attention", "full_attention", "full_attention"] }),
+            "layer_types",
+        ),
+        ("qwen2-default", json!({ "rope_scaling": { "rope_type": "mrope" } }), "rope_type"),
+        (
+            "phi3-longrope",
+            json!({ "rope_parameters": { "rope_type": "longrope", "short_factor": [1.0],
+            "long_factor": [1.0], "rope_theta": 1000.0 } }),
+            "factor",
+        ),
+        ("stablelm-default", json!({ "head_dim": 12 }), "head_dim"),
+        ("olmo-default", json!({ "hidden_act": "softplus" }), "hidden_act"),
+    ];
+    for (case, changes, key) in cases {
+        let said = spec(case, changes.clone()).expect_err(case).to_string();
+        assert!(said.contains(key), "{case} {changes}: {said}");
     }
 }
 

@@ -36,6 +36,11 @@ impl Source<'_> {
 
     /// The embedding `(vocab, d_model)`.
     pub fn embedding(&self) -> Result<Tensor> {
+        // Tied weights may be stored under either name.
+        let stored = self.weights.contains(&self.place(&format!("{}.weight", self.spec.embed.name)));
+        if let (false, true, Some(head)) = (stored, self.spec.head.tied, self.own_head()?) {
+            return Ok(head);
+        }
         self.body(&format!("{}.weight", self.spec.embed.name), &[self.spec.vocab, self.spec.d_model])
     }
 

@@ -36,6 +36,13 @@ impl Config {
         self
     }
 
+    /// The same with the values of `other` where it has any.
+    #[must_use]
+    pub fn updated(mut self, other: Self) -> Self {
+        self.map.extend(other.map);
+        self
+    }
+
     /// Whether it holds no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {

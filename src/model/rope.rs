@@ -79,10 +79,12 @@ impl Rotation {
     }
 }
 
-/// One frequency per pair for sequences of the given [`super::Spec::reach`], f32 throughout.
+/// One frequency per pair for sequences of the given [`super::Spec::reach`], f32 throughout and rounded where
+/// transformers rounds: a difference in the last bit is an angle off by a hundredth after a hundred thousand tokens.
 fn frequencies(rope: &Rope, reach: i64) -> Vec<f32> {
-    let plain =
-        |theta: f32| (0..rope.width).step_by(2).map(move |i| 1.0 / theta.powf(i as f32 / rope.part as f32));
+    let periods =
+        |theta: f32| (0..rope.width).step_by(2).map(move |i| theta.powf(i as f32 / rope.part as f32));
+    let plain = |theta: f32| periods(theta).map(|period| 1.0 / period);
     let trained = plain(rope.theta as f32);
     match &rope.scaling {
         RopeScaling::None => trained.collect(),
@@ -98,13 +100,14 @@ fn frequencies(rope: &Rope, reach: i64) -> Vec<f32> {
             let (context, factor) = (*original as f32, *factor as f32);
             let (low, high) = (*low_freq_factor as f32, *high_freq_factor as f32);
             let stretch = |frequency: f32| {
-                let wavelength = TAU as f32 / frequency;
+                // torch divides a number by a tensor as number times reciprocal.
+                let wavelength = 1.0 / frequency * TAU as f32;
                 if wavelength > context / low {
                     frequency / factor
                 } else if wavelength < context / high {
                     frequency
                 } else {
-                    let keep = (context / wavelength - low) / (high - low);
+                    let keep = (1.0 / wavelength * context - low) / (high - low);
                     (1.0 - keep) * frequency / factor + keep * frequency
                 }
             };
@@ -112,15 +115,16 @@ fn frequencies(rope: &Rope, reach: i64) -> Vec<f32> {
         }
         RopeScaling::Yarn { factor, low, high, .. } => {
             let ramp = (high - low).max(if high == low { 0.001 } else { f64::MIN }) as f32;
-            let stretch = |(pair, frequency): (usize, f32)| {
-                let divided = ((pair as f32 - *low as f32) / ramp).clamp(0.0, 1.0);
-                frequency / *factor as f32 * divided + frequency * (1.0 - divided)
+            let stretch = |(pair, period): (usize, f32)| {
+                let kept = 1.0 - ((pair as f32 - *low as f32) / ramp).clamp(0.0, 1.0);
+                1.0 / (*factor as f32 * period) * (1.0 - kept) + 1.0 / period * kept
             };
-            trained.enumerate().map(stretch).collect()
+            periods(rope.theta as f32).enumerate().map(stretch).collect()
         }
         RopeScaling::LongRope { short, long, original } => {
             let factors = if reach > *original { long } else { short };
-            trained.zip(factors).map(|(frequency, factor)| frequency / *factor as f32).collect()
+            let stretched = |(period, factor): (f32, &f64)| 1.0 / (*factor as f32 * period);
+            periods(rope.theta as f32).zip(factors).map(stretched).collect()
         }
     }
 }
@@ -152,6 +156,37 @@ mod tests {
             assert!((dot(at(&x, 9), at(&y, 4)) - dot(at(&x, 25), at(&y, 20))).abs() < 1e-5);
             let kept = at(&x, 7).narrow(2, width, 8 - width);
             assert_eq!(kept, x.narrow(2, width, 8 - width), "what is not rotated stays");
+        }
+    }
+
+    /// Frequencies of tests/reference/rope.py.
+    #[derive(serde::Deserialize)]
+    struct Case {
+        config: serde_json::Value,
+        length: i64,
+        gain: f64,
+        bits: Vec<u32>,
+    }
+
+    #[test]
+    fn frequencies_are_those_of_transformers_almost_to_the_bit() {
+        let cases: Vec<Case> =
+            serde_json::from_str(include_str!("../../tests/fixtures/rope.json")).expect("the fixture");
+        let dir = tempfile::tempdir().expect("a directory");
+        for case in &cases {
+            std::fs::write(dir.path().join("config.json"), case.config.to_string()).expect("written");
+            let spec = super::super::Spec::read(dir.path()).expect("a config");
+            let rope = &spec.ropes[0];
+            let found = frequencies(rope, spec.reach(case.length));
+            let place = format!("{} at {}", case.config, case.length);
+            assert!((rope.gain - case.gain).abs() < 1e-12, "{place}: gain {}", rope.gain);
+            assert_eq!(found.len(), case.bits.len(), "{place}");
+            // The power function of another library may round the other way.
+            let off = |(a, b): (&f32, &u32)| (i64::from(a.to_bits()) - i64::from(*b)).abs();
+            let off: Vec<i64> = found.iter().zip(&case.bits).map(off).collect();
+            let equal = off.iter().filter(|off| **off == 0).count();
+            assert!(off.iter().all(|off| *off <= 1), "{place}: {off:?}");
+            assert!(equal * 10 >= off.len() * 8, "{place}: {equal} of {} equal: {off:?}", off.len());
         }
     }
 }

@@ -28,6 +28,9 @@ pub struct Weights {
     adapter: Option<Adapter>,
 }
 
+/// Names that the head goes by.
+const HEADS: [&str; 3] = ["lm_head", "embed_out", "language_model.lm_head"];
+
 /// Numbers that are unpacked or changed at a time.
 const STRIP: i64 = 1 << 22;
 
@@ -101,7 +104,10 @@ impl Weights {
         }
         let config = dir.join("config.json");
         let said = config.is_file() && Config::read(&config)?.flag_or("tie_word_embeddings", false)?;
-        let head = ["lm_head.weight", "lm_head.qweight"].iter().any(|name| store.entries.contains_key(*name));
+        let stored = |name: &&str| {
+            ["weight", "qweight"].iter().any(|part| store.entries.contains_key(&format!("{name}.{part}")))
+        };
+        let head = HEADS.iter().any(|name| stored(&name));
         Ok(Self { dir: dir.to_path_buf(), store, scheme, tied: said || !head, adapter: None })
     }
 
@@ -260,7 +266,9 @@ impl Weights {
         ];
         let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
         let others = PREFIXES.iter().map(|prefix| format!("{prefix}{bare}"));
-        let mut names = [name.to_string(), bare.to_string()].into_iter().chain(others);
+        let part = HEADS.iter().find_map(|head| name.strip_prefix(head)).filter(|part| part.starts_with('.'));
+        let heads = part.into_iter().flat_map(|part| HEADS.iter().map(move |head| format!("{head}{part}")));
+        let mut names = [name.to_string(), bare.to_string()].into_iter().chain(others).chain(heads);
         names.find(|name| self.contains(name))
     }
 }

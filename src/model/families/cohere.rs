@@ -20,6 +20,8 @@ pub fn parse(config: &Config) -> Result<Spec> {
 pub fn shape(config: &Config, family: &'static str, theta_default: f64) -> Result<Spec> {
     let mut spec = common::llama_shaped(config, family, &Defaults { n_ctx: 8192, tied: true, ..LLAMA })?;
     common::attention_bias(&mut spec, config)?;
+    // Command R's first configs name the longer context they were stretched to under this key.
+    spec.n_ctx = spec.n_ctx.max(config.size_or("model_max_length", spec.n_ctx)?);
     let eps = config.number_or("layer_norm_eps", 1e-5)?;
     spec.norm = Norm { kind: NormKind::Layer, weight: true, bias: false, eps };
     spec.around.mlp_in = None;

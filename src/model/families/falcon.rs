@@ -11,7 +11,10 @@ use crate::model::spec::{
 /// Defaults are those of transformers' `FalconConfig`.
 pub fn parse(config: &Config) -> Result<Spec> {
     common::refuse_flag(config, "alibi")?;
-    let d_model = if config.has("n_embed") { config.size("n_embed")? } else { config.size("hidden_size")? };
+    let d_model = match config.size_or_null("n_embed", None)? {
+        Some(d_model) => d_model,
+        None => config.size("hidden_size")?,
+    };
     let n_heads = config.size("num_attention_heads")?;
     let d_head = common::refuse_head_dim(config, d_model, n_heads)?;
     let grouped = config.flag_or("new_decoder_architecture", false)?;

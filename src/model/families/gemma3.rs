@@ -14,7 +14,7 @@ pub fn parse(config: &Config) -> Result<Spec> {
     spec.attention.qk_norm = Some(QkNorm { names, norm: spec.norm, over: Over::Head });
     spec.head.soft_cap = config.number_or_null("final_logit_softcapping", None)?;
     let global = Keys { theta_default: 1_000_000.0, ..rope::LLAMA };
-    let local = Keys { theta: "rope_local_base_freq", ..rope::LLAMA };
+    let local = Keys { theta: Some("rope_local_base_freq"), ..rope::LLAMA };
     spec.ropes = rope::by_layer_type(config, &spec, &global, &local)?.into();
     let pattern = config.size_or("sliding_window_pattern", 6)? as usize;
     let sliding = common::sliding_layers(config, spec.n_layers)?

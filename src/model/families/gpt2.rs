@@ -10,9 +10,10 @@ use crate::model::spec::{
 /// Defaults are those of transformers' `GPT2Config`. `reorder_and_upcast_attn` changes rounding only.
 pub fn parse(config: &Config) -> Result<Spec> {
     common::refuse_flag(config, "add_cross_attention")?;
-    let (d_model, n_heads) = (config.size("n_embd")?, config.size("n_head")?);
+    let size = |own: &str, usual: &str| config.size(name(config, own, usual));
+    let (d_model, n_heads) = (size("n_embd", "hidden_size")?, size("n_head", "num_attention_heads")?);
     let d_head = common::refuse_head_dim(config, d_model, n_heads)?;
-    let n_layers = common::layers(config, "n_layer")?;
+    let n_layers = common::layers(config, name(config, "n_layer", "num_hidden_layers"))?;
     let sizes = Sizes { d_model, n_layers, n_heads, n_kv_heads: n_heads, d_head }.checked(config)?;
     let root = if config.flag_or("scale_attn_weights", true)? { (d_head as f64).powf(-0.5) } else { 1.0 };
     let by_layer = config.flag_or("scale_attn_by_inverse_layer_idx", false)?;
@@ -30,7 +31,7 @@ pub fn parse(config: &Config) -> Result<Spec> {
         n_heads,
         n_kv_heads: n_heads,
         d_head,
-        n_ctx: config.size_or("n_positions", 1024)?,
+        n_ctx: config.size_or(name(config, "n_positions", "max_position_embeddings"), 1024)?,
         embed: Embed { name: "wte", positions: Some("wpe"), scale: Scale::One },
         blocks: "h",
         prefixes: &["transformer."],
@@ -71,4 +72,9 @@ pub fn parse(config: &Config) -> Result<Spec> {
         eos: config.tokens("eos_token_id")?,
         generation_eos: Vec::new(),
     })
+}
+
+/// GPT-2's name of a size, or the usual one, which transformers takes too.
+fn name<'a>(config: &Config, own: &'a str, usual: &'a str) -> &'a str {
+    if config.has(own) { own } else { usual }
 }

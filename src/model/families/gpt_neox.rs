@@ -25,7 +25,7 @@ pub fn parse(config: &Config) -> Result<Spec> {
     spec.residual.parallel = config.flag_or("use_parallel_residual", true)?;
     spec.head.norm = "final_layer_norm";
     spec.head.names = &["lm_head", "embed_out"];
-    let keys = Keys { theta: "rotary_emb_base", partial: Some(("rotary_pct", 0.25)), ..rope::LLAMA };
+    let keys = Keys { theta: Some("rotary_emb_base"), partial: Some(("rotary_pct", 0.25)), ..rope::LLAMA };
     spec.rotate(rope::rope(config, &spec, &keys)?);
     Ok(spec)
 }

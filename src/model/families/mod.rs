@@ -83,6 +83,9 @@ fn stretched(mut spec: Spec) -> Spec {
 /// An unknown family (the known ones are listed), or what the parser refuses.
 pub fn parse(config: &Config) -> Result<Spec> {
     let family = config.text("model_type")?.ok_or_else(|| config.wrong("model_type", "is missing"))?;
+    if !config.flag_or("is_causal", true)? {
+        return Err(config.wrong("is_causal", "false is not supported: recant runs decoders"));
+    }
     match FAMILIES.iter().find(|(name, _)| *name == family) {
         Some((_, parser)) => parser(config).map(stretched),
         None => Err(config

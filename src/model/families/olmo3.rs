@@ -13,7 +13,8 @@ pub fn parse(config: &Config) -> Result<Spec> {
         .unwrap_or_else(|| (1..=spec.n_layers).map(|layer| layer % 4 != 0).collect());
     let window = config.size_or_null("sliding_window", Some(4096))?;
     let keys = Keys { theta_default: 500_000.0, ..rope::LLAMA };
-    spec.ropes = rope::by_layer_type(config, &spec, &keys, &keys)?.into();
+    // A base at the top level is that of the layers that see all.
+    spec.ropes = rope::by_layer_type(config, &spec, &keys, &Keys { theta: None, ..keys })?.into();
     for (layer, sliding) in spec.layers.iter_mut().zip(sliding) {
         layer.window = window.filter(|_| sliding);
         layer.rope = Some(usize::from(sliding));

@@ -9,8 +9,8 @@ use crate::model::spec::{Rope, RopeScaling, Spec};
 /// How a family spells its rotary settings, and what it assumes where they are absent.
 #[derive(Debug, Clone, Copy)]
 pub struct Keys {
-    /// Top-level key of the base.
-    pub theta: &'static str,
+    /// Top-level key of the base, in families that read one.
+    pub theta: Option<&'static str>,
     /// The base, where no key gives it.
     pub theta_default: f64,
     /// Top-level key of the rotated part of a head and that part where no key gives it; `None` in families that
@@ -19,7 +19,7 @@ pub struct Keys {
 }
 
 /// Those of Llama.
-pub const LLAMA: Keys = Keys { theta: "rope_theta", theta_default: 10_000.0, partial: None };
+pub const LLAMA: Keys = Keys { theta: Some("rope_theta"), theta_default: 10_000.0, partial: None };
 
 /// The one rotation of a model whose blocks all rotate alike.
 pub fn rope(config: &Config, spec: &Spec, keys: &Keys) -> Result<Rope> {
@@ -36,24 +36,28 @@ pub fn rope(config: &Config, spec: &Spec, keys: &Keys) -> Result<Rope> {
 }
 
 /// The rotations of a model with one for layers that see all and one for layers that see a window, in this order.
-/// The older spelling stretches the first only and names the base of the second with the keys `local`.
+/// `rope_scaling`, the older spelling, changes the first only; `local` says how the second is spelled.
 pub fn by_layer_type(config: &Config, spec: &Spec, keys: &Keys, local: &Keys) -> Result<[Rope; 2]> {
-    let Some(settings) = config.object("rope_parameters")? else {
-        let scaling = config.object("rope_scaling")?;
-        if let Some(scaling) =
-            scaling.as_ref().filter(|scaling| scaling.has("type") && !scaling.has("rope_type"))
-        {
-            let why = format!("is not read by transformers in family {}", spec.family);
-            return Err(scaling.wrong("type", why).hint("call it rope_type"));
-        }
-        return Ok([build(config, scaling.as_ref(), spec, keys)?, build(config, None, spec, local)?]);
-    };
-    let part = |name: &str, keys: &Keys| build(config, settings.object(name)?.as_ref(), spec, keys);
-    if !settings.has("full_attention") && !settings.has("sliding_attention") {
+    let scaling = config.object("rope_scaling")?;
+    if let Some(scaling) = scaling.as_ref().filter(|scaling| scaling.has("type") && !scaling.has("rope_type"))
+    {
+        let why = format!("is not read by transformers in family {}", spec.family);
+        return Err(scaling.wrong("type", why).hint("call it rope_type"));
+    }
+    let settings = config.object("rope_parameters")?;
+    let of_neither =
+        |all: &Config| !all.is_empty() && !all.has("full_attention") && !all.has("sliding_attention");
+    if settings.as_ref().is_some_and(of_neither) {
         let why = "holds neither full_attention nor sliding_attention";
         return Err(config.wrong("rope_parameters", why));
     }
-    Ok([part("full_attention", keys)?, part("sliding_attention", local)?])
+    let part = |name: &str| settings.as_ref().map_or(Ok(None), |settings| settings.object(name));
+    let full = match (part("full_attention")?, scaling) {
+        (Some(full), Some(scaling)) => Some(full.updated(scaling)),
+        (full, scaling) => full.or(scaling),
+    };
+    let sliding = part("sliding_attention")?;
+    Ok([build(config, full.as_ref(), spec, keys)?, build(config, sliding.as_ref(), spec, local)?])
 }
 
 /// The object that holds the settings; where both spellings stand, transformers takes the older.
@@ -65,7 +69,10 @@ fn settings(config: &Config) -> Result<Option<Config>> {
 }
 
 fn build(config: &Config, settings: Option<&Config>, spec: &Spec, keys: &Keys) -> Result<Rope> {
-    let theta = config.number_or(keys.theta, keys.theta_default)?;
+    let theta = match keys.theta {
+        Some(key) => config.number_or(key, keys.theta_default)?,
+        None => keys.theta_default,
+    };
     let theta = settings.map_or(Ok(theta), |settings| settings.number_or("rope_theta", theta))?;
     let part = rotated(config, settings, spec, keys)?;
     let width = part + part % 2;
@@ -88,9 +95,9 @@ fn build(config: &Config, settings: Option<&Config>, spec: &Spec, keys: &Keys) -
             let factor = settings.number_or("factor", None)?;
             (1.0, RopeScaling::Dynamic { factor, original: n_ctx })
         }
-        "llama3" => (1.0, llama3(settings, n_ctx)?),
-        "yarn" => yarn(config, settings, &plain, n_ctx)?,
-        "longrope" => longrope(config, settings, spec, width)?,
+        "llama3" => (1.0, llama3(settings, original(config, settings, spec)?)?),
+        "yarn" => yarn(config, settings, &plain, [n_ctx, original(config, settings, spec)?])?,
+        "longrope" => longrope(settings, spec, width, original(config, settings, spec)?)?,
         other => {
             return Err(settings
                 .wrong("rope_type", format!("{other:?} is not supported"))
@@ -121,23 +128,39 @@ fn rotated(config: &Config, settings: Option<&Config>, spec: &Spec, keys: &Keys)
     Ok(part)
 }
 
-fn llama3(settings: &Config, n_ctx: i64) -> Result<RopeScaling> {
+/// The context before the stretch. Unless the settings are kept by layer type, the top level wins over them.
+fn original(config: &Config, settings: &Config, spec: &Spec) -> Result<i64> {
+    const KEY: &str = "original_max_position_embeddings";
+    let inside = settings.size_or(KEY, spec.n_ctx)?;
+    match spec.family {
+        "phi3" => config.size_or(KEY, 4096),
+        "gemma3_text" | "olmo3" => Ok(inside),
+        _ => config.size_or(KEY, inside),
+    }
+}
+
+fn llama3(settings: &Config, original: i64) -> Result<RopeScaling> {
     Ok(RopeScaling::Llama3 {
         factor: settings.number_or("factor", None)?,
         low_freq_factor: settings.number_or("low_freq_factor", None)?,
         high_freq_factor: settings.number_or("high_freq_factor", None)?,
-        original: settings.number_or("original_max_position_embeddings", n_ctx as f64)?,
+        original: original as f64,
     })
 }
 
-fn yarn(config: &Config, settings: &Config, rope: &Rope, n_ctx: i64) -> Result<(f64, RopeScaling)> {
-    let original = settings.number_or("original_max_position_embeddings", n_ctx as f64)?;
+fn yarn(
+    config: &Config,
+    settings: &Config,
+    rope: &Rope,
+    [n_ctx, original]: [i64; 2],
+) -> Result<(f64, RopeScaling)> {
+    let original = original as f64;
     let factor = match settings.number_or_null("factor", None)? {
         Some(factor) => factor,
         None => n_ctx as f64 / original,
     };
     let mscale = |scale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * scale * factor.ln() + 1.0 };
-    let [numerator, denominator] = ["mscale", "mscale_all_dim"].map(|key| scale(settings, key));
+    let [numerator, denominator] = ["mscale", "mscale_all_dim"].map(|key| unless_nought(settings, key));
     let gain = match (settings.number_or_null("attention_factor", None)?, numerator?, denominator?) {
         (Some(gain), _, _) => gain,
         (None, Some(numerator), Some(denominator)) => mscale(numerator) / mscale(denominator),
@@ -146,8 +169,8 @@ fn yarn(config: &Config, settings: &Config, rope: &Rope, n_ctx: i64) -> Result<(
     // The pair whose wavelength turns so many times within the original context.
     let width = rope.part as f64;
     let pair = |turns: f64| width * (original / (turns * TAU)).ln() / (2.0 * rope.theta.ln());
-    let low = pair(settings.number_or("beta_fast", 32.0)?);
-    let high = pair(settings.number_or("beta_slow", 1.0)?);
+    let low = pair(unless_nought(settings, "beta_fast")?.unwrap_or(32.0));
+    let high = pair(unless_nought(settings, "beta_slow")?.unwrap_or(1.0));
     // Where the settings are kept by layer type, transformers looks for this key beside the types.
     let top = config.object("rope_parameters")?;
     let place = top.as_ref().filter(|top| top.has("full_attention")).unwrap_or(settings);
@@ -156,20 +179,14 @@ fn yarn(config: &Config, settings: &Config, rope: &Rope, n_ctx: i64) -> Result<(
 }
 
 /// A number that counts as absent where it is nought.
-fn scale(settings: &Config, key: &str) -> Result<Option<f64>> {
+fn unless_nought(settings: &Config, key: &str) -> Result<Option<f64>> {
     match settings.get(key).and_then(serde_json::Value::as_f64) {
         Some(0.0) => Ok(None),
         _ => settings.number_or_null(key, None),
     }
 }
 
-fn longrope(config: &Config, settings: &Config, spec: &Spec, width: i64) -> Result<(f64, RopeScaling)> {
-    // Phi-3 keeps the original context beside the settings, and that place wins.
-    let inside = settings.size_or("original_max_position_embeddings", spec.n_ctx)?;
-    let original = match spec.family {
-        "phi3" => config.size_or("original_max_position_embeddings", 4096)?,
-        _ => inside,
-    };
+fn longrope(settings: &Config, spec: &Spec, width: i64, original: i64) -> Result<(f64, RopeScaling)> {
     let factors = |key: &str| {
         let factors = settings.numbers(key)?.ok_or_else(|| settings.wrong(key, "is missing"))?;
         if factors.len() as i64 * 2 == width {

@@ -20,7 +20,7 @@ pub fn parse(config: &Config) -> Result<Spec> {
     let rotates = config
         .flags("no_rope_layers")?
         .unwrap_or_else(|| (1..=spec.n_layers).map(|layer| layer % interval != 0).collect());
-    if rotates.len() != spec.n_layers {
+    if rotates.len() < spec.n_layers {
         let why = format!("{} entries for {} layers", rotates.len(), spec.n_layers);
         return Err(config.wrong("no_rope_layers", why));
     }
