@@ -1,17 +1,27 @@
 # make demo  sets up and runs the built-in study into runs/demo
 # make test  sets up and runs all tests
+# make fuzz  damages a million files and reads them; RECANT_FUZZ_SEED, RECANT_FUZZ_CASES and RECANT_FUZZ_ONLY steer it
 PYTHON ?= python3
 CARGO ?= cargo
 # Idle OpenMP threads sleep instead of spinning: on busy machines spinning costs several times the work itself.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test build libtorch model lint tools clean
+.PHONY: demo test fuzz build libtorch model lint tools clean
 
 demo: build
 	target/release/recant demo --python $(PYTHON)
 
 test: build model
 	$(CARGO) test --release --workspace
+
+# Overflow counts as a fault here; checks in this package alone, so that nothing else is built again.
+CHECKS = --config 'profile.release.package.recant.overflow-checks=true' \
+	--config 'profile.release.package.recant.debug-assertions=true'
+
+fuzz: export RECANT_FUZZ_CASES ?= 1000000
+fuzz: export RECANT_FUZZ_SEED ?= $(shell date +%s)
+fuzz: libtorch
+	$(CARGO) test --release $(CHECKS) --test fuzz -- --nocapture --test-threads 1
 
 build: libtorch
 	$(CARGO) build --release
