@@ -3,6 +3,8 @@
 //! tests/fixtures/families holds one text file a case: a config, the shapes of its tensors, three rows of tokens, and
 //! what transformers makes of them (tests/reference/families.py). RECANT_FAMILY_CASES names another such folder.
 
+#![allow(clippy::print_stderr, reason = "the largest difference is worth knowing")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -82,7 +82,7 @@ impl ChatTemplate {
         environment.remove_global("debug");
         environment.add_filter("tojson", to_json);
         environment.set_recursion_limit(100);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(python_method);
         environment.add_function(
             "raise_exception",
             |why: String| -> std::result::Result<Value, minijinja::Error> {
@@ -142,6 +142,39 @@ impl ChatTemplate {
             Error::input(self.place.clone(), why).hint("rounds need a template that only appends")
         })
     }
+}
+
+/// Python's methods. The engine charges what they give back, which is late for two of them: a width in
+/// `'{:9}'.format(x)` is filled first, and a text may be split into as many pieces as it has letters.
+fn python_method(
+    state: &mut State,
+    value: &Value,
+    method: &str,
+    arguments: &[Value],
+) -> std::result::Result<Value, minijinja::Error> {
+    match (method, value.as_str()) {
+        ("format", Some(text)) if wide(text) => {
+            return Err(minijinja::Error::new(ErrorKind::InvalidOperation, "format: a width beyond 999"));
+        }
+        ("split", Some(text)) => {
+            let pieces = match arguments.first().and_then(Value::as_str) {
+                Some(between) => text.matches(between).count(),
+                None => text.split_whitespace().count(),
+            };
+            state.consume_fuel(pieces as u64)?;
+        }
+        ("splitlines", Some(text)) => state.consume_fuel(text.lines().count() as u64)?,
+        _ => {}
+    }
+    minijinja_contrib::pycompat::unknown_method_callback(state, value, method, arguments)
+}
+
+/// Whether a field of a format has a number of more than three digits.
+fn wide(format: &str) -> bool {
+    format.split('{').skip(1).any(|field| {
+        let field = field.split('}').next().unwrap_or_default();
+        field.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 3)
+    })
 }
 
 /// The engine's own, with an indentation that a reader could want.
@@ -258,6 +291,8 @@ mod tests {
             "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}",
             "{{ [1] | tojson(indent=10**9) }}",
             "{{ ('a' * 1000000).replace('a', 'b' * 1000000) }}",
+            "{{ ('a' * 10000000).split('') }}",
+            "{{ '{:1000000000}'.format(1) }}",
         ] {
             assert!(chat(greedy).expect("template").render(&[], true).is_err(), "{greedy}");
         }

@@ -4,7 +4,7 @@ use recant::random::SplitMix;
 use serde_json::{Map, Value, json};
 
 /// One of several.
-pub fn pick<'a, T: ?Sized + Copy>(random: &mut SplitMix, from: &'a [T]) -> T {
+pub fn pick<T: Copy>(random: &mut SplitMix, from: &[T]) -> T {
     from[random.below(from.len())]
 }
 
