@@ -1,12 +1,13 @@
 # make demo  sets up and runs the built-in study into runs/demo
 # make test  sets up and runs all tests
 # make test-gpu  on a machine with a CUDA device: parity of every family there, and speed; brings torch with CUDA (3 GB)
+# make fuzz  damages a million files and reads them; RECANT_FUZZ_SEED, RECANT_FUZZ_CASES and RECANT_FUZZ_ONLY steer it
 PYTHON ?= python3
 CARGO ?= cargo
 # Idle OpenMP threads sleep instead of spinning: on busy machines spinning costs several times the work itself.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test test-gpu build libtorch model lint tools clean
+.PHONY: demo test fuzz test-gpu build libtorch model lint tools clean
 
 demo: build
 	target/release/recant demo --python $(PYTHON)
@@ -23,6 +24,15 @@ test-gpu: build model
 	$(GPU) RECANT_TEST_DEVICE=cuda:0 $(CARGO) test --release --test families -- --test-threads 1
 	for dtype in f32 bf16 f16; do $(GPU) $(GPU_VENV)/bin/python benches/models.py models/smollm2-135m-instruct \
 		--device cuda:0 --dtype $$dtype --tokens 131072 --peer || exit 1; done
+
+# Overflow counts as a fault here; checks in this package alone, so that nothing else is built again.
+CHECKS = --config 'profile.release.package.recant.overflow-checks=true' \
+	--config 'profile.release.package.recant.debug-assertions=true'
+
+fuzz: export RECANT_FUZZ_CASES ?= 1000000
+fuzz: export RECANT_FUZZ_SEED ?= $(shell date +%s)
+fuzz: libtorch
+	$(CARGO) test --release $(CHECKS) --test fuzz -- --nocapture --test-threads 1
 
 build: libtorch
 	$(CARGO) build --release

@@ -9,7 +9,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused to read or write `path`.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", line(&path.display().to_string()))]
     Io {
         /// The file or directory concerned.
         path: PathBuf,
@@ -17,7 +17,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Something a user gave (a file, an option, a value) cannot be used.
-    #[error("{what}: {why}")]
+    #[error("{}: {}", line(what), line(why))]
     Input {
         /// The thing that is wrong, named as the user knows it: a path, an option, a line.
         what: String,
@@ -32,6 +32,21 @@ pub enum Error {
     /// libtorch failed, for example for want of memory.
     #[error("libtorch: {0}")]
     Torch(String),
+}
+
+/// What a file says may stand in an error: it stays on one line and is not too long for one.
+fn line(text: &str) -> String {
+    const MOST: usize = 600;
+    let plain = |text: &str| {
+        let visible = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+        text.chars().map(visible).collect::<String>()
+    };
+    let count = text.chars().count();
+    if count <= MOST {
+        return plain(text);
+    }
+    let cut = |from: usize, n: usize| plain(&text.chars().skip(from).take(n).collect::<String>());
+    format!("{} ... {}", cut(0, MOST / 2), cut(count - MOST / 2, MOST / 2))
 }
 
 impl Error {

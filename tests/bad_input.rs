@@ -243,7 +243,7 @@ fn templates_that_are_broken_endless_refusing_or_missing() {
         ("{% for %}", "broken chat template"),
         ("{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}", "fuel"),
         ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "recursion"),
-        ("{{ 'x' * 100000000000 }}", "too large"),
+        ("{{ 'x' * 100000000000 }}", "out of fuel"),
         ("{{ raise_exception('no system role here') }}", "no system role here"),
         ("{{ messages[0].content.nope.nope }}", "undefined"),
         ("{% include '/etc/hostname' %}", "non-existing template"),

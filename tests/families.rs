@@ -4,6 +4,8 @@
 //! what transformers makes of them (tests/reference/families.py). RECANT_FAMILY_CASES names another such folder,
 //! RECANT_TEST_DEVICE another device than the CPU (`make test-gpu`).
 
+#![allow(clippy::print_stderr, reason = "the largest difference is worth knowing")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -77,7 +77,7 @@ impl Config {
             Some(Value::Object(map)) => {
                 Ok(Some(Self { path: format!("{}: {key}", self.path), map: map.clone() }))
             }
-            Some(other) => Err(self.wrong(key, format!("expected an object, found {other}"))),
+            Some(other) => Err(self.wrong(key, format!("expected an object, found {}", short(other)))),
         }
     }
 
@@ -97,7 +97,9 @@ impl Config {
         match (self.get(key), default.into()) {
             (Some(value), _) => match value.as_i64() {
                 Some(n) if (1..1 << 31).contains(&n) => Ok(n),
-                _ => Err(self.wrong(key, format!("expected a positive whole number, found {value}"))),
+                _ => {
+                    Err(self.wrong(key, format!("expected a positive whole number, found {}", short(value))))
+                }
             },
             (None, Some(default)) => Ok(default),
             (None, None) => Err(self.wrong(key, "is missing")),
@@ -174,7 +176,7 @@ impl Config {
         match (self.get(key), default.into()) {
             (Some(value), _) => match value.as_f64() {
                 Some(x) if x.is_finite() && x > 0.0 => Ok(x),
-                _ => Err(self.wrong(key, format!("expected a positive number, found {value}"))),
+                _ => Err(self.wrong(key, format!("expected a positive number, found {}", short(value)))),
             },
             (None, Some(default)) => Ok(default),
             (None, None) => Err(self.wrong(key, "is missing")),
@@ -189,7 +191,7 @@ impl Config {
         match self.get(key) {
             None => Ok(default),
             Some(Value::Bool(flag)) => Ok(*flag),
-            Some(other) => Err(self.wrong(key, format!("expected true or false, found {other}"))),
+            Some(other) => Err(self.wrong(key, format!("expected true or false, found {}", short(other)))),
         }
     }
 
@@ -201,7 +203,7 @@ impl Config {
         match self.get(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.wrong(key, format!("expected a string, found {other}"))),
+            Some(other) => Err(self.wrong(key, format!("expected a string, found {}", short(other)))),
         }
     }
 
@@ -215,7 +217,9 @@ impl Config {
             Value::Array(values) => values.iter().map(Value::as_i64).collect::<Option<Vec<_>>>(),
             single => single.as_i64().map(|id| vec![id]),
         };
-        ids.ok_or_else(|| self.wrong(key, format!("expected a token id or a list of them, found {value}")))
+        ids.ok_or_else(|| {
+            self.wrong(key, format!("expected a token id or a list of them, found {}", short(value)))
+        })
     }
 }
 

@@ -1,8 +1,11 @@
 //! Chat templates: Jinja, run in a sandboxed engine with limits, as transformers renders them.
 
+use std::fmt::Write;
 use std::path::Path;
 
-use minijinja::{Environment, ErrorKind, Value, context};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Kwargs;
+use minijinja::{Environment, ErrorKind, Output, State, Value, context};
 use serde::{Deserialize, Serialize};
 
 use crate::model::Config;
@@ -26,8 +29,9 @@ impl Message {
     }
 }
 
-/// Steps that a template may take before it is taken for endless.
-const FUEL: u64 = 10_000_000;
+/// What a template may use up. A step costs one, and so do 64 bytes that it makes or goes through; as nothing is given
+/// back, this bounds time and memory (128 MB) alike.
+const FUEL: u64 = 2_000_000;
 
 /// The chat template of a checkpoint.
 #[derive(Debug)]
@@ -67,13 +71,18 @@ impl ChatTemplate {
     /// It is not valid Jinja.
     pub fn new(source: String, place: &str, bos: String, eos: String) -> Result<Self> {
         let mut environment = Environment::new();
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
-        environment.set_keep_trailing_newline(false);
+        let mut syntax = SyntaxConfig::builder();
+        let syntax = syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(false).build();
+        environment.set_syntax(syntax.map_err(|error| Error::input(place, one_line(&error)))?);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.set_fuel(Some(FUEL));
+        environment.set_formatter(format_within_fuel);
+        // Nothing bounds these two, and no conversation needs them.
+        environment.remove_filter("pprint");
+        environment.remove_global("debug");
+        environment.add_filter("tojson", to_json);
         environment.set_recursion_limit(100);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(python_method);
         environment.add_function(
             "raise_exception",
             |why: String| -> std::result::Result<Value, minijinja::Error> {
@@ -98,13 +107,14 @@ impl ChatTemplate {
     /// The template refuses the conversation or does not end.
     pub fn render(&self, messages: &[Message], generation_prompt: bool) -> Result<String> {
         let template = self.environment.get_template("chat");
+        let turn = |turn: &Message| Value::from_pairs([("role", &*turn.role), ("content", &*turn.content)]);
         template
             .and_then(|template| {
                 template.render(context! {
-                    messages => messages,
+                    messages => messages.iter().map(turn).collect::<Value>(),
                     add_generation_prompt => generation_prompt,
-                    bos_token => self.bos,
-                    eos_token => self.eos,
+                    bos_token => &*self.bos,
+                    eos_token => &*self.eos,
                 })
             })
             .map_err(|error| {
@@ -131,6 +141,78 @@ impl ChatTemplate {
             let why = "the chat template rewrites earlier turns when a new one is added";
             Error::input(self.place.clone(), why).hint("rounds need a template that only appends")
         })
+    }
+}
+
+/// Python's methods. The engine charges what they give back, which is late for two of them: a width in
+/// `'{:9}'.format(x)` is filled first, and a text may be split into as many pieces as it has letters.
+fn python_method(
+    state: &mut State,
+    value: &Value,
+    method: &str,
+    arguments: &[Value],
+) -> std::result::Result<Value, minijinja::Error> {
+    match (method, value.as_str()) {
+        ("format", Some(text)) if wide(text) => {
+            return Err(minijinja::Error::new(ErrorKind::InvalidOperation, "format: a width beyond 999"));
+        }
+        ("split", Some(text)) => {
+            let pieces = match arguments.first().and_then(Value::as_str) {
+                Some(between) => text.matches(between).count(),
+                None => text.split_whitespace().count(),
+            };
+            state.consume_fuel(pieces as u64)?;
+        }
+        ("splitlines", Some(text)) => state.consume_fuel(text.lines().count() as u64)?,
+        _ => {}
+    }
+    minijinja_contrib::pycompat::unknown_method_callback(state, value, method, arguments)
+}
+
+/// Whether a field of a format has a number of more than three digits.
+fn wide(format: &str) -> bool {
+    format.split('{').skip(1).any(|field| {
+        let field = field.split('}').next().unwrap_or_default();
+        field.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 3)
+    })
+}
+
+/// The engine's own, with an indentation that a reader could want.
+fn to_json(
+    value: &Value,
+    indent: Option<Value>,
+    options: Kwargs,
+) -> std::result::Result<Value, minijinja::Error> {
+    let indent = indent.map_or_else(|| options.get("indent"), |indent| Ok(Some(indent)))?;
+    if indent.as_ref().and_then(Value::as_i64).is_some_and(|n| n > 64) {
+        return Err(minijinja::Error::new(ErrorKind::InvalidOperation, "tojson: the indent is too wide"));
+    }
+    minijinja::filters::tojson(value, indent, options)
+}
+
+/// Writes a value out, but no more of it than the fuel pays for: lists may hold one another many times over, and the
+/// engine itself charges a list only once it is written.
+fn format_within_fuel(
+    output: &mut Output,
+    state: &mut State,
+    value: &Value,
+) -> std::result::Result<(), minijinja::Error> {
+    // A byte of a list costs a quarter of a step, one of a text a sixty-fourth.
+    let bytes =
+        state.fuel_levels().map_or(0, |(_, left)| left * if value.as_str().is_some() { 64 } else { 4 });
+    let mut limited = Limited { output, bytes };
+    write!(limited, "{value}").map_err(|_| minijinja::Error::from(ErrorKind::OutOfFuel))
+}
+
+struct Limited<'a, 'b> {
+    output: &'a mut Output<'b>,
+    bytes: u64,
+}
+
+impl std::fmt::Write for Limited<'_, '_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.bytes = self.bytes.checked_sub(text.len() as u64).ok_or(std::fmt::Error)?;
+        self.output.write_str(text)
     }
 }
 
@@ -199,5 +281,20 @@ mod tests {
         assert!(refused.expect_err("refused").to_string().contains("no system role"));
         let endless = "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}";
         assert!(chat(endless).expect("template").render(&[], true).is_err());
+    }
+
+    #[test]
+    fn a_template_that_wants_too_much_memory_is_refused() {
+        for greedy in [
+            "{{ 'a' * 10**9 }}",
+            "{% set ns = namespace(s='a') %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+            "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}",
+            "{{ [1] | tojson(indent=10**9) }}",
+            "{{ ('a' * 1000000).replace('a', 'b' * 1000000) }}",
+            "{{ ('a' * 10000000).split('') }}",
+            "{{ '{:1000000000}'.format(1) }}",
+        ] {
+            assert!(chat(greedy).expect("template").render(&[], true).is_err(), "{greedy}");
+        }
     }
 }

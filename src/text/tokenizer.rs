@@ -1,6 +1,9 @@
 //! The tokenizer of a checkpoint (`tokenizer.json`).
 
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::Path;
+use std::sync::Once;
 
 use crate::{Error, Result};
 
@@ -20,7 +23,7 @@ impl Tokenizer {
             return Err(Error::input(path.display().to_string(), "is missing")
                 .hint("a checkpoint needs its fast tokenizer file; token ids can be given instead of text"));
         }
-        let mut inner = tokenizers::Tokenizer::from_file(&path)
+        let mut inner = guarded(|| tokenizers::Tokenizer::from_file(&path))
             .map_err(|error| Error::input(path.display().to_string(), format!("not a tokenizer: {error}")))?;
         // Truncation or padding saved in the file would change states silently.
         inner.with_padding(None);
@@ -33,8 +36,8 @@ impl Tokenizer {
     /// # Errors
     /// The tokenizer cannot encode the text.
     pub fn encode(&self, text: &str, special: bool) -> Result<Vec<i64>> {
-        let encoding =
-            self.inner.encode_fast(text, special).map_err(|error| Error::input("text", error.to_string()))?;
+        let encoding = guarded(|| self.inner.encode_fast(text, special))
+            .map_err(|error| Error::input("text", format!("the tokenizer cannot encode it: {error}")))?;
         Ok(encoding.get_ids().iter().map(|&id| i64::from(id)).collect())
     }
 
@@ -67,6 +70,34 @@ impl Tokenizer {
     /// The tokenizer cannot decode the ids.
     pub fn decode(&self, ids: &[i64]) -> Result<String> {
         let ids: Vec<u32> = ids.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
-        self.inner.decode(&ids, true).map_err(|error| Error::input("token ids", error.to_string()))
+        guarded(|| self.inner.decode(&ids, true))
+            .map_err(|error| Error::input("token ids", format!("the tokenizer cannot decode them: {error}")))
     }
+}
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The library panics over some damaged files where it should refuse them. Here that is an error like any other, and
+/// nothing is printed.
+fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let usual = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !GUARDED.get() {
+                usual(panic);
+            }
+        }));
+    });
+    GUARDED.set(true);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    GUARDED.set(false);
+    done.unwrap_or_else(|panic| {
+        let texts = (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>());
+        let said =
+            texts.0.map(String::as_str).or(texts.1.copied()).unwrap_or("it breaks the tokenizer library");
+        Err(said.into())
+    })
 }

@@ -121,7 +121,7 @@ fn rotated(config: &Config, settings: Option<&Config>, spec: &Spec, keys: &Keys)
         (None, _) => 1.0,
     };
     let part = (spec.d_head as f64 * part) as i64;
-    if part < 1 || part + part % 2 > spec.d_head {
+    if part < 1 || part > spec.d_head - part % 2 {
         let why = format!("rotary embedding turns pairs: it cannot turn {part} of {}", spec.d_head);
         return Err(config.wrong("head_dim", why));
     }
