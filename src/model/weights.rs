@@ -104,10 +104,10 @@ impl Weights {
         }
         let config = dir.join("config.json");
         let said = config.is_file() && Config::read(&config)?.flag_or("tie_word_embeddings", false)?;
-        let stored = |name: &&str| {
+        let stored = |name: &str| {
             ["weight", "qweight"].iter().any(|part| store.entries.contains_key(&format!("{name}.{part}")))
         };
-        let head = HEADS.iter().any(|name| stored(&name));
+        let head = HEADS.iter().any(|name| stored(name));
         Ok(Self { dir: dir.to_path_buf(), store, scheme, tied: said || !head, adapter: None })
     }
 
