@@ -89,26 +89,44 @@ pub fn inner(config: &Config, key: &str, absent: impl Into<Option<i64>>) -> Resu
     Ok(width)
 }
 
+/// What a family reads by its own keys before the rest can be filled in.
+pub struct Frame {
+    pub sizes: Sizes,
+    pub d_mlp: i64,
+    pub n_ctx: i64,
+    pub norm: Norm,
+    pub act: Activation,
+    pub tied: bool,
+}
+
 /// A decoder of Llama's shape and names, yet without rotation.
 pub fn llama_shaped(config: &Config, family: &'static str, defaults: &Defaults) -> Result<Spec> {
-    let sizes = Sizes::read(config, defaults)?;
-    let norm = Norm {
-        kind: NormKind::Rms,
-        weight: true,
-        bias: false,
-        eps: config.number_or("rms_norm_eps", defaults.eps)?,
+    let eps = config.number_or("rms_norm_eps", defaults.eps)?;
+    let frame = Frame {
+        sizes: Sizes::read(config, defaults)?,
+        d_mlp: inner(config, "intermediate_size", None)?,
+        n_ctx: config.size_or("max_position_embeddings", defaults.n_ctx)?,
+        norm: Norm { kind: NormKind::Rms, weight: true, bias: false, eps },
+        act: activation(config, "hidden_act", Activation::Silu)?,
+        tied: defaults.tied,
     };
+    framed(config, family, frame)
+}
+
+/// The same for families that read their sizes by other keys.
+pub fn framed(config: &Config, family: &'static str, frame: Frame) -> Result<Spec> {
+    let Frame { sizes, d_mlp, n_ctx, norm, act, tied } = frame;
     let layer = Layer { scale: (sizes.d_head as f64).powf(-0.5), window: None, rope: None };
     Ok(Spec {
         family,
         vocab: config.size("vocab_size")?,
         d_model: sizes.d_model,
-        d_mlp: inner(config, "intermediate_size", None)?,
+        d_mlp,
         n_layers: sizes.n_layers,
         n_heads: sizes.n_heads,
         n_kv_heads: sizes.n_kv_heads,
         d_head: sizes.d_head,
-        n_ctx: config.size_or("max_position_embeddings", defaults.n_ctx)?,
+        n_ctx,
         embed: Embed { name: "embed_tokens", positions: None, scale: Scale::One },
         blocks: "layers",
         prefixes: &["model."],
@@ -129,17 +147,12 @@ pub fn llama_shaped(config: &Config, family: &'static str, defaults: &Defaults) 
             clip: None,
             soft_cap: None,
         },
-        mlp: Mlp {
-            up: Up::Gated("mlp.gate_proj", "mlp.up_proj"),
-            down: "mlp.down_proj",
-            bias: false,
-            act: activation(config, "hidden_act", Activation::Silu)?,
-        },
+        mlp: Mlp { up: Up::Gated("mlp.gate_proj", "mlp.up_proj"), down: "mlp.down_proj", bias: false, act },
         residual: Residual { parallel: false, scale: 1.0 },
         head: Head {
             norm: "norm",
             names: &["lm_head"],
-            tied: config.flag_or("tie_word_embeddings", defaults.tied)?,
+            tied: config.flag_or("tie_word_embeddings", tied)?,
             bias: false,
             scale: 1.0,
             soft_cap: None,

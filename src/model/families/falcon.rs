@@ -1,12 +1,10 @@
 //! Falcon: parallel parts with one norm or two, one key head for all queries or one per group.
 
-use super::common::{self, Sizes};
+use super::common::{self, Frame, Sizes};
 use super::rope;
 use crate::Result;
 use crate::model::config::Config;
-use crate::model::spec::{
-    Activation, Around, Attention, Embed, Head, Layer, Mlp, Qkv, Residual, Scale, Spec, Up,
-};
+use crate::model::spec::{Activation, Around, Qkv, Spec, Up};
 
 /// Defaults are those of transformers' `FalconConfig`.
 pub fn parse(config: &Config) -> Result<Spec> {
@@ -30,53 +28,27 @@ pub fn parse(config: &Config) -> Result<Spec> {
     if grouped && !parallel {
         return Err(config.wrong("parallel_attn", "false is not supported with new_decoder_architecture"));
     }
-    let bias = config.flag_or("bias", false)?;
-    let layer = Layer { scale: (d_head as f64).powf(-0.5), window: None, rope: None };
-    let mut spec = Spec {
-        family: "falcon",
-        vocab: config.size("vocab_size")?,
-        d_model,
+    let frame = Frame {
+        sizes,
         d_mlp: common::inner(config, "ffn_hidden_size", 4 * d_model)?,
-        n_layers: sizes.n_layers,
-        n_heads,
-        n_kv_heads,
-        d_head,
         n_ctx: config.size_or("max_position_embeddings", 2048)?,
-        embed: Embed { name: "word_embeddings", positions: None, scale: Scale::One },
-        blocks: "h",
-        prefixes: &["transformer."],
-        transposed: false,
         norm: common::layer_norm(config, "layer_norm_epsilon", 1e-5)?,
-        around: around(config, grouped, parallel)?,
-        attention: Attention {
-            qkv: Qkv::Fused { name: "self_attention.query_key_value", groups: n_kv_heads },
-            qkv_bias: bias,
-            out: "self_attention.dense",
-            out_bias: bias,
-            qk_norm: None,
-            clip: None,
-            soft_cap: None,
-        },
-        mlp: Mlp {
-            up: Up::Plain("mlp.dense_h_to_4h"),
-            down: "mlp.dense_4h_to_h",
-            bias,
-            act: common::activation(config, "activation", Activation::Gelu)?,
-        },
-        residual: Residual { parallel, scale: 1.0 },
-        head: Head {
-            norm: "ln_f",
-            names: &["lm_head"],
-            tied: config.flag_or("tie_word_embeddings", true)?,
-            bias: false,
-            scale: 1.0,
-            soft_cap: None,
-        },
-        ropes: Vec::new(),
-        layers: vec![layer; n_layers],
-        eos: config.tokens("eos_token_id")?,
-        generation_eos: Vec::new(),
+        act: common::activation(config, "activation", Activation::Gelu)?,
+        tied: true,
     };
+    let mut spec = common::framed(config, "falcon", frame)?;
+    spec.prefixes = &["transformer."];
+    spec.embed.name = "word_embeddings";
+    spec.blocks = "h";
+    spec.around = around(config, grouped, parallel)?;
+    spec.attention.qkv = Qkv::Fused { name: "self_attention.query_key_value", groups: n_kv_heads };
+    spec.attention.out = "self_attention.dense";
+    let bias = config.flag_or("bias", false)?;
+    (spec.attention.qkv_bias, spec.attention.out_bias, spec.mlp.bias) = (bias, bias, bias);
+    spec.mlp.up = Up::Plain("mlp.dense_h_to_4h");
+    spec.mlp.down = "mlp.dense_4h_to_h";
+    spec.residual.parallel = parallel;
+    spec.head.norm = "ln_f";
     spec.rotate(rope::rope(config, &spec, &rope::LLAMA)?);
     Ok(spec)
 }
