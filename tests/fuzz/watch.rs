@@ -141,7 +141,7 @@ impl Settings {
             (entry, seed.parse().expect("a seed"), number.parse().expect("a number"))
         });
         Self {
-            cases: number("RECANT_FUZZ_CASES", 60_000) as usize,
+            cases: number("RECANT_FUZZ_CASES", 30_000) as usize,
             seed: number("RECANT_FUZZ_SEED", 1),
             only,
         }
