@@ -129,6 +129,18 @@ fn an_older_spelling_of_the_config_is_no_difference() {
 }
 
 #[test]
+fn settings_under_a_very_long_name_are_one_value() {
+    let (_work, twin) = twin();
+    let long = "k".repeat(2_000);
+    edit(&twin.join("config.json"), |config| config["more"] = json!({ (long.clone()): { "a": 1, "b": 2 } }));
+    let found = facts(&tiny(), &twin);
+    assert_eq!(
+        found["config"],
+        json!([{ "key": format!("more.{long}"), "a": null, "b": { "a": 1, "b": 2 } }])
+    );
+}
+
+#[test]
 fn another_architecture_is_in_the_way_and_other_end_tokens_are_not() {
     let (_work, twin) = twin();
     edit(&twin.join("config.json"), |config| config["eos_token_id"] = json!(5));

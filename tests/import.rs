@@ -898,7 +898,13 @@ fn a_sentencepiece_vocabulary_that_does_not_add_up_is_refused_in_one_line() {
         tokens[260] = "h".repeat(5000);
         w.set_texts("tokenizer.ggml.tokens", &tokens);
     };
-    let cases: [Case; 11] = [
+    let nested: fn(&mut Writer) = |w| {
+        let tokens: Vec<String> = (1..=400).map(|len| "h".repeat(len)).collect();
+        w.set_texts("tokenizer.ggml.tokens", &tokens);
+        w.set_i32s("tokenizer.ggml.token_type", &vec![1; tokens.len()]);
+        w.set_f32s("tokenizer.ggml.scores", &vec![0.0; tokens.len()]);
+    };
+    let cases: [Case; 12] = [
         ("no scores", |w| w.unset("tokenizer.ggml.scores"), "no tokenizer.ggml.scores"),
         ("few scores", |w| w.set_f32s("tokenizer.ggml.scores", &[0.0; 3]), "3 scores for 271 tokens"),
         ("whole scores", |w| w.set_i32s("tokenizer.ggml.scores", &[0; 271]), "32-bit floats"),
@@ -914,6 +920,7 @@ fn a_sentencepiece_vocabulary_that_does_not_add_up_is_refused_in_one_line() {
         ("unigram", |w| w.set_text("tokenizer.ggml.model", "t5"), "`t5` is not known (known: gpt2, llama)"),
         ("bytes", no_bytes, "no token <0x40>"),
         ("long", long, "token 260 is a piece of 5000 bytes"),
+        ("nested", nested, "the pieces of 400 tokens nest too much"),
     ];
     for (what, spoil, expected) in cases {
         let mut w = with_pieces(tiny_llama(), "llama");

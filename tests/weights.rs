@@ -212,6 +212,38 @@ fn a_gptq_matrix_is_what_its_definition_says() {
 }
 
 #[test]
+fn rows_that_a_tensor_lacks_are_refused() {
+    let mut stored = Stored::from([
+        ("plain".to_string(), f32s(&[3, 2], &[0.0; 6])),
+        ("scalar".to_string(), f32s(&[], &[0.0])),
+    ]);
+    Quantized::new(4, 32, 16, 16, true, false).store("packed", true, &mut stored);
+    let settings = json!({ "quant_method": "gptq", "bits": 4, "group_size": 16 });
+    let dir = quantized_dir(&stored, &settings);
+    let weights = Weights::open(dir.path()).expect("a checkpoint");
+    for (start, len) in [(0, 17), (17, 0), (-1, 1), (1, -1), (i64::MAX, 1), (1, i64::MAX), (0, i64::MIN)] {
+        for name in ["plain", "packed.weight", "scalar"] {
+            says(weights.rows(name, start, len).err(), &[name.trim_end_matches(".weight"), "lacks rows"]);
+        }
+    }
+    says(weights.rows("scalar", 0, 0).err(), &["scalar", "has shape []"]);
+    for name in ["plain", "packed.weight"] {
+        assert_eq!(weights.rows(name, 3, 0).expect("no rows").size()[0], 0);
+    }
+}
+
+#[test]
+fn a_shape_whose_sizes_do_not_multiply_is_refused_though_it_takes_no_bytes() {
+    let dir = TempDir::new().expect("a directory");
+    let shape = vec![1 << 62, 2, 0];
+    save(
+        &Stored::from([("wide".to_string(), (Dtype::U8, shape, Vec::new()))]),
+        &dir.path().join("model.safetensors"),
+    );
+    says(Weights::open(dir.path()).err(), &["tensor wide", "larger than any tensor"]);
+}
+
+#[test]
 fn a_quantized_matrix_larger_than_a_strip_is_whole() {
     let matrix = Quantized::new(4, 2048, 2056, 128, false, true);
     let mut stored = Stored::new();
@@ -511,7 +543,8 @@ fn an_adapter_finds_a_checkpoint_without_the_leading_name_and_a_quantized_one() 
 
 #[test]
 fn adapters_that_are_something_else_are_refused_by_name() {
-    let cases: [(Value, &[&str]); 10] = [
+    let many: serde_json::Map<String, Value> = (0..5_000).map(|i| (format!("m{i}"), json!(2))).collect();
+    let cases: [(Value, &[&str]); 13] = [
         (json!({ "peft_type": "IA3" }), &["peft_type: \"IA3\"", "merge"]),
         (json!({ "peft_type": null }), &["peft_type: is missing"]),
         (json!({ "use_dora": true }), &["use_dora"]),
@@ -521,6 +554,9 @@ fn adapters_that_are_something_else_are_refused_by_name() {
         (json!({ "trainable_token_indices": [1] }), &["trainable_token_indices"]),
         (json!({ "r": 0 }), &["r: expected a positive whole number"]),
         (json!({ "alpha_pattern": { "(": 1 } }), &["alpha_pattern", "("]),
+        (json!({ "alpha_pattern": { "\\w{999}": 1 } }), &["\\w{999}: is not a pattern"]),
+        (json!({ "rank_pattern": { (r"\pL".repeat(1000)): 2 } }), &["is not a pattern"]),
+        (json!({ "rank_pattern": many }), &["rank_pattern: holds more than 4096 patterns"]),
         (json!({ "rank_pattern": { "q_proj": "four" } }), &["rank_pattern", "q_proj", "four"]),
     ];
     for (config, parts) in cases {

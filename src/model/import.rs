@@ -101,12 +101,13 @@ fn texts(
     generation.insert("_from_model_config".into(), json!(true));
     generation.extend(id_settings(files.ids));
 
-    let text = |name: &'static str, value: &Value| {
-        let mut text = serde_json::to_vec_pretty(value).map_err(|e| gguf.error(format!("{name}: {e}")))?;
+    let whole = |name: &'static str, text: serde_json::Result<Vec<u8>>| {
+        let mut text = text.map_err(|e| gguf.error(format!("{name}: {e}")))?;
         text.push(b'\n');
         Ok::<_, Error>((name, text))
     };
-    let tokenizer = text("tokenizer.json", &files.tokenizer)?;
+    let text = |name: &'static str, value: &Value| whole(name, serde_json::to_vec_pretty(value));
+    let tokenizer = whole("tokenizer.json", serde_json::to_vec_pretty(&files.tokenizer))?;
     tokenizers::Tokenizer::from_bytes(&tokenizer.1).map_err(|e| gguf.error(format!("the tokenizer: {e}")))?;
     Ok(vec![
         text("config.json", &Value::Object(config))?,

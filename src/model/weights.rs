@@ -222,6 +222,13 @@ impl Weights {
     /// As [`Weights::get`]; rows that the tensor does not have.
     pub fn rows(&self, name: &str, start: i64, len: i64) -> Result<Tensor> {
         let reading = self.reading(name, Device::Cpu)?;
+        let shape = self.shape(name).unwrap_or_default();
+        let there =
+            |rows: &&i64| start >= 0 && len >= 0 && start.checked_add(len).is_some_and(|end| end <= **rows);
+        if shape.first().filter(there).is_none() {
+            let why = format!("has shape {shape:?}, which lacks rows {start} and {len} more");
+            return Err(reading.store.wrong(&reading.stored, why));
+        }
         Ok(reading.rows(start, len, Device::Cpu)?.f_to_kind(Kind::Float)?)
     }
 

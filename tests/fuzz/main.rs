@@ -4,9 +4,12 @@
 //! RECANT_FUZZ_SEED choose others, and RECANT_FUZZ_ONLY=ENTRY:SEED:NUMBER repeats one.
 #![allow(clippy::print_stderr, reason = "a round says what it did")]
 
+mod checkpoints;
+mod ggufs;
 mod grammar;
 mod mutate;
 mod seeds;
+mod stored;
 mod watch;
 
 use std::fs;
@@ -47,7 +50,7 @@ fn no_config_breaks_its_reader() {
         }
         files
     };
-    let entry = Entry { name: "config", share: 400, allowance: 2 * MB, make: Box::new(make), read: config };
+    let entry = Entry { name: "config", share: 337, allowance: 2 * MB, make: Box::new(make), read: config };
     watch::run(&entry, LEFT);
 }
 
@@ -208,12 +211,12 @@ fn safetensors(dir: &Path, random: &mut SplitMix) -> Verdict {
 
 #[test]
 fn no_gguf_file_breaks_its_reader() {
-    let entry = Entry { name: "gguf", share: 240, allowance: 4 * MB, make: damaged_gguf(), read: gguf };
+    let entry = Entry { name: "gguf", share: 200, allowance: 4 * MB, make: damaged_gguf(), read: gguf };
     watch::run(&entry, LEFT);
 }
 
 fn damaged_gguf() -> Make {
-    let all = seeds::ggufs();
+    let all = ggufs::ggufs();
     Box::new(move |random| {
         let [whole, other] = [0, 0].map(|_: i32| &all[random.below(all.len())]);
         let end = if once_in(random, 4) { whole.bytes.len() } else { whole.header };
@@ -254,9 +257,46 @@ fn gguf(dir: &Path, random: &mut SplitMix) -> Verdict {
         }
     }
     match tokenizer_files(&gguf, layout.architecture.dialect, layout.dimensions.context) {
-        Ok(_) => Ok(true),
+        Ok(files) => {
+            let mut written = Count(0);
+            serde_json::to_writer(&mut written, &files.tokenizer).map_err(|error| error.to_string())?;
+            let size = fs::metadata(gguf.path()).map_err(|error| error.to_string())?.len() as usize;
+            // What is said of a special token takes 130 bytes, of a model without tokens 2 KB.
+            if written.0 > 16 * size + 4_096 {
+                Err(format!("{} bytes from {size}", written.0))
+            } else {
+                Ok(true)
+            }
+        }
         Err(error) => refusal(&error),
     }
+}
+
+/// Counts what is written.
+struct Count(usize);
+
+impl std::io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The sizes of vocabularies matter here, so nothing is damaged.
+#[test]
+fn no_vocabulary_takes_memory_out_of_proportion() {
+    let make = |random: &mut SplitMix| -> Files {
+        let file = ggufs::vocabulary(random);
+        // Cut short, some are refused.
+        let end = if once_in(random, 8) { random.below(file.len()) } else { file.len() };
+        vec![("model.gguf", file[..end].to_vec())]
+    };
+    let entry = Entry { name: "vocabulary", share: 2, allowance: 2 * MB, make: Box::new(make), read: gguf };
+    watch::run(&entry, LEFT);
 }
 
 #[test]
@@ -276,9 +316,9 @@ fn imported(dir: &Path, random: &mut SplitMix) -> Verdict {
     let whole = |error: recant::Error| format!("imported, yet refused: {error}");
     let spec = Spec::read(&out).map_err(whole)?;
     let weights = Weights::open(&out).map_err(whole)?;
-    let _ = weights
-        .get("model.embed_tokens.weight", &[spec.vocab, spec.d_model], Kind::Float, Device::Cpu)
-        .map_err(whole)?;
+    let gpt2 = "transformer.wte.weight";
+    let embedding = if weights.contains(gpt2) { gpt2 } else { "model.embed_tokens.weight" };
+    let _ = weights.get(embedding, &[spec.vocab, spec.d_model], Kind::Float, Device::Cpu).map_err(whole)?;
     let tokenizer = Tokenizer::read(&out).map_err(whole)?;
     tokenizer.encode("hell 12 é", true).map_err(whole)?;
     numbers(&spec)
@@ -425,8 +465,22 @@ fn the_undamaged_files_are_taken() {
     taken(safetensors, "model.safetensors.index.json", index.to_string().as_bytes());
     taken(safetensors, "model.safetensors", &whole);
     // The last is a collection of blocks, not a model.
-    let models = seeds::ggufs().len() - 1;
-    for seed in seeds::ggufs().iter().take(models) {
+    let models = ggufs::ggufs().len() - 1;
+    for seed in ggufs::ggufs().iter().take(models) {
         taken(gguf, "model.gguf", &seed.bytes);
+    }
+    for seed in stored::quantized() {
+        fs::write(dir.path().join("config.json"), seed.config.to_string()).expect("written");
+        taken(checkpoints::packed, "model.safetensors", &stored::file(&seed.tensors));
+        fs::create_dir_all(dir.path().join("b")).expect("a directory");
+        fs::write(dir.path().join("b/config.json"), seed.config.to_string()).expect("written");
+        taken(checkpoints::compared, "b/model.safetensors", &stored::file(&seed.tensors));
+    }
+    let base = stored::plain();
+    fs::write(dir.path().join("config.json"), base.config.to_string()).expect("written");
+    fs::write(dir.path().join("model.safetensors"), stored::file(&base.tensors)).expect("written");
+    for seed in stored::adapters() {
+        fs::write(dir.path().join("adapter_config.json"), seed.config.to_string()).expect("written");
+        taken(checkpoints::adapter, "adapter_model.safetensors", &stored::file(&seed.tensors));
     }
 }

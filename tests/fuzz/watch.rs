@@ -141,7 +141,7 @@ impl Settings {
             (entry, seed.parse().expect("a seed"), number.parse().expect("a number"))
         });
         Self {
-            cases: number("RECANT_FUZZ_CASES", 60_000) as usize,
+            cases: number("RECANT_FUZZ_CASES", 30_000) as usize,
             seed: number("RECANT_FUZZ_SEED", 1),
             only,
         }
@@ -152,7 +152,8 @@ impl Settings {
 pub fn run(entry: &Entry, left: &[Left]) {
     std::panic::set_hook(Box::new(|info| {
         let what = info.to_string().replace('\n', " ");
-        if std::thread::current().name().is_some_and(|name| name == "fuzz") {
+        // Only while a case is read is there a limit.
+        if LIMIT.with(Cell::get) != isize::MAX {
             PANIC.with(|last| *last.borrow_mut() = Some(what));
         } else {
             eprintln!("{what}");
@@ -307,14 +308,16 @@ fn watchdog(now: &AtomicU64, dir: &Path, kept: &Path, entry: &str, seed: u64) {
 /// Puts the files of a case, and no others, into the directory; the sum of their sizes.
 fn write(dir: &Path, files: &Files) -> usize {
     for entry in fs::read_dir(dir).expect("the directory is there").flatten() {
-        if files.iter().all(|(name, _)| entry.file_name() != *name) {
-            let path = entry.path();
+        let path = entry.path();
+        if path.is_dir() || files.iter().all(|(name, _)| entry.file_name() != *name) {
             let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             gone.expect("removed");
         }
     }
     for (name, bytes) in files {
-        fs::write(dir.join(name), bytes).expect("written");
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        fs::write(path, bytes).expect("written");
     }
     files.iter().map(|(_, bytes)| bytes.len()).sum()
 }
@@ -324,6 +327,8 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("the directory is there").flatten() {
         if entry.path().is_file() {
             fs::copy(entry.path(), to.join(entry.file_name())).expect("copied");
+        } else {
+            copy(&entry.path(), &to.join(entry.file_name()));
         }
     }
 }

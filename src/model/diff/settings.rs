@@ -59,10 +59,13 @@ fn flat(dir: &Path, file: &str, ignored: &[&str]) -> Result<BTreeMap<String, Val
     Ok(found)
 }
 
+/// Joined names are no longer than this and one more: settings under a long name are compared as one value.
+const LONGEST: usize = 1_000;
+
 fn flatten(prefix: &str, value: &Value, found: &mut BTreeMap<String, Value>) {
     match value {
         Value::Null => {}
-        Value::Object(map) => {
+        Value::Object(map) if prefix.len() <= LONGEST => {
             let dot = if prefix.is_empty() { "" } else { "." };
             map.iter().for_each(|(key, value)| flatten(&format!("{prefix}{dot}{key}"), value, found));
         }

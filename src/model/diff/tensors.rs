@@ -1,6 +1,6 @@
 //! How the tensors of two checkpoints differ.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tch::{Kind, Tensor};
@@ -274,20 +274,19 @@ fn kind(part: &str) -> &'static str {
 
 /// Groups in the order in which they are met.
 fn groups(tensors: &[TensorChange], key: impl Fn(&TensorChange) -> String) -> Vec<Group> {
-    let mut seen = BTreeSet::new();
-    let keys: Vec<String> = tensors.iter().map(key).collect();
-    let first: Vec<&String> = keys.iter().filter(|key| seen.insert(*key)).collect();
-    let group = |group: &String| {
-        let members: Vec<_> =
-            tensors.iter().zip(&keys).filter(|(_, key)| *key == group).map(|(t, _)| t).collect();
-        let mut sums = Sums::default();
-        members.iter().for_each(|tensor| sums.add(&tensor.sums));
-        Group {
-            group: group.clone(),
-            tensors: members.len(),
-            identical: members.iter().filter(|tensor| tensor.identical).count(),
-            change: sums.change(),
+    let mut groups: Vec<(Group, Sums)> = Vec::new();
+    let mut places = BTreeMap::new();
+    for tensor in tensors {
+        let name = key(tensor);
+        let place = *places.entry(name.clone()).or_insert(groups.len());
+        if place == groups.len() {
+            let change = Sums::default().change();
+            groups.push((Group { group: name, tensors: 0, identical: 0, change }, Sums::default()));
         }
-    };
-    first.into_iter().map(group).collect()
+        let (group, sums) = &mut groups[place];
+        group.tensors += 1;
+        group.identical += usize::from(tensor.identical);
+        sums.add(&tensor.sums);
+    }
+    groups.into_iter().map(|(group, sums)| Group { change: sums.change(), ..group }).collect()
 }

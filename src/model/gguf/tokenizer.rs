@@ -4,6 +4,7 @@
 //! scores of their pieces.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
@@ -11,15 +12,18 @@ use super::Gguf;
 use crate::error::Result;
 
 mod byte_level;
+mod file;
 mod sentencepiece;
 
+pub use file::TokenizerJson;
+use file::{AddedToken, Merges, Model};
 pub use sentencepiece::Dialect;
 
 /// The files of a tokenizer.
 #[derive(Debug)]
-pub struct TokenizerFiles {
+pub struct TokenizerFiles<'a> {
     /// `tokenizer.json`.
-    pub tokenizer: Value,
+    pub tokenizer: TokenizerJson<'a>,
     /// `tokenizer_config.json`, with the chat template where there is one.
     pub config: Value,
     /// `special_tokens_map.json`.
@@ -62,21 +66,20 @@ struct Vocabulary<'a> {
     dialect: Option<Dialect>,
 }
 
-impl Vocabulary<'_> {
-    /// From token to id.
-    fn json(&self, gguf: &Gguf) -> Result<Value> {
-        let mut vocab = Map::new();
+impl<'a> Vocabulary<'a> {
+    fn no_token_twice(&self, gguf: &Gguf) -> Result<()> {
+        let mut ids = HashMap::new();
         for (id, token) in self.tokens.iter().enumerate() {
-            if let Some(earlier) = vocab.insert(token.to_string(), json!(id)) {
+            if let Some(earlier) = ids.insert(&**token, id) {
                 let token = token.escape_debug();
                 return Err(gguf.error(format!("the token `{token}` has two ids, {earlier} and {id}")));
             }
         }
-        Ok(Value::Object(vocab))
+        Ok(())
     }
 
     /// Control tokens and those a user defined are matched whole, before text is cut.
-    fn added(&self) -> Value {
+    fn added(&self) -> Vec<AddedToken<'a>> {
         let swallows = |token: &str| self.dialect.is_some_and(|dialect| dialect.swallows(token));
         let added = self.tokens.iter().zip(&self.kinds).enumerate().filter_map(|(id, (token, kind))| {
             let special = match *kind {
@@ -84,26 +87,22 @@ impl Vocabulary<'_> {
                 token_kind::USER_DEFINED => false,
                 _ => return None,
             };
-            Some(json!({
-                "id": id,
-                "content": token,
-                "single_word": false,
-                "lstrip": false,
-                "rstrip": special && swallows(token),
-                "normalized": false,
-                "special": special,
-            }))
+            Some(AddedToken::new(id, token.clone(), special, special && swallows(token)))
         });
-        Value::Array(added.collect())
+        added.collect()
     }
 }
 
 /// What the kinds of tokenizer differ in.
-struct Parts {
+struct Parts<'a> {
     normalizer: Value,
     pre_tokenizer: Value,
     decoder: Value,
-    model: Value,
+    merges: Merges<'a>,
+    /// The token of what the vocabulary lacks.
+    unknown: Option<usize>,
+    /// A piece that is in the vocabulary is taken whole, whatever the merges say.
+    whole_pieces: bool,
     /// The beginning is marked unless the file says otherwise.
     adds_bos: bool,
 }
@@ -114,7 +113,7 @@ struct Parts {
 ///
 /// [`Error::Input`](crate::error::Error::Input) for a kind of tokenizer or a way of cutting text that is not known,
 /// a vocabulary that repeats a token, a special id outside of it, merges of what it lacks, or not one score a token.
-pub fn tokenizer_files(gguf: &Gguf, dialect: Dialect, context: usize) -> Result<TokenizerFiles> {
+pub fn tokenizer_files(gguf: &Gguf, dialect: Dialect, context: usize) -> Result<TokenizerFiles<'_>> {
     let tokens =
         gguf.texts("tokenizer.ggml.tokens")?.ok_or_else(|| gguf.error("no tokenizer.ggml.tokens"))?;
     let ids = special_ids(gguf, tokens.len())?;
@@ -122,9 +121,7 @@ pub fn tokenizer_files(gguf: &Gguf, dialect: Dialect, context: usize) -> Result<
     let (vocabulary, parts) = match gguf.text("tokenizer.ggml.model")? {
         Some("gpt2") => {
             let tokens = tokens.into_iter().map(Cow::Borrowed).collect();
-            let vocabulary = Vocabulary { tokens, kinds, ids, dialect: None };
-            let parts = byte_level::parts(gguf, &vocabulary)?;
-            (vocabulary, parts)
+            (Vocabulary { tokens, kinds, ids, dialect: None }, byte_level::parts(gguf)?)
         }
         Some("llama") => {
             if kinds.is_empty() {
@@ -142,19 +139,27 @@ pub fn tokenizer_files(gguf: &Gguf, dialect: Dialect, context: usize) -> Result<
             );
         }
     };
+    vocabulary.no_token_twice(gguf)?;
     let (special_tokens_map, config) = companions(gguf, &vocabulary, context)?;
-    let tokenizer = json!({
-        "version": "1.0",
-        "truncation": null,
-        "padding": null,
-        "added_tokens": vocabulary.added(),
-        "normalizer": parts.normalizer,
-        "pre_tokenizer": parts.pre_tokenizer,
-        "post_processor": post_processor(gguf, &vocabulary, parts.adds_bos)?,
-        "decoder": parts.decoder,
-        "model": parts.model,
-    });
-    Ok(TokenizerFiles { tokenizer, config, special_tokens_map, ids, len: vocabulary.tokens.len() })
+    let len = vocabulary.tokens.len();
+    let tokenizer = TokenizerJson {
+        version: "1.0",
+        truncation: (),
+        padding: (),
+        added_tokens: vocabulary.added(),
+        normalizer: parts.normalizer,
+        pre_tokenizer: parts.pre_tokenizer,
+        post_processor: post_processor(gguf, &vocabulary, parts.adds_bos)?,
+        decoder: parts.decoder,
+        model: Model {
+            pieces: vocabulary.dialect.is_some(),
+            tokens: vocabulary.tokens,
+            merges: parts.merges,
+            unknown: parts.unknown,
+            whole_pieces: parts.whole_pieces,
+        },
+    };
+    Ok(TokenizerFiles { tokenizer, config, special_tokens_map, ids, len })
 }
 
 /// A kind for each token, or nothing.

@@ -3,10 +3,10 @@
 //! Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models": W + scale * B A, scale = alpha / r, or
 //! alpha / sqrt(r) (Kalajdzievski 2023, rsLoRA). Names, patterns and files are those of Hugging Face PEFT.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use regex::Regex;
+use regex::RegexBuilder;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
@@ -67,7 +67,8 @@ impl Adapter {
             return Err(Error::input(dir.display().to_string(), "holds no adapter_config.json")
                 .hint("an adapter is a directory that PEFT's save_pretrained wrote"));
         }
-        let scaling = Scaling::read(Config::read(&config_file)?)?;
+        let config = Config::read(&config_file)?;
+        let mut scaling = Scaling::read(&config)?;
         let file = dir.join("adapter_model.safetensors");
         if !file.is_file() {
             let error = Error::input(dir.display().to_string(), "holds no adapter_model.safetensors");
@@ -78,11 +79,17 @@ impl Adapter {
             });
         }
         let mut adapter = Self { store: Store::open(&[file])?, changes: BTreeMap::new() };
+        scaling.patterns(&config, &adapter.modules())?;
         adapter.sort(base, &scaling)?;
         for (target, change) in &adapter.changes {
             adapter.check(target, change, base, &scaling)?;
         }
         Ok(adapter)
+    }
+
+    /// The full names of all modules that it changes.
+    fn modules(&self) -> BTreeSet<String> {
+        self.store.entries.keys().filter_map(|name| Some(Part::of(name)?.path().to_string())).collect()
     }
 
     /// Finds the checkpoint's tensor for each of the adapter's.
@@ -227,14 +234,15 @@ impl Part {
 struct Scaling {
     rank: i64,
     alpha: f64,
-    ranks: Vec<(Regex, i64)>,
-    alphas: Vec<(Regex, f64)>,
+    /// Those of modules that a pattern matches.
+    ranks: BTreeMap<String, i64>,
+    alphas: BTreeMap<String, f64>,
     square_root: bool,
     fan_in_fan_out: bool,
 }
 
 impl Scaling {
-    fn read(config: Config) -> Result<Self> {
+    fn read(config: &Config) -> Result<Self> {
         let refuse = |key: &str, value: &Value| {
             Err(config.wrong(key, format!("{value} is not supported")).hint(MERGE))
         };
@@ -255,24 +263,29 @@ impl Scaling {
         {
             return refuse("init_lora_weights", start);
         }
-        let size = |config: &Config, key: &str| config.size(key);
-        let number = |config: &Config, key: &str| config.number_or(key, None);
         Ok(Self {
             rank: config.size("r")?,
             alpha: config.number_or("lora_alpha", None)?,
-            ranks: patterns(&config, "rank_pattern", size)?,
-            alphas: patterns(&config, "alpha_pattern", number)?,
+            ranks: BTreeMap::new(),
+            alphas: BTreeMap::new(),
             square_root: config.flag_or("use_rslora", false)?,
             fan_in_fan_out: config.flag_or("fan_in_fan_out", false)?,
         })
     }
 
+    /// Reads what the patterns say of these modules.
+    fn patterns(&mut self, config: &Config, modules: &BTreeSet<String>) -> Result<()> {
+        self.ranks = matching(config, "rank_pattern", modules, |table, name| table.size(name))?;
+        self.alphas = matching(config, "alpha_pattern", modules, |table, name| table.number_or(name, None))?;
+        Ok(())
+    }
+
     fn rank_of(&self, part: &Part) -> i64 {
-        matching(&self.ranks, part).unwrap_or(self.rank)
+        self.ranks.get(part.path()).copied().unwrap_or(self.rank)
     }
 
     fn scale(&self, part: &Part) -> f64 {
-        let (alpha, rank) = (matching(&self.alphas, part).unwrap_or(self.alpha), self.rank_of(part) as f64);
+        let (alpha, rank) = (self.alphas.get(part.path()).unwrap_or(&self.alpha), self.rank_of(part) as f64);
         if self.square_root { alpha / rank.sqrt() } else { alpha / rank }
     }
 }
@@ -287,24 +300,42 @@ fn idle(value: &Value) -> bool {
     }
 }
 
-/// The value of the first pattern that matches a module's name or an ending of it, as PEFT's `get_pattern_key` does.
-fn matching<T: Copy>(patterns: &[(Regex, T)], part: &Part) -> Option<T> {
-    patterns.iter().find(|(pattern, _)| pattern.is_match(part.path())).map(|(_, value)| *value)
-}
+/// Patterns of a table, and bytes of one and of a module's name. An adapter has far fewer.
+const MOST_PATTERNS: usize = 4_096;
+const LONGEST: usize = 2_000;
+/// Bytes that a pattern may come to when it is made ready.
+const LARGEST: usize = 1 << 18;
 
-/// `rank_pattern` or `alpha_pattern`: names, or regular expressions, and their values.
-fn patterns<T>(
+/// The modules that a pattern of `rank_pattern` or `alpha_pattern` matches, and its value. The first pattern that
+/// matches a module's name or an ending of it counts, as in PEFT's `get_pattern_key`. One is ready at a time: a short
+/// pattern can be large.
+fn matching<T>(
     config: &Config,
     key: &str,
+    modules: &BTreeSet<String>,
     read: impl Fn(&Config, &str) -> Result<T>,
-) -> Result<Vec<(Regex, T)>> {
-    let Some(table) = config.object(key)? else { return Ok(Vec::new()) };
-    let names = config.get(key).and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys);
-    names
-        .map(|name| {
-            let regex = Regex::new(&format!(r"^(?:.*\.)?(?:{name})$"))
-                .map_err(|_| table.wrong(name, "is not a pattern that can be matched"))?;
-            Ok((regex, read(&table, name)?))
-        })
-        .collect()
+) -> Result<BTreeMap<String, T>> {
+    let mut found = BTreeMap::new();
+    let Some(table) = config.object(key)? else { return Ok(found) };
+    let names: Vec<&String> =
+        config.get(key).and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys).collect();
+    if names.len() > MOST_PATTERNS {
+        return Err(config.wrong(key, format!("holds more than {MOST_PATTERNS} patterns")));
+    }
+    for name in names {
+        read(&table, name)?;
+        let bounded = name.len() <= LONGEST && modules.iter().all(|module| module.len() <= LONGEST);
+        let pattern = format!(r"^(?:.*\.)?(?:{name})$");
+        let ready = || RegexBuilder::new(&pattern).size_limit(LARGEST).dfa_size_limit(LARGEST).build().ok();
+        let regex = bounded
+            .then(ready)
+            .flatten()
+            .ok_or_else(|| table.wrong(name, "is not a pattern that can be matched"))?;
+        for module in modules {
+            if !found.contains_key(module) && regex.is_match(module) {
+                found.insert(module.clone(), read(&table, name)?);
+            }
+        }
+    }
+    Ok(found)
 }

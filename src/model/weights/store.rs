@@ -47,6 +47,12 @@ impl Store {
                 .hint("it is truncated, over-long or damaged: fetch it again")
         })?;
         for (tensor, view) in tensors.iter() {
+            // An axis of 0 makes others of any size take no bytes; their product must be a number all the same.
+            let product = |product: i64, n: &usize| product.checked_mul(i64::try_from((*n).max(1)).ok()?);
+            if view.shape().iter().try_fold(1, product).is_none() {
+                let why = format!("tensor {tensor}: has shape {:?}, larger than any tensor", view.shape());
+                return Err(Error::input(name, why));
+            }
             let entry = Entry {
                 file: self.files.len(),
                 start: view.data().as_ptr() as usize - map.as_ptr() as usize,

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Parts, Vocabulary};
+use super::{Merges, Parts};
 use crate::error::Result;
 use crate::model::gguf::Gguf;
 
@@ -90,7 +90,7 @@ impl Split {
 }
 
 /// The parts of `tokenizer.json` for a byte-level vocabulary.
-pub(super) fn parts(gguf: &Gguf, vocabulary: &Vocabulary) -> Result<Parts> {
+pub(super) fn parts(gguf: &Gguf) -> Result<Parts<'_>> {
     let split = Split::named(gguf)?;
     let merges =
         gguf.texts("tokenizer.ggml.merges")?.ok_or_else(|| gguf.error("no tokenizer.ggml.merges"))?;
@@ -98,18 +98,9 @@ pub(super) fn parts(gguf: &Gguf, vocabulary: &Vocabulary) -> Result<Parts> {
         normalizer: if split.nfc { json!({ "type": "NFC" }) } else { Value::Null },
         pre_tokenizer: split.pre_tokenizer(),
         decoder: json!({ "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true }),
-        model: json!({
-            "type": "BPE",
-            "dropout": null,
-            "unk_token": null,
-            "continuing_subword_prefix": null,
-            "end_of_word_suffix": null,
-            "fuse_unk": false,
-            "byte_fallback": false,
-            "ignore_merges": split.whole_pieces,
-            "vocab": vocabulary.json(gguf)?,
-            "merges": merges,
-        }),
+        merges: Merges::Stated(merges),
+        unknown: None,
+        whole_pieces: split.whole_pieces,
         adds_bos: split.adds_bos,
     })
 }

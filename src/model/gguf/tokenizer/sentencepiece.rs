@@ -4,17 +4,21 @@
 //! better its result scores. Text that no piece covers falls back to the tokens of its bytes.
 
 use std::borrow::Cow;
-use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{Parts, Vocabulary, token_kind};
+use super::{Merges, Parts, Vocabulary, token_kind};
 use crate::error::Result;
 use crate::model::gguf::Gguf;
 
 /// Every cut of a piece is looked up, so its length must have a bound; no vocabulary comes near it.
 const LONGEST: usize = 4096;
+
+/// Text of the merges for each byte of the pieces, and what every merge and every piece counts beyond its text. Large
+/// vocabularies have two or three merges a piece; nested ones could have thousands.
+const MOST_MERGED: usize = 8;
+const BESIDES: usize = 16;
 
 /// What pieces have in place of a space.
 const SPACE: &str = "\u{2581}";
@@ -49,7 +53,7 @@ impl Dialect {
 }
 
 /// The parts of `tokenizer.json` for a SentencePiece vocabulary.
-pub(super) fn parts(gguf: &Gguf, dialect: Dialect, vocabulary: &Vocabulary) -> Result<Parts> {
+pub(super) fn parts<'a>(gguf: &'a Gguf, dialect: Dialect, vocabulary: &Vocabulary) -> Result<Parts<'a>> {
     if gguf.flag("tokenizer.ggml.remove_extra_whitespaces")? == Some(true) {
         return Err(gguf.error("tokenizer.ggml.remove_extra_whitespaces is not supported"));
     }
@@ -64,11 +68,8 @@ pub(super) fn parts(gguf: &Gguf, dialect: Dialect, vocabulary: &Vocabulary) -> R
     }
     let scores = scores(gguf, dialect, pieces.len())?;
     let ids: HashMap<&str, usize> = pieces.iter().enumerate().map(|(id, piece)| (&**piece, id)).collect();
-    let unknown = vocabulary
-        .ids
-        .unk
-        .or_else(|| vocabulary.kinds.iter().position(|kind| *kind == token_kind::UNKNOWN))
-        .map(|id| &*pieces[id]);
+    let unknown =
+        vocabulary.ids.unk.or_else(|| vocabulary.kinds.iter().position(|kind| *kind == token_kind::UNKNOWN));
     let no_token = (0..=255u8).find(|byte| !ids.contains_key(format!("<0x{byte:02X}>").as_str()));
     if let (Some(byte), None) = (no_token, unknown) {
         let why = format!("no token <0x{byte:02X}> for a byte, and none for what the vocabulary lacks");
@@ -80,18 +81,9 @@ pub(super) fn parts(gguf: &Gguf, dialect: Dialect, vocabulary: &Vocabulary) -> R
         normalizer,
         pre_tokenizer,
         decoder: decoder(prefix),
-        model: json!({
-            "type": "BPE",
-            "dropout": null,
-            "unk_token": unknown,
-            "continuing_subword_prefix": null,
-            "end_of_word_suffix": null,
-            "fuse_unk": true,
-            "byte_fallback": true,
-            "ignore_merges": false,
-            "vocab": vocabulary.json(gguf)?,
-            "merges": merges(pieces, &ids, &scores),
-        }),
+        merges: Merges::Cuts(merges(gguf, pieces, &ids, &scores)?),
+        unknown,
+        whole_pieces: false,
         adds_bos: true,
     })
 }
@@ -144,28 +136,37 @@ fn scores(gguf: &Gguf, dialect: Dialect, len: usize) -> Result<Vec<f32>> {
     })
 }
 
-/// Every pair of pieces whose joint text is a piece. The best result comes first; of equal ones the longest left part,
-/// then the longest right part, then the first in the vocabulary.
-fn merges<'a>(pieces: &'a [Cow<str>], ids: &HashMap<&str, usize>, scores: &[f32]) -> Vec<(&'a str, &'a str)> {
-    struct Merge {
-        result: usize,
-        parts: (usize, usize),
-        chars: (usize, usize),
-    }
+/// Every pair of pieces whose joint text is a piece, as that piece and the byte at which it is cut. The best result comes
+/// first; of equal ones the longest left part, then the longest right part, then the first in the vocabulary.
+fn merges(
+    gguf: &Gguf,
+    pieces: &[Cow<str>],
+    ids: &HashMap<&str, usize>,
+    scores: &[f32],
+) -> Result<Vec<(usize, usize)>> {
+    let takes = |piece: &str| piece.len() + BESIDES;
+    let mut room = pieces.iter().map(|piece| takes(piece)).sum::<usize>().saturating_mul(MOST_MERGED);
     let mut merges = Vec::new();
     for (result, piece) in pieces.iter().enumerate() {
-        let n_chars = piece.chars().count();
-        for (left_chars, (at, _)) in piece.char_indices().enumerate().skip(1) {
+        for (at, _) in piece.char_indices().skip(1) {
             let (left, right) = piece.split_at(at);
-            if let (Some(left), Some(right)) = (ids.get(left), ids.get(right)) {
-                let chars = (left_chars, n_chars - left_chars);
-                merges.push(Merge { result, parts: (*left, *right), chars });
+            if ids.contains_key(left) && ids.contains_key(right) {
+                room = room.checked_sub(takes(piece)).ok_or_else(|| {
+                    gguf.error(format!(
+                        "the pieces of {} tokens nest too much: they have too many merges",
+                        pieces.len()
+                    ))
+                })?;
+                merges.push((result, at));
             }
         }
     }
-    merges.sort_by(|a, b| {
-        let key = |merge: &Merge| (Reverse(merge.chars), merge.result, merge.parts);
-        scores[b.result].total_cmp(&scores[a.result]).then_with(|| key(a).cmp(&key(b)))
+    let chars = |&(result, at): &(usize, usize)| {
+        let (left, right) = pieces[result].split_at(at);
+        (left.chars().count(), right.chars().count())
+    };
+    merges.sort_unstable_by(|a, b| {
+        scores[b.0].total_cmp(&scores[a.0]).then_with(|| chars(b).cmp(&chars(a))).then(a.0.cmp(&b.0))
     });
-    merges.iter().map(|merge| (&*pieces[merge.parts.0], &*pieces[merge.parts.1])).collect()
+    Ok(merges)
 }
