@@ -474,6 +474,22 @@ fn options_that_change_numbers_and_are_not_supported_are_refused_by_name() {
 }
 
 #[test]
+fn a_site_that_a_parallel_block_lacks_is_refused_by_name() -> Outcome {
+    if std::env::var_os("RECANT_FAMILY_CASES").is_some() {
+        return Ok(());
+    }
+    let case = cases().into_iter().find(|case| case.case == "gpt_neox-default").expect("a case");
+    let dir = TempDir::new()?;
+    case.checkpoint(dir.path());
+    let model = case.load(dir.path(), |_| ());
+    assert!(model.spec.residual.parallel);
+    let want = Want { sites: vec![Site::ResidMid], layers: vec![0], rows: vec![0], ..Want::default() };
+    let said = model.forward(&[chunk(&model, &case.rows[0])], &want).err().expect("refused").to_string();
+    assert!(said.contains("site resid_mid: does not exist in this gpt_neox model"), "{said}");
+    Ok(())
+}
+
+#[test]
 fn every_family_has_cases_away_from_its_defaults() -> Outcome {
     if std::env::var_os("RECANT_FAMILY_CASES").is_some() {
         return Ok(());

@@ -101,7 +101,9 @@ impl<'a> Loaded<'a> {
     fn check(&self) -> Result<()> {
         let layers: Layers = self.study.capture.layers.parse()?;
         for entry in &self.study.models {
-            layers.resolve(Spec::read(&entry.path)?.n_layers)?;
+            let spec = Spec::read(&entry.path)?;
+            layers.resolve(spec.n_layers)?;
+            self.study.sites()?.into_iter().try_for_each(|site| spec.offers(site))?;
         }
         let folds = self.study.probe.folds;
         for concept in &self.concepts {
