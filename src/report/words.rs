@@ -132,7 +132,7 @@ fn movement_finding(conditions: &[String], model: &str, movement: &Movement, rea
 pub fn checks(manifest: &Manifest) -> Option<Table> {
     let caption = "What the self-check of each model found before it was run. Differences are parts of the largest \
                    value of a state.";
-    let mut table = Table::new("model-checks", caption, &["model", "check", "verdict", "found"]);
+    let mut table = Table::new("model_checks", caption, &["model", "check", "verdict", "found"]);
     for (model, finding) in findings_of(manifest) {
         let text = |key: &str| finding[key].as_str().unwrap_or_default().to_string();
         let verdict = if finding["passed"] == true { "passed" } else { "failed" };

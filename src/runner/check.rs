@@ -140,10 +140,10 @@ fn agree(name: &'static str, otherwise: &str, a: &Tensor, b: &Tensor, model: &Mo
     let scale = b.f_abs()?.f_amax(&[-1i64][..], false)?.f_clamp_min(1e-12)?;
     let worst = difference.f_div(&scale)?.f_max()?.f_double_value(&[])?;
     let passed = worst <= tolerance(model.kind);
-    let found = if passed {
-        format!("largest relative difference {worst:.1e}")
-    } else {
-        format!("{otherwise} by {worst:.1e}")
+    let found = match (passed, worst == 0.0) {
+        (true, true) => "no difference".to_string(),
+        (true, false) => format!("largest relative difference {worst:.1e}"),
+        (false, _) => format!("{otherwise} by {worst:.1e}"),
     };
     Ok(Finding { name, passed, found })
 }
@@ -174,7 +174,11 @@ fn decoding(model: &Model, ids: &[i64]) -> Result<Finding> {
     }
     // A tie within rounding may fall either way.
     let passed = behind <= tolerance(model.kind);
-    let found = format!("decoded tokens are at most {behind:.1e} behind the best of a full pass");
+    let found = if behind == 0.0 {
+        "every decoded token is the best of a full pass".to_string()
+    } else {
+        format!("decoded tokens are at most {behind:.1e} behind the best of a full pass")
+    };
     Ok(Finding { name: "padded decoding", passed, found })
 }
 
