@@ -169,6 +169,32 @@ fn killed_at_any_moment_a_run_ends_with_the_same_bytes_as_undisturbed() {
     assert!(cut >= 6, "only {cut} runs were cut short");
 }
 
+#[test]
+fn a_base_model_without_a_template_is_asked_in_a_transcript() {
+    let desk = Desk::new();
+    let path = desk.at("model/tokenizer_config.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
+    config.as_object_mut().expect("an object").shift_remove("chat_template").expect("a template");
+    fs::write(&path, config.to_string()).expect("written");
+    let (run, _) = desk.run("plain");
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(run.join("manifest.json")).expect("a manifest")).expect("JSON");
+    assert_eq!(manifest["inputs"]["models"]["tiny"]["chat_template"], "none: a plain transcript");
+    let report = fs::read_to_string(run.join("report.html")).expect("a report");
+    assert!(report.contains("tiny has no chat template"));
+
+    let tokenizer = Tokenizer::read(&desk.at("model")).expect("a tokenizer");
+    let turns = read_lines(&run.join("tiny/bbq/negation/turns-00000.jsonl"));
+    let text = |turn: &Value| {
+        let ids: Vec<i64> = serde_json::from_value(turn["orders"][0]["new_ids"].clone()).expect("ids");
+        tokenizer.decode(&ids).expect("text")
+    };
+    let [first, second] = [text(&turns[0]), text(&turns[1])];
+    let asked = |round: usize| turns[round]["user"].as_str().expect("words").to_string();
+    assert!(first.starts_with(&format!("User:\n{}\n\nAssistant:\n", asked(0))), "{first:?}");
+    assert!(second.starts_with(&format!("\n\nUser:\n{}\n\nAssistant:\n", asked(1))), "{second:?}");
+}
+
 /// Whether two manifests are of one run, whatever was checked.
 fn same_inputs(a: &[u8], b: &[u8]) -> bool {
     let [a, b] = [a, b].map(|text| serde_json::from_slice::<Value>(text).expect("a manifest"));

@@ -172,7 +172,7 @@ fn execute(study: &Study, output: &Path, until: Stage, printer: Printer) -> Resu
         };
         let model = Model::load(&entry.path, &how)?;
         let tokenizer = Tokenizer::read(&entry.path)?;
-        let template = ChatTemplate::read(&entry.path)?;
+        let template = ChatTemplate::or_plain(&entry.path, &tokenizer)?;
         if !manifest.checks.contains_key(&entry.name) {
             let findings = check::check(&model, Some(&tokenizer), Some(&template))?;
             for finding in findings.iter().filter(|finding| !finding.passed) {

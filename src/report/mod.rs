@@ -88,7 +88,7 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
     let page = Page {
         title: &sources.study.name,
         findings: words::findings(sources, summaries),
-        cautions: [words::cautions(sources, summaries), words::failures(manifest)].concat(),
+        cautions: [words::cautions(sources, summaries), words::deviations(manifest)].concat(),
         figures,
         tables,
         dialogues,

@@ -141,16 +141,20 @@ pub fn checks(manifest: &Manifest) -> Option<Table> {
     (!table.rows.is_empty()).then_some(table)
 }
 
-/// Each check that failed.
+/// Each check that failed, and each model without a chat template.
 #[must_use]
-pub fn failures(manifest: &Manifest) -> Vec<String> {
+pub fn deviations(manifest: &Manifest) -> Vec<String> {
     let failed = findings_of(manifest).filter(|(_, finding)| finding["passed"] == false);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+    let plain = manifest.without_template().map(|model| {
+        format!("{model} has no chat template: it reads a plain transcript, \u{201c}User:\u{201d} and \u{201c}Assistant:\u{201d} before each turn.")
+    });
     failed
         .map(|(model, finding)| {
             let (name, found) = (text(&finding["name"]), text(&finding["found"]));
             format!("{model} failed its self-check, {name}: {found}. Its numbers cannot be trusted until this is known.")
         })
+        .chain(plain)
         .collect()
 }
 

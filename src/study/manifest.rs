@@ -8,7 +8,11 @@ use sha2::{Digest, Sha256};
 use super::Study;
 use crate::model::fetch;
 use crate::task::Item;
+use crate::text::ChatTemplate;
 use crate::{Error, Result};
+
+/// What the manifest says in place of a chat template where a model has none.
+const PLAIN: &str = "none: a plain transcript";
 
 /// What a run rests on. Equal manifests give equal numbers on the same machine.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +34,9 @@ impl Manifest {
         let mut models = Map::new();
         for entry in &study.models {
             let mut hashes = files(&entry.path)?;
+            if !ChatTemplate::present(&entry.path)? {
+                hashes.insert("chat_template".into(), PLAIN.into());
+            }
             if let Some(adapter) = &entry.adapter {
                 hashes.insert("adapter".into(), files(adapter)?.into());
             }
@@ -56,6 +63,12 @@ impl Manifest {
         });
         let key = hash(inputs.to_string().as_bytes());
         Ok(Self { inputs, key, checks: Map::new() })
+    }
+
+    /// The models that read a plain transcript.
+    pub fn without_template(&self) -> impl Iterator<Item = &String> {
+        let models = self.inputs["models"].as_object().into_iter().flatten();
+        models.filter(|(_, files)| files["chat_template"] == PLAIN).map(|(name, _)| name)
     }
 
     /// The text of `manifest.json`.

@@ -8,6 +8,7 @@ use minijinja::value::Kwargs;
 use minijinja::{Environment, ErrorKind, Output, State, Value, context};
 use serde::{Deserialize, Serialize};
 
+use super::Tokenizer;
 use crate::model::Config;
 use crate::{Error, Result};
 
@@ -43,7 +44,34 @@ pub struct ChatTemplate {
     eos: String,
 }
 
+/// How a model without a chat template reads a conversation: a transcript, as its training texts may hold.
+const PLAIN: &str = "{{ bos_token }}{% for message in messages %}\
+{% if message.role == 'user' %}User:\n{% elif message.role == 'assistant' %}Assistant:\n{% endif %}\
+{{ message.content }}\n\n{% endfor %}\
+{% if add_generation_prompt %}Assistant:\n{{ '' }}{% endif %}";
+
 impl ChatTemplate {
+    /// The checkpoint's template, or where it has none a plain transcript, which begins as the tokenizer begins texts.
+    ///
+    /// # Errors
+    /// The template is not valid Jinja.
+    pub fn or_plain(dir: &Path, tokenizer: &Tokenizer) -> Result<Self> {
+        if Self::present(dir)? {
+            return Self::read(dir);
+        }
+        Self::new(PLAIN.to_string(), "the plain transcript", tokenizer.opening()?, String::new())
+    }
+
+    /// Whether a checkpoint has a chat template.
+    ///
+    /// # Errors
+    /// `tokenizer_config.json` cannot be read.
+    pub fn present(dir: &Path) -> Result<bool> {
+        let config = dir.join("tokenizer_config.json");
+        Ok(dir.join("chat_template.jinja").is_file()
+            || (config.is_file() && template_of(&Config::read(&config)?)?.is_some()))
+    }
+
     /// Reads `chat_template.jinja`, or `chat_template` of `tokenizer_config.json`.
     ///
     /// # Errors
@@ -59,7 +87,7 @@ impl ChatTemplate {
         };
         let source = source.ok_or_else(|| {
             Error::input(dir.display().to_string(), "holds no chat template")
-                .hint("a base model has none: give \"text\" or \"ids\" instead of \"messages\"")
+                .hint("a base model has none: give \"text\" or \"ids\" instead of \"messages\"; a study uses a plain transcript")
         })?;
         let token = |key| config.as_ref().and_then(|config| special_token(config, key)).unwrap_or_default();
         Self::new(source, &place.display().to_string(), token("bos_token"), token("eos_token"))
@@ -296,5 +324,16 @@ mod tests {
         ] {
             assert!(chat(greedy).expect("template").render(&[], true).is_err(), "{greedy}");
         }
+    }
+
+    #[test]
+    fn a_model_without_a_template_reads_a_transcript_to_which_rounds_append() {
+        let plain =
+            ChatTemplate::new(PLAIN.into(), "plain", "<s>".into(), String::new()).expect("a template");
+        let question = [Message::new("system", "Be fair."), Message::new("user", "Who was it?")];
+        let first = plain.render(&question, true).expect("rendered");
+        assert_eq!(first, "<s>Be fair.\n\nUser:\nWho was it?\n\nAssistant:\n");
+        let rest = plain.continuation(&question, &Message::new("user", "Sure?")).expect("a continuation");
+        assert_eq!(rest, "\n\nUser:\nSure?\n\nAssistant:\n");
     }
 }

@@ -41,6 +41,17 @@ impl Tokenizer {
         Ok(encoding.get_ids().iter().map(|&id| i64::from(id)).collect())
     }
 
+    /// The special tokens that the tokenizer puts before a text, as text.
+    ///
+    /// # Errors
+    /// The tokenizer cannot encode a letter.
+    pub fn opening(&self) -> Result<String> {
+        let (bare, whole) = (self.encode("a", false)?, self.encode("a", true)?);
+        let before = whole.windows(bare.len().max(1)).position(|part| part == bare).unwrap_or(0);
+        let token = |id: &i64| self.inner.id_to_token(u32::try_from(*id).ok()?);
+        Ok(whole[..before].iter().filter_map(token).collect())
+    }
+
     /// Tokens with an id of `vocab` or more: how many of the vocabulary itself, and how many that were added to it.
     #[must_use]
     pub fn beyond(&self, vocab: i64) -> (usize, usize) {
