@@ -38,7 +38,10 @@ impl Source<'_> {
     pub fn embedding(&self) -> Result<Tensor> {
         // Tied weights may be stored under either name.
         let stored = self.weights.contains(&self.place(&format!("{}.weight", self.spec.embed.name)));
-        if let (false, true, Some(head)) = (stored, self.spec.head.tied, self.own_head()?) {
+        if !stored
+            && self.spec.head.tied
+            && let Some(head) = self.own_head()?
+        {
             return Ok(head);
         }
         self.body(&format!("{}.weight", self.spec.embed.name), &[self.spec.vocab, self.spec.d_model])
@@ -57,11 +60,11 @@ impl Source<'_> {
     }
 
     /// The head: a matrix of its own where the files hold one, else the embedding.
-    pub fn head(&self, embed: &Tensor) -> Result<Linear> {
+    pub fn head(&self, embedding: impl FnOnce() -> Result<Tensor>) -> Result<Linear> {
         let (head, vocab) = (&self.spec.head, self.spec.vocab);
         let weight = match self.own_head()? {
             Some(weight) => weight,
-            None if head.tied => embed.shallow_clone().f_to_device(self.device)?,
+            None if head.tied => embedding()?.f_to_device(self.device)?,
             None => self.get(&format!("{}.weight", head.names[0]), &[vocab, self.spec.d_model])?,
         };
         let bias =

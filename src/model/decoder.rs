@@ -135,7 +135,7 @@ impl Model {
             let embed = at(first).embedding()?;
             let block = |layer: usize| Block::load(&at(devices[place_of[layer]]), layer);
             let blocks = (0..spec.n_layers).map(block).collect::<Result<_>>()?;
-            let head = at(last).head(&embed)?;
+            let head = at(last).head(|| Ok(embed.shallow_clone()))?;
             Some(Kept { embed, blocks, head })
         };
         Ok(Self {
@@ -348,7 +348,7 @@ impl Model {
             Some(kept) => kept.head.forward(h)?,
             None => {
                 let source = self.source(h.device());
-                source.head(&source.embedding()?)?.forward(h)?
+                source.head(|| source.embedding())?.forward(h)?
             }
         };
         let head = &self.spec.head;
