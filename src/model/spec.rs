@@ -369,6 +369,13 @@ impl Spec {
         self.layers.iter_mut().for_each(|layer| layer.rope = Some(0));
     }
 
+    /// Gives the blocks that slide a window; the others see all.
+    pub(super) fn slide(&mut self, window: Option<i64>, sliding: &[bool]) {
+        for (layer, sliding) in self.layers.iter_mut().zip(sliding) {
+            layer.window = window.filter(|_| *sliding);
+        }
+    }
+
     /// What the rotations of a sequence of `len` tokens depend on besides positions: 0 while all is as trained.
     ///
     /// Sequences share keys and values of a common beginning only where this is equal.

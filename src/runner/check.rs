@@ -41,8 +41,8 @@ pub fn check(
     template: Option<&ChatTemplate>,
 ) -> Result<Vec<Finding>> {
     let ids = sample(model);
-    let states = whole(model, &[&ids])?;
-    let mut findings = vec![finite(model, &ids)?];
+    let (finite, states) = finite(model, &ids)?;
+    let mut findings = vec![finite];
 
     let mut changed = ids.clone();
     let last = changed.len() - 1;
@@ -115,24 +115,20 @@ fn in_pieces(model: &Model, ids: &[i64]) -> Result<Tensor> {
     Ok(Tensor::f_cat(&states, 0)?)
 }
 
-/// Every number of the stream, at every layer.
-fn finite(model: &Model, ids: &[i64]) -> Result<Finding> {
+/// Whether every number of the stream is finite, at every layer; and `final_norm` of the sequence.
+fn finite(model: &Model, ids: &[i64]) -> Result<(Finding, Tensor)> {
     let want = Want {
         sites: vec![Site::ResidPost, Site::FinalNorm],
         layers: (0..model.spec.n_layers).collect(),
         rows: (0..ids.len() as i64).collect(),
         ..Want::default()
     };
-    let mut passed = true;
-    let mut top: f64 = 0.0;
-    for (site, states) in model.forward(&[alone(model, ids)], &want)?.states {
-        passed &= states.f_isfinite()?.f_all()?.f_int64_value(&[])? == 1;
-        if site == Site::ResidPost {
-            top = states.f_abs()?.f_max()?.f_double_value(&[])?;
-        }
-    }
-    let found = format!("largest value of the stream {top:.4}");
-    Ok(Finding { name: "finite", passed, found })
+    let states = model.forward(&[alone(model, ids)], &want)?.states;
+    let [(_, stream), (_, last)] = &states[..] else { return Err(Error::Torch("no states".into())) };
+    let is_finite = |t: &Tensor| Ok::<_, Error>(t.f_isfinite()?.f_all()?.f_int64_value(&[])? == 1);
+    let passed = is_finite(stream)? && is_finite(last)?;
+    let found = format!("largest value of the stream {:.4}", stream.f_abs()?.f_max()?.f_double_value(&[])?);
+    Ok((Finding { name: "finite", passed, found }, last.shallow_clone()))
 }
 
 fn agree(name: &'static str, otherwise: &str, a: &Tensor, b: &Tensor, model: &Model) -> Result<Finding> {

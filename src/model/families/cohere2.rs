@@ -13,8 +13,8 @@ pub fn parse(config: &Config) -> Result<Spec> {
     let sliding = common::sliding_layers(config, spec.n_layers)?
         .unwrap_or_else(|| (1..=spec.n_layers).map(|layer| layer % pattern != 0).collect());
     let window = config.size_or_null("sliding_window", Some(4096))?;
-    for (layer, sliding) in spec.layers.iter_mut().zip(sliding) {
-        layer.window = window.filter(|_| sliding);
+    spec.slide(window, &sliding);
+    for layer in &mut spec.layers {
         layer.rope = layer.rope.filter(|_| layer.window.is_some());
     }
     Ok(spec)

@@ -12,6 +12,6 @@ pub fn parse(config: &Config) -> Result<Spec> {
     let mut spec = common::llama_shaped(config, "mistral", &defaults)?;
     spec.rotate(rope::rope(config, &spec, &rope::LLAMA)?);
     let window = config.size_or_null("sliding_window", Some(4096))?;
-    spec.layers.iter_mut().for_each(|layer| layer.window = window);
+    spec.slide(window, &vec![true; spec.n_layers]);
     Ok(spec)
 }

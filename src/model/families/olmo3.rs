@@ -15,8 +15,8 @@ pub fn parse(config: &Config) -> Result<Spec> {
     let keys = Keys { theta_default: 500_000.0, ..rope::LLAMA };
     // A base at the top level is that of the layers that see all.
     spec.ropes = rope::by_layer_type(config, &spec, &keys, &Keys { theta: None, ..keys })?.into();
+    spec.slide(window, &sliding);
     for (layer, sliding) in spec.layers.iter_mut().zip(sliding) {
-        layer.window = window.filter(|_| sliding);
         layer.rope = Some(usize::from(sliding));
     }
     Ok(spec)

@@ -15,6 +15,6 @@ pub fn parse(config: &Config) -> Result<Spec> {
     let keys = Keys { partial: Some(("partial_rotary_factor", 1.0)), ..rope::LLAMA };
     spec.rotate(rope::rope(config, &spec, &keys)?);
     let window = config.size_or_null("sliding_window", None)?;
-    spec.layers.iter_mut().for_each(|layer| layer.window = window);
+    spec.slide(window, &vec![true; spec.n_layers]);
     Ok(spec)
 }

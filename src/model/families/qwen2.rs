@@ -31,8 +31,6 @@ pub fn windows(spec: &mut Spec, config: &Config) -> Result<()> {
         _ => config.size_or("max_window_layers", 28)? as usize,
     };
     let sliding = listed.unwrap_or_else(|| (0..spec.n_layers).map(|layer| layer >= first).collect());
-    for (layer, sliding) in spec.layers.iter_mut().zip(sliding) {
-        layer.window = window.filter(|_| sliding);
-    }
+    spec.slide(window, &sliding);
     Ok(())
 }

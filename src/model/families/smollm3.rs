@@ -29,8 +29,8 @@ pub fn parse(config: &Config) -> Result<Spec> {
     let sliding = common::sliding_layers(config, spec.n_layers)?
         .unwrap_or_else(|| rotates.iter().map(|rotates| slides && !rotates).collect());
     let window = config.size_or_null("sliding_window", None)?;
-    for ((layer, sliding), rotates) in spec.layers.iter_mut().zip(sliding).zip(rotates) {
-        layer.window = window.filter(|_| sliding);
+    spec.slide(window, &sliding);
+    for (layer, rotates) in spec.layers.iter_mut().zip(rotates) {
         layer.rope = layer.rope.filter(|_| rotates);
     }
     Ok(spec)

@@ -18,6 +18,6 @@ pub fn parse(config: &Config) -> Result<Spec> {
     spec.mlp.act = common::activation(config, "hidden_act", Activation::GeluTanh)?;
     spec.rotate(rope::rope(config, &spec, &rope::LLAMA)?);
     let window = config.size_or_null("sliding_window", None)?;
-    spec.layers.iter_mut().for_each(|layer| layer.window = window);
+    spec.slide(window, &vec![true; spec.n_layers]);
     Ok(spec)
 }
