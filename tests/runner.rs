@@ -478,7 +478,7 @@ impl Told {
 }
 
 fn items() -> Vec<Item> {
-    let read = |task: &str| task::load(task, Some(&fixtures().join(task))).expect("items");
+    let read = |task: &str| task::load(task, None, Some(&fixtures().join(task))).expect("items");
     let mut items: Vec<Item> = read("bbq").into_iter().step_by(9).collect();
     items.extend(read("winogender").into_iter().take(2));
     items

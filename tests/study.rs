@@ -422,7 +422,7 @@ fn option_scores_are_the_mean_over_the_cyclic_orders() {
             for (found, expected) in turn.logprobs.iter().zip(normalise(&mean)) {
                 assert!((found - expected).abs() < 1e-9, "{found} {expected}");
             }
-            assert!(turn.logprobs.iter().all(|l| *l <= turn.logprobs[turn.choice]));
+            assert!(turn.logprobs.iter().all(|l| *l <= turn.logprobs[turn.choice.expect("a choice")]));
         }
     }
     write_lines(&desk.at("in.jsonl"), &lines);

@@ -440,11 +440,14 @@ mod tests {
             category: "c".into(),
             context: Some(context),
             polarity: Some(polarity),
-            text: String::new(),
+            dimension: String::new(),
+            passage: String::new(),
+            question: String::new(),
             options: roles.iter().map(|role| Choice { text: String::new(), role: *role }).collect(),
             format: Format::Letters,
             label: Some(if context == Context::Ambig { 2 } else { 0 }),
             target: Some(if polarity == Polarity::Neg { 0 } else { 1 }),
+            recorded: None,
         }
     }
 

@@ -196,7 +196,7 @@ impl Sources<'_> {
                     .map(|(item, turn)| {
                         let probabilities: Vec<f64> =
                             turn.logprobs.iter().map(|logprob| logprob.exp()).collect();
-                        Answer::new(item, Some(turn.choice))?.with_probabilities(&probabilities)
+                        Answer::new(item, turn.choice)?.with_probabilities(&probabilities)
                     })
                     .collect()
             })

@@ -124,7 +124,7 @@ impl<'a> Loaded<'a> {
 
 /// The items of a task, cut down as the study says.
 fn items(entry: &crate::study::TaskEntry) -> Result<(String, Vec<Item>)> {
-    let mut items = crate::task::load(&entry.name, entry.path.as_deref())?;
+    let mut items = crate::task::load(entry.kind(), entry.variant.as_deref(), entry.path.as_deref())?;
     let place = || format!("task {}", entry.name);
     if let Some(unknown) =
         entry.categories.iter().find(|name| items.iter().all(|item| item.category != **name))
@@ -136,6 +136,7 @@ fn items(entry: &crate::study::TaskEntry) -> Result<(String, Vec<Item>)> {
             .hint(format!("its categories: {}", known.join(", "))));
     }
     items.retain(|item| entry.categories.is_empty() || entry.categories.contains(&item.category));
+    items.retain(|item| entry.context.is_none() || entry.context == item.context);
     if let Some(limit) = entry.limit {
         let mut kept = std::collections::HashMap::new();
         items.retain(|item| {

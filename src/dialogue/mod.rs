@@ -167,7 +167,7 @@ fn answer_text(dialogue: &Dialogue<'_>, option: usize) -> String {
             let place = dialogue.order.iter().position(|&listed| listed == option).unwrap_or_default();
             letter(place).to_string()
         }
-        Format::Blank { .. } => format!(" {}", dialogue.item.options[option].text),
+        _ => format!(" {}", dialogue.item.options[option].text),
     }
 }
 
@@ -181,7 +181,7 @@ fn fill(wording: &str, dialogue: &Dialogue<'_>) -> String {
         rest = &rest[open..];
         let key = rest.find('}').map_or("", |close| &rest[..=close]);
         match (key, &item.format) {
-            ("{text}", _) => out += &item.text,
+            ("{text}", _) => out += &item.text(),
             ("{options}", _) => out += &listing(dialogue),
             ("{before}", Format::Blank { before }) => out += before,
             _ => {

@@ -323,7 +323,7 @@ fn block(entries: &[&DialogueEntry<'_>], conditions: &Value) -> Value {
             };
             let rounds: Vec<Value> = said.iter().map(|rounds| of(rounds, &mut strings)).collect();
             json!({
-                "id": item.id, "category": item.category, "context": item.context, "polarity": item.polarity, "text": item.text,
+                "id": item.id, "category": item.category, "context": item.context, "polarity": item.polarity, "text": item.text(),
                 "options": item.options.iter().map(|option| json!([option.text, option.role])).collect::<Vec<_>>(),
                 "label": item.label, "target": item.target, "blank": item.format != Format::Letters, "rounds": rounds,
             })
@@ -369,12 +369,13 @@ fn spread<'a>(items: &[&'a Item], limit: usize) -> Vec<&'a Item> {
 
 /// A turn as `[user, answer, per-mille probabilities, choice, parsed, ended, agreeing orders, orders]`.
 fn row(item: &Item, turn: &Turn, strings: &mut Strings) -> Value {
-    let user = match turn.user.split_once(&item.text).filter(|_| !item.text.is_empty()) {
+    let text = item.text();
+    let user = match turn.user.split_once(&text).filter(|_| !text.is_empty()) {
         Some((before, after)) => json!([before, after]),
         None => json!(turn.user),
     };
     let given = turn.orders.first();
-    let agree = turn.orders.iter().filter(|order| most(&order.logprobs) == Some(turn.choice)).count();
+    let agree = turn.orders.iter().filter(|order| most(&order.logprobs) == turn.choice).count();
     json!([
         strings.number(user),
         strings.number(json!(given.map_or("", |given| given.answer.as_str()))),
@@ -578,11 +579,14 @@ mod tests {
             category: text.into(),
             context: Some(Context::Ambig),
             polarity: None,
-            text: text.into(),
+            dimension: String::new(),
+            passage: String::new(),
+            question: text.into(),
             options: roles.map(|role| Choice { text: text.into(), role }).into(),
             format: Format::Blank { before: text.into() },
             label: Some(2),
             target: Some(0),
+            recorded: None,
         }
     }
 
@@ -593,9 +597,12 @@ mod tests {
             order: order.into(),
             new_ids: vec![1],
             answer_ids: vec![2],
-            answer: item.text.clone(),
+            answer: item.text(),
             ended: true,
             logprobs: logprobs.clone(),
+            before: Vec::new(),
+            answer_logprob: -1.0,
+            texts: Vec::new(),
             parsed: None,
         };
         Turn {
@@ -603,9 +610,11 @@ mod tests {
             group: item.group.clone(),
             category: item.category.clone(),
             round,
-            user: format!("Well: {} Answer.", item.text),
-            choice,
+            user: format!("Well: {} Answer.", item.text()),
+            choice: Some(choice),
+            unconditional: Vec::new(),
             orders: vec![order([0, 1, 2]), order([1, 2, 0])],
+            samples: Vec::new(),
             logprobs,
         }
     }

@@ -9,8 +9,9 @@ use super::engine::{Encoded, Engine, Limits, Request, Stop};
 use super::sample::Sampler;
 use crate::dialogue::{Dialogue, Prompt, Script, orders};
 use crate::model::{Model, Site};
+use crate::store::turns::largest;
 use crate::store::{OrderTurn, Turn};
-use crate::study::{Condition, Position};
+use crate::study::{Condition, Position, Scoring};
 use crate::task::{Item, answer};
 use crate::{Error, Result};
 
@@ -170,6 +171,9 @@ fn round(
                 ended: answer_ids.len() < generated[i].len(),
                 answer_ids,
                 answer: text,
+                answer_logprob: 0.0,
+                before: Vec::new(),
+                texts: Vec::new(),
                 logprobs: scores[i].clone(),
                 parsed,
             },
@@ -342,28 +346,19 @@ fn collect(model: &Model, ask: &Ask<'_>, items: &[Item], rounds: &[Vec<Answered>
 }
 
 fn turn(item: &Item, round: usize, answered: &[Answered]) -> Turn {
-    let mut logprobs = vec![0.0; item.options.len()];
-    for answer in answered {
-        let normalised = normalise(&answer.turn.logprobs);
-        logprobs.iter_mut().zip(normalised).for_each(|(sum, value)| *sum += value / answered.len() as f64);
-    }
-    let logprobs = normalise(&logprobs);
-    let best = |best: usize, option: usize| if logprobs[option] > logprobs[best] { option } else { best };
-    Turn {
+    let mut turn = Turn {
         item: item.id.clone(),
         group: item.group.clone(),
         category: item.category.clone(),
         round,
         user: answered[0].user.clone(),
-        choice: (1..logprobs.len()).fold(0, best),
-        logprobs,
+        choice: None,
+        logprobs: Vec::new(),
+        unconditional: Vec::new(),
         orders: answered.iter().map(|answer| answer.turn.clone()).collect(),
-    }
-}
-
-/// Log-probabilities that sum to one in probability.
-fn normalise(logprobs: &[f64]) -> Vec<f64> {
-    let top = logprobs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let z = top + logprobs.iter().map(|l| (l - top).exp()).sum::<f64>().ln();
-    logprobs.iter().map(|l| l - z).collect()
+        samples: Vec::new(),
+    };
+    turn.logprobs = turn.by(Scoring::Letter).unwrap_or_default();
+    turn.choice = largest(&turn.logprobs);
+    turn
 }

@@ -7,4 +7,4 @@ pub mod turns;
 
 pub use run::RunDir;
 pub use states::States;
-pub use turns::{OrderTurn, Turn};
+pub use turns::{Exchange, OrderTurn, Sample, TextScore, Turn};

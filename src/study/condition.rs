@@ -25,8 +25,8 @@ impl PerFormat {
     #[must_use]
     pub fn of(&self, format: &Format) -> &str {
         match format {
-            Format::Letters => &self.letters,
             Format::Blank { .. } => &self.blank,
+            _ => &self.letters,
         }
     }
 }

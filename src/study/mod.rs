@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use condition::{Condition, Wording};
 
 use crate::model::{Dtype, Layers, Site};
+use crate::task::Context;
 use crate::toml_file::parse_toml;
 use crate::{Error, Result};
 
@@ -68,17 +69,34 @@ pub struct ModelEntry {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskEntry {
-    /// `bbq` or `winogender`.
+    /// Its name in directories and tables.
     pub name: String,
+    /// Which task it is, of those that `recant task list` lists; its name without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Which form of the task; the first that `recant task list` lists without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
     /// The user's copy of the public files; the built-in set without it.
     #[serde(default)]
     pub path: Option<PathBuf>,
     /// Categories to keep; all without it.
     #[serde(default)]
     pub categories: Vec<String>,
+    /// `ambig` or `disambig`: keeps the items of one context condition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Context>,
     /// Items to keep, from the front of each category.
     #[serde(default)]
     pub limit: Option<usize>,
+}
+
+impl TaskEntry {
+    /// The name of its reader.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.kind.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// How the model is asked.
@@ -101,6 +119,50 @@ pub struct DialogueEntry {
 
 fn yes() -> bool {
     true
+}
+
+/// How an option is chosen, which decides what a small model seems to answer (docs/decisions/0001-option-orders.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scoring {
+    /// By the log-probability of its letter, averaged over the orders in which options were listed.
+    Letter,
+    /// By the log-probability of its letter in the first order alone.
+    LetterGiven,
+    /// By the log-probability of its words as the whole answer.
+    TextSum,
+    /// The same per token.
+    TextMean,
+    /// The same less the log-probability of the words as the beginning of a document (pointwise mutual information,
+    /// Holtzman et al. 2021).
+    TextPmi,
+    /// By what the generated text says; a text that names no option, or several, chooses none.
+    Parsed,
+}
+
+impl Scoring {
+    /// Every scoring.
+    pub const ALL: [Self; 6] =
+        [Self::Letter, Self::LetterGiven, Self::TextSum, Self::TextMean, Self::TextPmi, Self::Parsed];
+
+    /// The name used in studies and tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Letter => "letter",
+            Self::LetterGiven => "letter-given",
+            Self::TextSum => "text-sum",
+            Self::TextMean => "text-mean",
+            Self::TextPmi => "text-pmi",
+            Self::Parsed => "parsed",
+        }
+    }
+
+    /// Whether the options' words must be scored.
+    #[must_use]
+    pub fn needs_texts(self) -> bool {
+        matches!(self, Self::TextSum | Self::TextMean | Self::TextPmi)
+    }
 }
 
 /// In which orders options are listed.

@@ -18,6 +18,8 @@
 //! 1. The first word after the sentence up to the blank, in any case form ("them" for "they"), if it is a pronoun.
 //! 2. Otherwise the first sentence that holds one of the options as a word; two different ones there contradict.
 //! 3. Both genders offered at once ("he or she", "his/her", "s/he") are the neutral answer.
+//!
+//! **Sentences.** The text must begin with the words of an option; the longest one counts. An **open** answer names none.
 
 use super::{Choice, Format, Item, Role};
 
@@ -26,6 +28,8 @@ pub fn parse(item: &Item, text: &str) -> Option<usize> {
     match &item.format {
         Format::Letters => letters(&item.options, text),
         Format::Blank { before } => blank(before, &item.options, text),
+        Format::Sentence => sentence(&item.options, text),
+        Format::Open => None,
     }
 }
 
@@ -252,6 +256,14 @@ fn is_joined(words: &Words<'_>, last: usize, first: usize) -> bool {
         })
 }
 
+/// The sentence that a text says word for word, first thing.
+fn sentence(options: &[Choice], text: &str) -> Option<usize> {
+    let said = Words::new(text);
+    let wanted: Vec<Vec<Word>> = options.iter().map(|option| Words::new(&option.text).words).collect();
+    let found = (0..wanted.len()).filter(|&o| !wanted[o].is_empty() && said.holds_at(0, &wanted[o]));
+    found.max_by_key(|&option| wanted[option].len())
+}
+
 const PRONOUNS: [&[&str]; 3] =
     [&["she", "her", "hers"], &["he", "him", "his"], &["they", "them", "their", "theirs"]];
 
@@ -331,7 +343,9 @@ mod tests {
             category: "t".into(),
             context: None,
             polarity: None,
-            text: String::new(),
+            dimension: String::new(),
+            passage: String::new(),
+            question: String::new(),
             options: options
                 .iter()
                 .map(|(text, role)| Choice { text: (*text).into(), role: *role })
@@ -339,6 +353,7 @@ mod tests {
             format,
             label: None,
             target: None,
+            recorded: None,
         }
     }
 

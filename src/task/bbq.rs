@@ -22,8 +22,9 @@ use crate::error::{Error, Result};
 pub const TASK: Task = Task {
     name: "bbq",
     about: "BBQ: who did it, of two people and \"cannot be known\"",
+    variants: &[],
     embedded: EMBEDDED,
-    load: |source| load(source, &[]),
+    load: |source, _| load(source, &[]),
 };
 
 const EMBEDDED: &[(&str, &str)] = &[
@@ -145,15 +146,28 @@ fn read_row(file: &File, place: &str, line: &str) -> Result<Item> {
     Ok(Item {
         id: format!("{category}-{}", row.example_id),
         group: format!("{category}/{}", row.question_index),
+        dimension: dimension(&category),
         category,
         context: Some(row.context_condition),
         polarity: Some(row.question_polarity),
-        text: format!("{} {}", row.context.trim(), row.question.trim()),
+        passage: row.context.trim().to_owned(),
+        question: row.question.trim().to_owned(),
         target: matched.then(|| roles.iter().position(|role| *role == wanted)).flatten(),
         options: texts.into_iter().zip(roles).map(|(text, role)| Choice { text, role }).collect(),
         format: Format::Letters,
         label: Some(row.label),
+        recorded: None,
     })
+}
+
+/// A category in plain words.
+fn dimension(category: &str) -> String {
+    match category {
+        "SES" => "social class".to_owned(),
+        "Race_x_gender" => "race and gender".to_owned(),
+        "Race_x_SES" => "race and social class".to_owned(),
+        other => other.replace('_', " ").to_lowercase(),
+    }
 }
 
 /// The role of every option. One is stereotyped only if there are two persons and exactly one of them matches, at the

@@ -24,20 +24,47 @@ pub struct Task {
     pub name: &'static str,
     /// What it is, in one line.
     pub about: &'static str,
-    /// The files that are part of the program: (name, text).
+    /// Its variants, each a name and what it is; the first is the default. Empty where there is but one form.
+    pub variants: &'static [(&'static str, &'static str)],
+    /// The files that are part of the program: (name, text). Empty where the user must bring them.
     pub embedded: &'static [(&'static str, &'static str)],
-    /// Reads its items.
-    pub load: fn(Source<'_>) -> Result<Vec<Item>>,
+    /// Reads the items of a variant.
+    pub load: fn(Source<'_>, &str) -> Result<Vec<Item>>,
 }
 
-/// The items of the task `name`: from `path`, or from the embedded set where there is none.
+/// The items of the task `name` in the given variant (the first without one): from `path`, or from the embedded set
+/// where there is none.
 ///
 /// # Errors
 ///
-/// [`Error::Input`] for a name that [`TASKS`] does not hold, and whatever the task's reader finds wrong with its files.
-pub fn load(name: &str, path: Option<&Path>) -> Result<Vec<Item>> {
+/// [`Error::Input`] for a name that [`TASKS`] does not hold, for an unknown variant, for a task without an embedded set
+/// and without a path, and whatever the task's reader finds wrong with its files.
+pub fn load(name: &str, variant: Option<&str>, path: Option<&Path>) -> Result<Vec<Item>> {
     let task = find(name)?;
-    (task.load)(path.map_or(Source::Text(task.embedded), Source::Path))
+    let place = || format!("task `{name}`");
+    let variant = match variant {
+        None => task.variants.first().map_or("", |(first, _)| first),
+        Some(asked) => {
+            task.variants.iter().map(|(known, _)| *known).find(|known| *known == asked).ok_or_else(|| {
+                let known: Vec<&str> = task.variants.iter().map(|(known, _)| *known).collect();
+                let hint = match known.is_empty() {
+                    true => "it has none: leave `variant` out".to_owned(),
+                    false => format!("its variants are {}", known.join(", ")),
+                };
+                Error::input(place(), format!("there is no variant `{asked}`")).hint(hint)
+            })?
+        }
+    };
+    let source = match path {
+        Some(path) => Source::Path(path),
+        None if task.embedded.is_empty() => {
+            return Err(Error::input(place(), "has no built-in set").hint(
+                "give `path`, the directory or file of your own copy; `recant fetch` knows where to get one",
+            ));
+        }
+        None => Source::Text(task.embedded),
+    };
+    (task.load)(source, variant)
 }
 
 /// The task called `name`.
@@ -187,10 +214,27 @@ pub enum Format {
         /// The sentence up to the blank, without the space before the blank.
         before: String,
     },
+    /// The model says one of the options, which are whole sentences, word for word; none is listed to it.
+    Sentence,
+    /// There are no options: the model writes, and what it wrote is scored by something else.
+    Open,
+}
+
+impl Format {
+    /// The name used in wordings.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Letters => "letters",
+            Self::Blank { .. } => "blank",
+            Self::Sentence => "sentence",
+            Self::Open => "open",
+        }
+    }
 }
 
 /// One question of a task.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Item {
     /// Unique in its task, e.g. `Age-12`.
     pub id: String,
@@ -202,8 +246,12 @@ pub struct Item {
     pub context: Option<Context>,
     /// Question polarity, where the task knows.
     pub polarity: Option<Polarity>,
-    /// What the user says, without the list of options: context and question, or the sentence with its blank.
-    pub text: String,
+    /// The social dimension in plain words, e.g. `age` or `disability status`; empty where there is none.
+    pub dimension: String,
+    /// What stands before the question: the context of a BBQ question, the opening of a story. May be empty.
+    pub passage: String,
+    /// The question, or the sentence with its blank.
+    pub question: String,
     /// The options in the file's order.
     pub options: Vec<Choice>,
     /// How the options are put.
@@ -214,4 +262,24 @@ pub struct Item {
     /// one otherwise). None where the file does not say whom the stereotype is about: then no option is
     /// [`Role::Stereotyped`], both persons are [`Role::Other`], and no bias score counts the item.
     pub target: Option<usize>,
+    /// A number recorded with the item: the share of women in the occupation or the toxicity of the prompt, 0 to 1.
+    pub recorded: Option<f64>,
+}
+
+impl Item {
+    /// Passage and question as one text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        if self.passage.is_empty() {
+            self.question.clone()
+        } else {
+            format!("{} {}", self.passage, self.question)
+        }
+    }
+
+    /// The first option of a role.
+    #[must_use]
+    pub fn with_role(&self, role: Role) -> Option<usize> {
+        self.options.iter().position(|option| option.role == role)
+    }
 }
