@@ -29,6 +29,9 @@ pub enum Error {
     /// Something was tried and found wanting, for example a check of a checkpoint.
     #[error("{0}")]
     Failed(String),
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// libtorch failed, for example for want of memory.
     #[error("libtorch: {0}")]
     Torch(String),
@@ -66,6 +69,7 @@ impl Error {
         use std::io::ErrorKind;
         match self {
             Self::Input { hint, .. } => hint.as_deref(),
+            Self::Interrupted => Some("what is finished stays: run the same command again to go on"),
             Self::Io { source, .. } => match source.kind() {
                 ErrorKind::NotFound => {
                     Some("check the path; relative paths start where the program is started")
@@ -78,6 +82,12 @@ impl Error {
             },
             _ => None,
         }
+    }
+
+    /// Whether an item of a task may be to blame, so that others can go on without it.
+    #[must_use]
+    pub fn of_an_item(&self) -> bool {
+        matches!(self, Self::Input { .. } | Self::Failed(_) | Self::Torch(_))
     }
 
     /// The same error with a hint of what to do next.

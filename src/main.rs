@@ -16,7 +16,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             Printer::default().error(&error);
-            ExitCode::from(if matches!(error, Error::Input { .. }) { 2 } else { 1 })
+            ExitCode::from(match error {
+                Error::Input { .. } => 2,
+                Error::Interrupted => 130, // as a shell reports a program that Ctrl-C ended
+                _ => 1,
+            })
         }
     }
 }

@@ -17,6 +17,16 @@ impl SplitMix {
         Self(Self(seed).draw() ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }
 
+    /// A generator for something with a name, such as an item: what it draws does not hang on what else is drawn.
+    #[must_use]
+    pub fn named(seed: u64, name: &str) -> Self {
+        // FNV-1a (Fowler, Noll and Vo).
+        let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+        });
+        Self::stream(seed, Self(hash).draw())
+    }
+
     /// The next 64 bits.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

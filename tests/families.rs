@@ -221,9 +221,10 @@ fn generate(model: &Model, rows: &[Vec<i64>], max_new: usize) -> Vec<Vec<i64>> {
     let encoded = engine.encode(&rows.iter().map(request).collect::<Vec<_>>(), &[], &[]).expect("prompts");
     let index: Vec<i64> = encoded.logit_rows.iter().map(|rows| rows[0]).collect();
     let first = encoded.logits.expect("logits").index_select(0, &Tensor::from_slice(&index));
-    let stop = Stop { max_new, ends: &[], never: &model.spec.eos };
+    let stop = Stop { max_new, never: &model.spec.eos, ..Stop::default() };
     let mut samplers: Vec<Sampler> = rows.iter().map(|_| Sampler::Greedy).collect();
-    engine.generate(&encoded.nodes, &first, stop, &mut samplers).expect("answers")
+    let answers = engine.generate(&encoded.nodes, &first, stop, &mut samplers).expect("answers");
+    answers.into_iter().map(|answer| answer.ids).collect()
 }
 
 #[test]

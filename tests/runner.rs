@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{close, difference, fixtures, tiny, varied};
 use proptest::prelude::*;
 use recant::dialogue::Script;
+use recant::dialogue::filler::Filler;
 use recant::model::{Chunk, Kv, Load, Model, Site, Want};
 use recant::random::SplitMix;
 use recant::runner::study::{self, Ask, Outcome};
-use recant::runner::{Encoded, Engine, Limits, Request, Sampler, Stop, tree};
-use recant::study::{DEMO, Position, Study};
+use recant::runner::{Encoded, Engine, Limits, Request, Sampler, Stop, Tally, tree};
+use recant::study::{DEMO, Orders, Position, Sampling, Scoring, Study};
 use recant::task::{self, Item};
 use recant::text::{ChatTemplate, Tokenizer};
 use tch::Tensor;
@@ -287,7 +288,7 @@ fn stopping_after_the_last_wanted_layer_changes_no_value() {
 }
 
 fn greedy_stop(max_new: usize) -> Stop<'static> {
-    Stop { max_new, ends: &[], never: &[2] }
+    Stop { max_new, never: &[2], ..Stop::default() }
 }
 
 /// Answers to prompts in one engine, whose tree is left behind.
@@ -304,7 +305,8 @@ fn continue_in(
     let encoded = engine.encode(&requests, &[], &[]).expect("logits");
     let rows: Vec<i64> = encoded.logit_rows.iter().map(|rows| rows[0]).collect();
     let first = encoded.logits.expect("logits").index_select(0, &Tensor::from_slice(&rows));
-    engine.generate(&encoded.nodes, &first, stop, samplers).expect("answers")
+    let answers = engine.generate(&encoded.nodes, &first, stop, samplers).expect("answers");
+    answers.into_iter().map(|answer| answer.ids).collect()
 }
 
 /// The most probable next token, one full pass a token, without cache.
@@ -349,7 +351,7 @@ fn an_answer_ends_with_the_first_end_token_and_leaves_the_others_alone() {
     let free: Vec<Vec<i64>> = prompts.iter().map(|prompt| continue_plainly(&model, prompt, 12)).collect();
     let ends = [free[0][4], free[1][0], free[2][7]];
     let mut engine = Engine::new(&model, LIMITS);
-    let stop = Stop { max_new: 12, ends: &ends, never: &[] };
+    let stop = Stop { max_new: 12, ends: &ends, ..Stop::default() };
     // Token 2 may be chosen here, and by chance never is; the plain continuation leaves it out.
     let answers = continue_in(&mut engine, &prompts, stop, &mut vec![Sampler::Greedy; prompts.len()]);
     let lengths: BTreeSet<usize> = answers.iter().map(Vec::len).collect();
@@ -394,7 +396,8 @@ fn answers_kept_in_the_tree_give_the_same_next_round_as_encoding_from_scratch() 
 fn sampling_draws_the_same_tokens_for_the_same_seed_whatever_the_batch() {
     let model = model();
     let prompts: Vec<Vec<i64>> = family().into_iter().step_by(4).collect();
-    let sampler = |seed: u64, i: usize| Sampler::nucleus(0.9, 0.95, seed, i as u64);
+    let sampling = Sampling { temperature: 0.9, top_p: 0.95, top_k: 30 };
+    let sampler = |seed: u64, i: usize| Sampler::new(Some(sampling), SplitMix::stream(seed, i as u64));
     let together = |seed: u64, decode_rows: usize| {
         let mut samplers: Vec<Sampler> = (0..prompts.len()).map(|i| sampler(seed, i)).collect();
         let limits = Limits { decode_rows, ..LIMITS };
@@ -457,23 +460,41 @@ impl Told {
     fn new() -> Self {
         let tokenizer = Tokenizer::read(&tiny()).expect("a tokenizer");
         let template = ChatTemplate::read(&tiny()).expect("a template");
-        Self { model: model(), tokenizer, template, study: Study::parse(DEMO, "demo").expect("the demo") }
+        let mut study = Study::parse(DEMO, "demo").expect("the demo");
+        study.dialogue.max_new_tokens = 5;
+        Self { model: model(), tokenizer, template, study }
     }
 
     fn run(&self, items: &[Item], limits: Limits) -> Vec<Outcome> {
-        let (wording, conditions) = self.study.wordings().expect("wordings");
-        let ends = &self.model.spec.eos;
-        let script = Script { tokenizer: &self.tokenizer, template: &self.template, wording: &wording, ends };
+        let arms = &self.study.arms().expect("conditions")[..3];
+        let script = Script {
+            tokenizer: &self.tokenizer,
+            template: &self.template,
+            ends: &self.model.spec.eos,
+            stop: &[],
+            texts: false,
+            filler: Filler::default(),
+        };
         let ask = Ask {
-            conditions: &conditions[..3],
+            arms,
+            readers: &[],
             rounds: 3,
-            max_new_tokens: 5,
-            cyclic: true,
+            orders: Orders::Cyclic,
+            scoring: &[Scoring::Letter],
+            min_new_tokens: 0,
+            sampling: None,
+            samples: None,
+            seed: 0,
+            document: &[],
             sites: &[Site::ResidPost, Site::FinalNorm],
             layers: &LAYERS,
             positions: &POSITIONS,
         };
-        study::run(&self.model, &script, &ask, items, limits).expect("outcomes")
+        let tally = Tally::new(&|_, _| Ok(()));
+        let (outcomes, failures) =
+            study::run(&self.model, &script, &ask, items, limits, &tally).expect("outcomes");
+        assert!(failures.is_empty(), "{failures:?}");
+        outcomes
     }
 }
 

@@ -35,6 +35,18 @@ pub struct Args {
     #[arg(long, value_name = "P", default_value_t = 1.0, requires = "temperature")]
     pub top_p: f64,
 
+    /// Number of most probable tokens to sample from (0: all).
+    #[arg(long, value_name = "K", default_value_t = 0, requires = "temperature")]
+    pub top_k: usize,
+
+    /// Shortest answer, in tokens: until then no end token is chosen.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub min_new_tokens: usize,
+
+    /// A text that ends an answer; may be given several times. The ids keep it, the text is cut before it.
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Vec<String>,
+
     /// Seed of the sampling.
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub seed: u64,

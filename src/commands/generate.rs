@@ -6,8 +6,10 @@ use tch::Tensor;
 use super::input;
 use crate::cli::generate::Args;
 use crate::printer::Printer;
+use crate::random::SplitMix;
 use crate::runner::{Engine, Limits, Request, Sampler, Stop, tree};
 use crate::store::atomic;
+use crate::study::Sampling;
 use crate::text::Tokenizer;
 use crate::{Error, Result};
 
@@ -16,11 +18,14 @@ use crate::{Error, Result};
 /// # Errors
 /// Bad input, a checkpoint that cannot be loaded, no room for the output.
 pub fn run(args: &Args, printer: Printer) -> Result<()> {
-    let sampler = checked_sampler(args)?;
+    let sampling = sampling(args)?;
     atomic::writable(&args.output)?;
     let model = args.compute.load(&args.model)?;
     let tokenizer =
         if args.model.join("tokenizer.json").is_file() { Some(Tokenizer::read(&args.model)?) } else { None };
+    if tokenizer.is_none() && !args.stop.is_empty() {
+        return Err(Error::input("--stop", "needs the checkpoint's tokenizer.json, which is missing"));
+    }
     let records = input::read(&args.input, &args.model, &model.spec, args.max_new_tokens)?;
     if let Some(record) = records.iter().find(|record| record.rounds.len() != 1) {
         return Err(Error::input(record.id.clone(), "has rounds")
@@ -29,7 +34,17 @@ pub fn run(args: &Args, printer: Printer) -> Result<()> {
     let prompts: Vec<&[i64]> = records.iter().map(|record| record.rounds[0].as_slice()).collect();
     let (ends, never): (&[i64], &[i64]) =
         if args.ignore_eos { (&[], &model.spec.generation_eos) } else { (&model.spec.eos, &[]) };
-    let stop = Stop { max_new: args.max_new_tokens, ends, never };
+    let complete = |ids: &[i64]| -> Result<bool> {
+        let text = tokenizer.as_ref().map(|tokenizer| tokenizer.decode(ids)).transpose()?;
+        Ok(text.is_some_and(|text| args.stop.iter().any(|stop| text.contains(stop.as_str()))))
+    };
+    let stop = Stop {
+        max_new: args.max_new_tokens,
+        min_new: args.min_new_tokens,
+        ends,
+        never,
+        complete: (!args.stop.is_empty()).then_some(&complete),
+    };
 
     let limits = Limits::for_model(&model);
     let progress = printer.progress(prompts.len() as u64, "generating");
@@ -55,10 +70,11 @@ pub fn run(args: &Args, printer: Printer) -> Result<()> {
                 "{what}: its logits are not finite: `recant model check {what}` says more"
             )));
         }
-        let mut samplers: Vec<Sampler> = wave.iter().map(|&i| sampler(i)).collect();
+        let sampler = |&i: &usize| Sampler::new(sampling, SplitMix::stream(args.seed, i as u64));
+        let mut samplers: Vec<Sampler> = wave.iter().map(sampler).collect();
         let found = engine.generate(&encoded.nodes, &first, stop, &mut samplers)?;
         for (&i, answer) in wave.iter().zip(found) {
-            answers[i] = answer;
+            answers[i] = answer.ids;
         }
         engine.clear();
         progress.inc(wave.len() as u64);
@@ -68,23 +84,25 @@ pub fn run(args: &Args, printer: Printer) -> Result<()> {
     let mut out = String::new();
     for (record, ids) in records.iter().zip(&answers) {
         let text = tokenizer.as_ref().map(|tokenizer| tokenizer.decode(ids)).transpose()?;
+        let text = text.map(|text| {
+            let cut = args.stop.iter().filter_map(|stop| text.find(stop.as_str())).min();
+            text[..cut.unwrap_or(text.len())].to_string()
+        });
         out.push_str(&json!({ "id": record.id, "ids": ids, "text": text }).to_string());
         out.push('\n');
     }
     atomic::write(&args.output, out.as_bytes())
 }
 
-/// Checks the sampling options and returns how to make the sampler of a sequence.
-fn checked_sampler(args: &Args) -> Result<impl Fn(usize) -> Sampler> {
-    let (temperature, top_p, seed) = (args.temperature, args.top_p, args.seed);
-    if temperature.is_some_and(|t| !(t > 0.0 && t.is_finite())) {
-        return Err(Error::input("--temperature", "must be above 0").hint("leave it out to decode greedily"));
+/// Checks the options of the decoding.
+fn sampling(args: &Args) -> Result<Option<Sampling>> {
+    if args.min_new_tokens > args.max_new_tokens {
+        return Err(Error::input("--min-new-tokens", "is more than --max-new-tokens"));
     }
-    if !(top_p > 0.0 && top_p <= 1.0) {
-        return Err(Error::input("--top-p", "must be above 0 and at most 1"));
+    if args.stop.iter().any(String::is_empty) {
+        return Err(Error::input("--stop", "an empty text would end every answer at once"));
     }
-    Ok(move |stream: usize| match temperature {
-        None => Sampler::Greedy,
-        Some(temperature) => Sampler::nucleus(temperature, top_p, seed, stream as u64),
-    })
+    let sampling =
+        args.temperature.map(|temperature| Sampling { temperature, top_p: args.top_p, top_k: args.top_k });
+    sampling.map(|sampling| sampling.checked(["--temperature", "--top-p"])).transpose()
 }

@@ -1,9 +1,12 @@
 //! What the verbs do: one file a verb, one function from settings to a result.
 
 pub mod capture;
+mod dialogues;
 pub mod fetch;
 pub mod generate;
 mod input;
+mod interrupt;
+mod loaded;
 pub mod model;
 pub mod run;
 

@@ -1,9 +1,18 @@
 //! Dialogues: what the model is told, turn by turn, as text and as token ids.
 //!
 //! Between rounds only token ids are carried on: round r + 1 is round r's ids, the ids the model generated, and the
-//! ids of what the template puts between that answer and the next one. Nothing is tokenised twice.
+//! ids of what the template puts between that answer and the next one. Nothing is tokenised twice, unless a wording asks
+//! for the earlier words as text (`{history}`).
 
-use crate::study::{Condition, Wording};
+pub mod fill;
+pub mod filler;
+pub mod orders;
+
+use fill::{Words, letter};
+use filler::Filler;
+pub use orders::orders;
+
+use crate::study::{Arm, Before, History, Texts};
 use crate::task::{Format, Item};
 use crate::text::{ChatTemplate, Message, Tokenizer};
 use crate::{Error, Result};
@@ -17,10 +26,14 @@ pub struct Script<'a> {
     pub tokenizer: &'a Tokenizer,
     /// The checkpoint's chat template.
     pub template: &'a ChatTemplate,
-    /// How round 0 is asked.
-    pub wording: &'a Wording,
     /// Tokens that end an answer.
     pub ends: &'a [i64],
+    /// Texts that end an answer.
+    pub stop: &'a [String],
+    /// Whether the words of listed options are put as answers too.
+    pub texts: bool,
+    /// Finds `{filler}`.
+    pub filler: Filler,
 }
 
 /// One dialogue: an item, under a condition, with its options in one order.
@@ -29,20 +42,39 @@ pub struct Dialogue<'a> {
     /// The item.
     pub item: &'a Item,
     /// The condition.
-    pub condition: &'a Condition,
+    pub arm: &'a Arm,
     /// `order[k]` is the option that stands at place k.
     pub order: Vec<usize>,
+    /// The round that is asked next, or under way.
+    pub round: usize,
+    /// What stands for `{feedback}` in this round.
+    pub feedback: String,
     /// Token ids so far: prompts and answers.
-    pub ids: Vec<i64>,
+    ids: Vec<i64>,
+    /// How many of them earlier turns have recorded.
+    recorded: usize,
+    /// What the last round's prompt began with, where the history is repeated.
+    stem: Vec<i64>,
     messages: Vec<Message>,
+    /// What the user and the model said, `{history}` left out.
+    said: Vec<(String, String)>,
 }
 
-/// What a round adds to a dialogue, and where its named tokens are.
+/// A part of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// An exchange before the answer.
+    Before(usize),
+    /// The answer.
+    Answer,
+}
+
+/// What a turn adds to a dialogue, and where its named tokens are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
     /// The whole sequence so far.
     pub ids: Vec<i64>,
-    /// How many of them this round adds.
+    /// How many of them no earlier turn has recorded: those that this turn adds, or all where the history is not linear.
     pub new: usize,
     /// What the user said.
     pub user: String,
@@ -50,17 +82,53 @@ pub struct Prompt {
     pub last: usize,
     /// Position of the last token of what the user said; `None` where the template changes the words.
     pub instruction_end: Option<usize>,
-    /// Per option of the file's order: the whole sequence with that option as the answer.
-    pub options: Vec<Vec<i64>>,
-    /// Number of leading tokens that all of `options` and `ids` share: scores count the tokens after them.
+    /// The options as the model would begin its answer with them. Empty before an answer that does not count.
+    pub options: Answers,
+    /// The words of listed options as whole answers, where they are wanted.
+    pub texts: Answers,
+    /// Longest reply in tokens.
+    pub max_new_tokens: usize,
+    /// What the user said, `{history}` left out.
+    own: String,
+    prefill: String,
+}
+
+/// Answers put in the model's mouth.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Per option of the file's order the whole sequence with that answer.
+    pub ids: Vec<Vec<i64>>,
+    /// Number of leading tokens that all of them share with the prompt: scores count the tokens after them.
     pub shared: usize,
+}
+
+/// What the model said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The ids that stay in the dialogue: an end token does not, the template writes its own.
+    pub ids: Vec<i64>,
+    /// The text, prefill included.
+    pub text: String,
+    /// Whether it ended by itself.
+    pub ended: bool,
 }
 
 impl<'a> Dialogue<'a> {
     /// A dialogue in which nothing was said yet.
     #[must_use]
-    pub fn new(item: &'a Item, condition: &'a Condition, order: Vec<usize>) -> Self {
-        Self { item, condition, order, ids: Vec::new(), messages: Vec::new() }
+    pub fn new(item: &'a Item, arm: &'a Arm, order: Vec<usize>) -> Self {
+        Self {
+            item,
+            arm,
+            order,
+            round: 0,
+            feedback: String::new(),
+            ids: Vec::new(),
+            recorded: 0,
+            stem: Vec::new(),
+            messages: Vec::new(),
+            said: Vec::new(),
+        }
     }
 
     /// The item with its options in this dialogue's order.
@@ -69,27 +137,39 @@ impl<'a> Dialogue<'a> {
         let options = self.order.iter().map(|&option| self.item.options[option].clone()).collect();
         Item { options, ..self.item.clone() }
     }
+
+    /// The exchanges that precede the answer of this round.
+    #[must_use]
+    pub fn before(&self) -> &'a [Before] {
+        if self.round < self.arm.from { &[] } else { &self.arm.before }
+    }
+
+    /// The text of the last answer; nothing before there is one.
+    #[must_use]
+    pub fn answer(&self) -> &str {
+        self.said.last().map_or("", |(_, answer)| answer)
+    }
 }
 
 impl Script<'_> {
-    /// The prompt of the next round.
+    /// The prompt of a part of the round.
     ///
     /// # Errors
-    /// The template refuses the conversation or rewrites earlier turns.
-    pub fn prompt(&self, dialogue: &Dialogue<'_>) -> Result<Prompt> {
-        let user = self.user(dialogue);
-        let message = Message::new("user", user.clone());
-        let fresh = if dialogue.messages.is_empty() {
-            self.template.render(&[message], true)?
-        } else {
-            self.template.continuation(&dialogue.messages, &message)?
+    /// The template refuses the conversation or rewrites earlier turns, the condition has no words for the item.
+    pub fn prompt(&self, dialogue: &Dialogue<'_>, part: Part) -> Result<Prompt> {
+        let (words, prefill, max_new_tokens) = self.wording(dialogue, part)?;
+        let own = self.fill(dialogue, words, "")?;
+        let user = match words.contains("{history}") {
+            true => self.fill(dialogue, words, &history(&dialogue.said))?,
+            false => own.clone(),
         };
-        let prefill = fill(self.wording.prefill.of(&dialogue.item.format), dialogue);
-        let opened = format!("{fresh}{prefill}");
+        let prefill = self.fill(dialogue, prefill, "")?;
+        let fresh = self.fresh(dialogue, &user)?;
         let before = dialogue.ids.len();
         let with = |text: &str| -> Result<Vec<i64>> {
             Ok([dialogue.ids.as_slice(), &self.tokenizer.encode(text, false)?].concat())
         };
+        let opened = format!("{fresh}{prefill}");
         let ids = with(&opened)?;
         let ends_at = |text: &str| -> Result<usize> {
             let shared = common(&with(text)?, &ids);
@@ -99,38 +179,54 @@ impl Script<'_> {
             Ok(shared - 1)
         };
         let spoken = fresh.rfind(user.trim()).map(|at| &fresh[..at + user.trim().len()]);
-        let options = (0..dialogue.item.options.len())
-            .map(|option| with(&format!("{opened}{}", answer_text(dialogue, option))))
-            .collect::<Result<Vec<_>>>()?;
-        let shared = options.iter().map(|option| common(option, &ids)).min().unwrap_or(ids.len());
-        if options.iter().any(|option| option.len() == shared) {
-            return Err(Error::input(
-                dialogue.item.id.clone(),
-                "one option's tokens begin another's: they cannot be compared",
-            ));
-        }
+        let answers = |lead: &str, wanted: bool, text: &dyn Fn(usize) -> String| -> Result<Answers> {
+            let n = if wanted { dialogue.item.options.len() } else { 0 };
+            let all =
+                (0..n).map(|option| with(&format!("{lead}{}", text(option)))).collect::<Result<Vec<_>>>()?;
+            let shared = all.iter().map(|option| common(option, &ids)).min().unwrap_or(ids.len());
+            if all.iter().any(|option| option.len() == shared) {
+                let why = "one option's tokens begin another's: they cannot be compared";
+                return Err(Error::input(dialogue.item.id.clone(), why));
+            }
+            Ok(Answers { ids: all, shared })
+        };
+        let scored = part == Part::Answer;
+        let listed = dialogue.item.format == Format::Letters;
         Ok(Prompt {
-            new: ids.len() - before,
+            new: ids.len() - dialogue.recorded,
             last: ends_at(&fresh)?,
             instruction_end: spoken.map(ends_at).transpose()?,
+            options: answers(&opened, scored, &|option| answer_text(dialogue, option))?,
+            texts: answers(&fresh, scored && listed && self.texts, &|option| {
+                dialogue.item.options[option].text.clone()
+            })?,
+            max_new_tokens,
             user,
             ids,
-            options,
-            shared,
+            own,
+            prefill,
         })
     }
 
-    /// Adds a round to a dialogue: its prompt and what the model generated. Returns the ids that stay in the
-    /// dialogue (an end token does not: the template writes its own) and the answer's text, prefill included.
+    /// Adds a part of a round to a dialogue: its prompt and what the model generated.
     ///
     /// # Errors
     /// The generated ids cannot be decoded.
-    pub fn answered(
-        &self,
-        dialogue: &mut Dialogue<'_>,
-        prompt: &Prompt,
-        generated: &[i64],
-    ) -> Result<(Vec<i64>, String)> {
+    pub fn replied(&self, dialogue: &mut Dialogue<'_>, prompt: &Prompt, generated: &[i64]) -> Result<Reply> {
+        let reply = self.reply(prompt, generated)?;
+        dialogue.ids = [prompt.ids.as_slice(), &reply.ids].concat();
+        dialogue.recorded = dialogue.ids.len();
+        dialogue.messages.push(Message::new("user", prompt.user.clone()));
+        dialogue.messages.push(Message::new("assistant", SAID));
+        dialogue.said.push((prompt.own.clone(), reply.text.clone()));
+        Ok(reply)
+    }
+
+    /// What generated ids say after a prompt.
+    ///
+    /// # Errors
+    /// The ids cannot be decoded.
+    pub fn reply(&self, prompt: &Prompt, generated: &[i64]) -> Result<Reply> {
         let kept = match generated {
             [rest @ .., last] if self.ends.contains(last) => rest,
             all => all,
@@ -142,80 +238,143 @@ impl Script<'_> {
             Some(said) => said.to_string(),
             None => self.tokenizer.decode(kept)?,
         };
-        let text = fill(self.wording.prefill.of(&dialogue.item.format), dialogue) + &said;
-        dialogue.ids = [prompt.ids.as_slice(), kept].concat();
-        dialogue.messages.push(Message::new("user", prompt.user.clone()));
-        dialogue.messages.push(Message::new("assistant", SAID));
-        Ok((kept.to_vec(), text))
+        let stop = self.stop.iter().filter_map(|stop| said.find(stop.as_str())).min();
+        let text = format!("{}{}", prompt.prefill, stop.map_or(&*said, |at| &said[..at]));
+        Ok(Reply { ids: kept.to_vec(), text, ended: stop.is_some() || kept.len() < generated.len() })
     }
 
-    fn user(&self, dialogue: &Dialogue<'_>) -> String {
-        let format = &dialogue.item.format;
-        let wording = if dialogue.messages.is_empty() {
-            self.wording.question.of(format)
-        } else {
-            dialogue.condition.say.of(format)
-        };
-        fill(wording, dialogue)
+    /// Ends a round and makes the dialogue ready for the next one.
+    ///
+    /// # Errors
+    /// The template cannot end a turn.
+    pub fn next_round(&self, dialogue: &mut Dialogue<'_>) -> Result<()> {
+        dialogue.round += 1;
+        match dialogue.arm.history {
+            History::Linear => {}
+            History::None => {
+                dialogue.ids.clear();
+                dialogue.messages.clear();
+                dialogue.recorded = 0;
+            }
+            History::Repeated => {
+                if !dialogue.stem.is_empty() {
+                    let mut asked = self.with_system(dialogue, &[])?;
+                    asked.pop();
+                    let closing = self.template.closing(&asked)?;
+                    let closing = self.tokenizer.encode(&closing, false)?;
+                    dialogue.ids = [dialogue.stem.as_slice(), &closing, &dialogue.ids].concat();
+                }
+                dialogue.stem.clone_from(&dialogue.ids);
+                dialogue.recorded = 0;
+            }
+        }
+        Ok(())
     }
+
+    /// What the template adds for the user's words, up to the opening of the answer.
+    fn fresh(&self, dialogue: &Dialogue<'_>, user: &str) -> Result<String> {
+        let message = Message::new("user", user);
+        match dialogue.messages.is_empty() {
+            true => self.template.render(&self.with_system(dialogue, &[message])?, true),
+            false => self.template.continuation(&self.with_system(dialogue, &[])?, &message),
+        }
+    }
+
+    /// The system prompt, what was said, and `more`.
+    fn with_system(&self, dialogue: &Dialogue<'_>, more: &[Message]) -> Result<Vec<Message>> {
+        let system = dialogue.arm.system.of(&dialogue.item.format, 0).filter(|text| !text.is_empty());
+        let system = system.map(|text| self.fill(dialogue, text, "")).transpose()?;
+        let system = system.into_iter().map(|text| Message::new("system", text));
+        Ok(system.chain(dialogue.messages.iter().cloned()).chain(more.iter().cloned()).collect())
+    }
+
+    /// The words of a part of the round, the prefill, and the budget.
+    fn wording<'d>(&self, dialogue: &Dialogue<'d>, part: Part) -> Result<(&'d str, &'d str, usize)> {
+        let (arm, round, format) = (dialogue.arm, dialogue.round, &dialogue.item.format);
+        let lacking = |what: &str| {
+            let why = format!("has no words `{what}` for tasks of the format {}", format.name());
+            Error::input(format!("condition {:?}", arm.name), why)
+                .hint(format!("give {what}.{} or {what}.any", format.name()))
+        };
+        let asked = |first: &'d Texts, later: &'d Texts, what: (&str, &str)| match round {
+            0 => first.of(format, 0).ok_or_else(|| lacking(what.0)),
+            _ => later.of(format, round - 1).ok_or_else(|| lacking(what.1)),
+        };
+        let opening = |prefill: &'d Texts| prefill.of(format, round).unwrap_or("");
+        Ok(match part {
+            Part::Before(k) => {
+                let before = &arm.before[k];
+                let words = asked(&before.question, &before.say, ("before.question", "before.say"))?;
+                (words, opening(&before.prefill), before.max_new_tokens)
+            }
+            Part::Answer => {
+                let then = dialogue.before().last().and_then(|before| before.then.of(format, round));
+                let words = match then {
+                    Some(then) => then,
+                    None => asked(&arm.question, &arm.say, ("question", "say"))?,
+                };
+                (words, opening(&arm.prefill), arm.max_new_tokens)
+            }
+        })
+    }
+
+    fn fill(&self, dialogue: &Dialogue<'_>, text: &str, history: &str) -> Result<String> {
+        let (arm, format) = (dialogue.arm, &dialogue.item.format);
+        let turn = dialogue.round.saturating_sub(arm.from);
+        let mut words = Words {
+            item: dialogue.item,
+            order: &dialogue.order,
+            condition: &arm.name,
+            norm: "",
+            filler: "",
+            history,
+            answer: dialogue.answer(),
+            feedback: &dialogue.feedback,
+        };
+        if dialogue.round < arm.from || !text.contains('{') {
+            return words.fill(text);
+        }
+        let like = arm.filled_like.of(format, turn).map(|like| words.fill(like)).transpose()?;
+        let filler =
+            like.map(|like| self.filler.like(&like, self.tokenizer)).transpose()?.unwrap_or_default();
+        words.filler = &filler;
+        let norm = arm.norm.of(format, turn).map(|norm| words.fill(norm)).transpose()?.unwrap_or_default();
+        words.norm = &norm;
+        words.fill(text)
+    }
+
+    /// What a critic is asked about the last answer of a dialogue.
+    ///
+    /// # Errors
+    /// The condition has no words for it.
+    pub fn critique(&self, dialogue: &Dialogue<'_>, ask: &Texts) -> Result<String> {
+        let format = &dialogue.item.format;
+        let words = ask.of(format, dialogue.round.saturating_sub(1)).ok_or_else(|| {
+            let why = format!("has no words `feedback.ask` for tasks of the format {}", format.name());
+            Error::input(format!("condition {:?}", dialogue.arm.name), why).hint("give feedback.ask")
+        })?;
+        self.fill(dialogue, words, &history(&dialogue.said))
+    }
+}
+
+/// All that was said, as plain text.
+fn history(said: &[(String, String)]) -> String {
+    said.iter().map(|(user, answer)| format!("{user}\n{answer}")).collect::<Vec<_>>().join("\n")
 }
 
 /// What the model would say after the prefill to choose an option.
 fn answer_text(dialogue: &Dialogue<'_>, option: usize) -> String {
+    let words = &dialogue.item.options[option].text;
     match dialogue.item.format {
         Format::Letters => {
             let place = dialogue.order.iter().position(|&listed| listed == option).unwrap_or_default();
             letter(place).to_string()
         }
-        _ => format!(" {}", dialogue.item.options[option].text),
+        Format::Blank { .. } => format!(" {words}"),
+        Format::Sentence | Format::Open => words.clone(),
     }
-}
-
-/// Puts an item into a wording. Placeholders in the item's own text are left as they are.
-fn fill(wording: &str, dialogue: &Dialogue<'_>) -> String {
-    let item = dialogue.item;
-    let mut out = String::new();
-    let mut rest = wording;
-    while let Some(open) = rest.find('{') {
-        out += &rest[..open];
-        rest = &rest[open..];
-        let key = rest.find('}').map_or("", |close| &rest[..=close]);
-        match (key, &item.format) {
-            ("{text}", _) => out += &item.text(),
-            ("{options}", _) => out += &listing(dialogue),
-            ("{before}", Format::Blank { before }) => out += before,
-            _ => {
-                out.push('{');
-                rest = &rest[1..];
-                continue;
-            }
-        }
-        rest = &rest[key.len()..];
-    }
-    out + rest
-}
-
-/// The options, one a line, by letter.
-fn listing(dialogue: &Dialogue<'_>) -> String {
-    let line = |(place, &option): (usize, &usize)| {
-        format!("({}) {}", letter(place), dialogue.item.options[option].text)
-    };
-    dialogue.order.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn letter(place: usize) -> char {
-    char::from(b'a' + (place % 26) as u8)
 }
 
 fn common(a: &[i64], b: &[i64]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
-}
-
-/// The orders in which options are put: the given one first, then, where asked for, the other cyclic ones. An item
-/// without a list of options has one order.
-#[must_use]
-pub fn orders(item: &Item, cyclic: bool) -> Vec<Vec<usize>> {
-    let n = item.options.len();
-    let count = if cyclic && item.format == Format::Letters { n } else { 1 };
-    (0..count).map(|shift| (0..n).map(|place| (place + shift) % n).collect()).collect()
 }

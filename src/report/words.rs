@@ -169,12 +169,12 @@ fn findings_of(manifest: &Manifest) -> impl Iterator<Item = (&String, &Value)> {
 pub fn cautions(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<String> {
     let mut all = vec![
         match sources.study.dialogue.orders {
-            Orders::Cyclic => {
+            Orders::Cyclic | Orders::All => {
                 "The chosen option is the most probable one; option log-probabilities are averaged over the orders in \
                  which options were listed, because small models prefer a letter over a content."
             }
-            Orders::Given => {
-                "The chosen option is the most probable one, with options in the file's order only: small models prefer a \
+            Orders::Given | Orders::Shuffled => {
+                "The chosen option is the most probable one, with options in one order only: small models prefer a \
                  letter over a content, and nothing here cancels that."
             }
         }

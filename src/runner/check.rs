@@ -154,13 +154,14 @@ fn decoding(model: &Model, ids: &[i64]) -> Result<Finding> {
     let encoded = engine.encode(&prompts.iter().map(request).collect::<Vec<_>>(), &[], &[])?;
     let rows: Vec<i64> = encoded.logit_rows.iter().map(|rows| rows[0]).collect();
     let first = encoded.logits.ok_or_else(no_logits)?.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
-    let stop = Stop { max_new: NEW, ends: &[], never: &[] };
+    let stop = Stop { max_new: NEW, ..Stop::default() };
     let mut samplers = prompts.map(|_| Sampler::Greedy);
     let answers = engine.generate(&encoded.nodes, &first, stop, &mut samplers)?;
 
     let mut behind: f64 = 0.0;
     for (prompt, answer) in prompts.iter().zip(&answers) {
-        let sequence = [prompt, answer.as_slice()].concat();
+        let answer = answer.ids.as_slice();
+        let sequence = [prompt, answer].concat();
         let logits = before_each(model, &sequence, prompt.len())?;
         let index = Tensor::f_from_slice(answer)?.f_unsqueeze(1)?;
         let chosen = logits.f_gather(1, &index, false)?.f_squeeze_dim(1)?;

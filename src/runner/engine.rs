@@ -33,14 +33,55 @@ impl Limits {
 }
 
 /// When an answer ends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Stop<'a> {
     /// Longest answer, in tokens.
     pub max_new: usize,
+    /// Shortest answer, in tokens: until then no token of `ends` is chosen.
+    pub min_new: usize,
     /// Tokens that end an answer.
     pub ends: &'a [i64],
     /// Tokens that are never chosen.
     pub never: &'a [i64],
+    /// Whether the tokens of an answer, at least one, make it complete.
+    pub complete: Option<&'a dyn Fn(&[i64]) -> Result<bool>>,
+}
+
+impl Stop<'_> {
+    /// Whether an answer has ended.
+    fn ended(&self, answer: &[i64]) -> Result<bool> {
+        let Some(last) = answer.last() else { return Ok(false) };
+        Ok(self.ends.contains(last) || self.complete.map_or(Ok(false), |complete| complete(answer))?)
+    }
+
+    /// The tokens that cannot follow `length` tokens of an answer.
+    fn barred(&self, length: usize) -> Result<Tensor> {
+        let ends = if length < self.min_new { self.ends } else { &[] };
+        Ok(Tensor::f_from_slice(&[self.never, ends].concat())?)
+    }
+}
+
+/// An answer and how probable it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Generated {
+    /// Its tokens, the one that ended it included.
+    pub ids: Vec<i64>,
+    /// The log-probability of each, at temperature 1 and with no token barred. Natural logarithm.
+    pub logprobs: Vec<f64>,
+}
+
+impl Generated {
+    /// Adds the token that a sampler picks from logits `(vocab)`.
+    fn push(&mut self, logits: &Tensor, barred: &Tensor, sampler: &mut Sampler) -> Result<()> {
+        let id = match barred.numel() {
+            0 => sampler.pick(logits)?,
+            _ => sampler.pick(&logits.f_index_fill(0, barred, f64::NEG_INFINITY)?)?,
+        };
+        let total = logits.f_logsumexp(0, false)?.f_double_value(&[])?;
+        self.logprobs.push(logits.f_double_value(&[id])? - total);
+        self.ids.push(id);
+        Ok(())
+    }
 }
 
 /// One sequence and what is wanted of it; positions count tokens from 0.
@@ -168,10 +209,10 @@ impl<'m> Engine<'m> {
         first: &Tensor,
         stop: Stop<'_>,
         samplers: &mut [Sampler],
-    ) -> Result<Vec<Vec<i64>>> {
+    ) -> Result<Vec<Generated>> {
         let mut order: Vec<usize> = (0..prompts.len()).collect();
         order.sort_by_key(|&i| self.forest.node(prompts[i]).end());
-        let mut answers = vec![Vec::new(); prompts.len()];
+        let mut answers = vec![Generated::default(); prompts.len()];
         let changes = |&i: &usize| {
             let node = self.forest.node(prompts[i]);
             self.model.spec.reach((node.end() + stop.max_new) as i64) != node.realm
@@ -195,23 +236,21 @@ impl<'m> Engine<'m> {
         first: &Tensor,
         stop: Stop<'_>,
         sampler: &mut Sampler,
-    ) -> Result<Vec<i64>> {
+    ) -> Result<Generated> {
         let mut ids = self.spelled(prompt);
-        let begin = ids.len();
+        let mut answer = Generated::default();
         let mut logits = first.shallow_clone();
-        let never = Tensor::f_from_slice(stop.never)?;
-        while ids.len() - begin < stop.max_new {
-            logits = logits.f_index_fill(0, &never, f64::NEG_INFINITY)?;
-            ids.push(sampler.pick(&logits)?);
-            let ended = ids.last().is_some_and(|id| stop.ends.contains(id));
-            if ended || ids.len() - begin == stop.max_new {
+        while answer.ids.len() < stop.max_new {
+            answer.push(&logits, &stop.barred(answer.ids.len())?, sampler)?;
+            ids.extend(answer.ids.last());
+            if stop.ended(&answer.ids)? || answer.ids.len() == stop.max_new {
                 break;
             }
             let request = Request { ids: ids.clone(), logits: vec![ids.len() - 1], ..Request::default() };
             let encoded = self.encode(&[request], &[], &[])?;
             logits = encoded.logits.ok_or_else(|| Error::Torch("no logits".into()))?.f_get(0)?;
         }
-        Ok(ids.split_off(begin))
+        Ok(answer)
     }
 
     /// The tokens from the beginning of a sequence to its node.
@@ -226,7 +265,7 @@ impl<'m> Engine<'m> {
         first: &Tensor,
         stop: Stop<'_>,
         samplers: &mut [Sampler],
-        answers: &mut [Vec<i64>],
+        answers: &mut [Generated],
     ) -> Result<()> {
         if stop.max_new == 0 {
             return Ok(());
@@ -242,22 +281,22 @@ impl<'m> Engine<'m> {
         let mut rows: Vec<usize> = (0..group.len()).collect(); // rows[r] = place in group of buffer row r
         let index: Vec<i64> = group.iter().map(|&i| i as i64).collect();
         let mut logits = first.f_index_select(0, &Tensor::f_from_slice(&index)?)?;
-        let never = Tensor::f_from_slice(stop.never)?;
+        let mut ended = vec![false; group.len()];
         for left in (0..stop.max_new).rev() {
-            let _ = logits.f_index_fill_(1, &never, f64::NEG_INFINITY)?;
+            let barred = stop.barred(stop.max_new - 1 - left)?;
             let mut alive = Vec::with_capacity(rows.len());
             for (row, &member) in rows.iter().enumerate() {
                 let i = group[member];
-                if answers[i].last().is_some_and(|id| stop.ends.contains(id)) {
-                    continue; // ended before; its row goes on until the buffers are compacted
+                if ended[member] {
+                    continue; // its row goes on until the buffers are compacted
                 }
-                answers[i].push(samplers[i].pick(&logits.f_get(row as i64)?)?);
-                let ended = answers[i].last().is_some_and(|id| stop.ends.contains(id));
-                if !ended && left > 0 {
+                answers[i].push(&logits.f_get(row as i64)?, &barred, &mut samplers[i])?;
+                ended[member] = stop.ended(&answers[i].ids)?;
+                if !ended[member] && left > 0 {
                     alive.push(row);
-                } else if answers[i].len() > 1 {
+                } else if answers[i].ids.len() > 1 {
                     let kv = buffers.take(row, starts[member])?;
-                    self.keep_answer(prompts[i], &answers[i], kv)?;
+                    self.keep_answer(prompts[i], &answers[i].ids, kv)?;
                 }
             }
             if alive.is_empty() {
@@ -270,7 +309,7 @@ impl<'m> Engine<'m> {
                 rows = alive.iter().map(|&row| rows[row]).collect();
             }
             let last: Vec<i64> =
-                rows.iter().filter_map(|&member| answers[group[member]].last().copied()).collect();
+                rows.iter().filter_map(|&member| answers[group[member]].ids.last().copied()).collect();
             logits = self.model.step(&last, &mut buffers)?.f_to_device(Device::Cpu)?;
         }
         Ok(())

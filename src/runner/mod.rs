@@ -2,10 +2,14 @@
 
 pub mod check;
 pub mod concept;
+pub mod critic;
 pub mod engine;
+mod round;
 pub mod sample;
 pub mod study;
+pub mod tally;
 pub mod tree;
 
-pub use engine::{Encoded, Engine, Limits, Request, Stop};
+pub use engine::{Encoded, Engine, Generated, Limits, Request, Stop};
 pub use sample::Sampler;
+pub use tally::Tally;

@@ -4,28 +4,28 @@ use tch::{Kind, Tensor};
 
 use crate::Result;
 use crate::random::SplitMix;
+use crate::study::Sampling;
 
 /// How the next token is chosen. Each sequence has a sampler of its own, so its tokens do not depend on its batch.
 #[derive(Debug, Clone)]
 pub enum Sampler {
     /// The most probable token, the lowest id on a tie.
     Greedy,
-    /// Drawn from the nucleus: the most probable tokens whose mass reaches `top_p`, at a temperature.
-    Nucleus {
-        /// Divides the logits; above 0.
-        temperature: f64,
-        /// Probability mass kept, in (0, 1].
-        top_p: f64,
+    /// Drawn at a temperature from the `top_k` most probable tokens, and of those from the nucleus: the most probable
+    /// whose mass reaches `top_p`.
+    Drawn {
+        /// The setting.
+        sampling: Sampling,
         /// The generator.
         random: SplitMix,
     },
 }
 
 impl Sampler {
-    /// Nucleus sampling for the sequence number `stream` of a run with `seed`.
+    /// Greedy without a setting, else drawn by the generator.
     #[must_use]
-    pub fn nucleus(temperature: f64, top_p: f64, seed: u64, stream: u64) -> Self {
-        Self::Nucleus { temperature, top_p, random: SplitMix::stream(seed, stream) }
+    pub fn new(sampling: Option<Sampling>, random: SplitMix) -> Self {
+        sampling.map_or(Self::Greedy, |sampling| Self::Drawn { sampling, random })
     }
 
     /// Picks a token from logits `(vocab)`.
@@ -33,16 +33,18 @@ impl Sampler {
     /// # Errors
     /// libtorch's.
     pub fn pick(&mut self, logits: &Tensor) -> Result<i64> {
-        let Self::Nucleus { temperature, top_p, random } = self else {
+        let Self::Drawn { sampling, random } = self else {
             return Ok(logits.f_argmax(None, false)?.f_int64_value(&[])?);
         };
-        let probabilities =
-            logits.f_to_kind(Kind::Double)?.f_div_scalar(*temperature)?.f_softmax(-1, Kind::Double)?;
-        let (sorted, ids) = probabilities.f_sort_stable(true, -1, true)?;
+        let Sampling { temperature, top_p, top_k } = *sampling;
+        let scaled = logits.f_to_kind(Kind::Double)?.f_div_scalar(temperature)?;
+        let (sorted, ids) = scaled.f_sort_stable(true, -1, true)?;
+        let best = if top_k == 0 { sorted.numel() } else { top_k.min(sorted.numel()) } as i64;
+        let sorted = sorted.f_narrow(0, 0, best)?.f_softmax(-1, Kind::Double)?;
         let (sorted, ids): (Vec<f64>, Vec<i64>) = (Vec::try_from(sorted)?, Vec::try_from(ids)?);
         let mut mass = 0.0;
         let kept = sorted.iter().take_while(|p| {
-            let inside = mass < *top_p;
+            let inside = mass < top_p;
             mass += **p;
             inside
         });
@@ -63,6 +65,19 @@ impl Sampler {
 mod tests {
     use super::*;
 
+    fn drawn(sampling: Sampling, seed: u64, stream: u64) -> Sampler {
+        Sampler::new(Some(sampling), SplitMix::stream(seed, stream))
+    }
+
+    #[test]
+    fn no_token_is_drawn_beyond_the_most_probable_ones() {
+        let logits = Tensor::from_slice(&[0.0f32, 3.0, 1.0, 2.9]);
+        let mut sampler = drawn(Sampling { temperature: 5.0, top_p: 1.0, top_k: 2 }, 1, 0);
+        let seen: std::collections::BTreeSet<i64> =
+            (0..200).map(|_| sampler.pick(&logits).expect("pick")).collect();
+        assert_eq!(seen, [1, 3].into());
+    }
+
     #[test]
     fn greedy_takes_the_largest() {
         let logits = Tensor::from_slice(&[0.1f32, 3.0, -1.0]);
@@ -72,7 +87,7 @@ mod tests {
     #[test]
     fn nucleus_draws_with_the_right_frequencies_and_never_outside_the_nucleus() {
         let logits = Tensor::from_slice(&[0.5f64.ln(), 0.3f64.ln(), 0.15f64.ln(), 0.05f64.ln()]);
-        let mut sampler = Sampler::nucleus(1.0, 0.9, 7, 0);
+        let mut sampler = drawn(Sampling { temperature: 1.0, top_p: 0.9, top_k: 0 }, 7, 0);
         let mut counts = [0.0f64; 4];
         for _ in 0..4000 {
             counts[sampler.pick(&logits).expect("pick") as usize] += 1.0 / 4000.0;
@@ -87,7 +102,7 @@ mod tests {
     fn the_same_seed_and_stream_draw_the_same_tokens() {
         let logits = Tensor::zeros([100], (Kind::Float, tch::Device::Cpu));
         let draw = |stream| {
-            let mut sampler = Sampler::nucleus(0.8, 1.0, 3, stream);
+            let mut sampler = drawn(Sampling { temperature: 0.8, top_p: 1.0, top_k: 0 }, 3, stream);
             (0..20).map(|_| sampler.pick(&logits).expect("pick")).collect::<Vec<_>>()
         };
         assert_eq!(draw(1), draw(1));

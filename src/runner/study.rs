@@ -1,30 +1,43 @@
 //! A study's dialogues, shard by shard: all conditions, orders and rounds of some items side by side, so that they
 //! share what they have in common.
 
-use std::collections::BTreeMap;
-
 use tch::{Device, Kind, Tensor};
 
-use super::engine::{Encoded, Engine, Limits, Request, Stop};
-use super::sample::Sampler;
-use crate::dialogue::{Dialogue, Prompt, Script, orders};
+use super::critic::Reader;
+use super::engine::{Engine, Limits, Request};
+use super::round::{Answered, Rounds, Scores};
+use super::tally::Tally;
+use crate::dialogue::{Answers, Dialogue, Part, Script, orders};
 use crate::model::{Model, Site};
+use crate::store::Turn;
 use crate::store::turns::largest;
-use crate::store::{OrderTurn, Turn};
-use crate::study::{Condition, Position, Scoring};
-use crate::task::{Item, answer};
+use crate::study::dialogue::Samples;
+use crate::study::{Arm, Orders, Position, Sampling, Scoring};
+use crate::task::{Format, Item};
 use crate::{Error, Result};
 
 /// What is asked of every item.
 pub struct Ask<'a> {
-    /// The conditions, with their names.
-    pub conditions: &'a [(String, Condition)],
+    /// The conditions.
+    pub arms: &'a [Arm],
+    /// Where the feedback of a condition comes from, by its name.
+    pub readers: &'a [(String, Reader)],
     /// Answers per dialogue.
     pub rounds: usize,
-    /// Longest answer in tokens.
-    pub max_new_tokens: usize,
-    /// Whether options go through every cyclic order.
-    pub cyclic: bool,
+    /// In which orders options are listed.
+    pub orders: Orders,
+    /// How options are chosen; the first decides.
+    pub scoring: &'a [Scoring],
+    /// Shortest answer in tokens.
+    pub min_new_tokens: usize,
+    /// How answers are drawn; greedy without it.
+    pub sampling: Option<Sampling>,
+    /// Further answers.
+    pub samples: Option<Samples>,
+    /// Seed of what is drawn.
+    pub seed: u64,
+    /// The tokens that a document begins with, for texts by themselves.
+    pub document: &'a [i64],
     /// Sites to capture.
     pub sites: &'a [Site],
     /// Layers of the per-layer sites.
@@ -42,53 +55,117 @@ pub struct Outcome {
     pub states: Vec<(Site, Tensor)>,
 }
 
-/// Runs the dialogues of some items; one outcome per condition.
+/// An item that could not be run.
+#[derive(Debug)]
+pub struct Failure {
+    /// The item.
+    pub item: String,
+    /// Why.
+    pub error: Error,
+}
+
+pub(super) fn no_logits() -> Error {
+    Error::Torch("no logits".into())
+}
+
+/// Runs the dialogues of some items; one outcome per condition, of the items that could be run. The others are returned
+/// beside them: what fails for one item does not stop the rest.
 ///
 /// # Errors
-/// A template that cannot be continued, a sequence beyond the context, no memory.
+/// What is no item's fault: an interruption, a full disk.
 pub fn run(
     model: &Model,
     script: &Script<'_>,
     ask: &Ask<'_>,
     items: &[Item],
     limits: Limits,
-) -> Result<Vec<Outcome>> {
-    let mut whole: Vec<Outcome> = Vec::new();
+    tally: &Tally<'_>,
+) -> Result<(Vec<Outcome>, Vec<Failure>)> {
+    let mut parts: Vec<Vec<Outcome>> = Vec::new();
+    let mut failures = Vec::new();
     let mut at = 0;
     while at < items.len() {
-        let tokens = item_tokens(script, ask, &items[at])?;
-        let end = items.len().min(at + (limits.wave_tokens / tokens).max(1));
-        let part = run_together(model, script, ask, &items[at..end], limits)?;
-        if whole.is_empty() {
-            whole = part;
-        } else {
-            for (whole, part) in whole.iter_mut().zip(part) {
-                whole.turns.extend(part.turns);
-                for ((_, all), (_, more)) in whole.states.iter_mut().zip(part.states) {
-                    *all = Tensor::f_cat(&[&*all, &more], 0)?;
+        let tokens = item_tokens(script, ask, &items[at]).unwrap_or(limits.wave_tokens);
+        let end = items.len().min(at + (limits.wave_tokens / tokens.max(1)).max(1));
+        let wave = &items[at..end];
+        match run_together(model, script, ask, wave, limits, tally) {
+            Ok(part) => parts.push(part),
+            Err(error) if !error.of_an_item() => return Err(error),
+            Err(error) if wave.len() == 1 => failures.push(Failure { item: wave[0].id.clone(), error }),
+            // One of them is at fault: each by itself shows which.
+            Err(_) => {
+                for item in wave {
+                    match run_together(model, script, ask, std::slice::from_ref(item), limits, tally) {
+                        Ok(part) => parts.push(part),
+                        Err(error) if !error.of_an_item() => return Err(error),
+                        Err(error) => failures.push(Failure { item: item.id.clone(), error }),
+                    }
                 }
             }
         }
         at = end;
     }
-    Ok(whole)
+    Ok((joined(model, ask, parts)?, failures))
+}
+
+/// The outcomes of several waves as one.
+fn joined(model: &Model, ask: &Ask<'_>, parts: Vec<Vec<Outcome>>) -> Result<Vec<Outcome>> {
+    let mut turns: Vec<Vec<Turn>> = ask.arms.iter().map(|_| Vec::new()).collect();
+    let mut states: Vec<Vec<Vec<Tensor>>> =
+        ask.arms.iter().map(|_| ask.sites.iter().map(|_| Vec::new()).collect()).collect();
+    for part in parts {
+        for (arm, outcome) in part.into_iter().enumerate() {
+            turns[arm].extend(outcome.turns);
+            states[arm].iter_mut().zip(outcome.states).for_each(|(all, (_, more))| all.push(more));
+        }
+    }
+    let join = |(turns, states): (Vec<Turn>, Vec<Vec<Tensor>>)| {
+        let sites = ask.sites.iter().zip(states).map(|(&site, parts)| {
+            let whole = match parts.is_empty() {
+                true => Tensor::f_zeros(shape(model, ask, site, 0), (Kind::Float, Device::Cpu))?,
+                false => Tensor::f_cat(&parts, 0)?,
+            };
+            Ok((site, whole))
+        });
+        Ok(Outcome { turns, states: sites.collect::<Result<_>>()? })
+    };
+    turns.into_iter().zip(states).map(join).collect()
+}
+
+fn shape(model: &Model, ask: &Ask<'_>, site: Site, items: usize) -> Vec<i64> {
+    let mut shape = vec![items as i64, ask.rounds as i64, ask.positions.len() as i64];
+    if site.per_layer() {
+        shape.push(ask.layers.len() as i64);
+    }
+    shape.push(model.width(site));
+    shape
 }
 
 /// About how many distinct tokens the dialogues of an item come to.
 fn item_tokens(script: &Script<'_>, ask: &Ask<'_>, item: &Item) -> Result<usize> {
-    let orders = orders(item, ask.cyclic);
-    let (mut first, mut longest) = (0, 0);
-    for (_, condition) in ask.conditions {
-        let mut dialogue = Dialogue::new(item, condition, orders[0].clone());
-        let prompt = script.prompt(&dialogue)?;
-        first = prompt.ids.len();
-        if ask.rounds > 1 {
-            script.answered(&mut dialogue, &prompt, &[])?;
-            longest = longest.max(script.prompt(&dialogue)?.new);
+    let orders = orders(item, ask.orders, ask.seed);
+    let more = ask.samples.map_or(0, |samples| samples.n);
+    // A first round without an instruction is the same in every condition.
+    let (mut shared, mut own) = (0, 0);
+    for arm in ask.arms {
+        let mut dialogue = Dialogue::new(item, arm, orders[0].clone());
+        for round in 0..ask.rounds.min(2) {
+            let mut tokens = 0;
+            for k in 0..=dialogue.before().len() {
+                let part = if k < dialogue.before().len() { Part::Before(k) } else { Part::Answer };
+                let prompt = script.prompt(&dialogue, part)?;
+                tokens += prompt.new + prompt.max_new_tokens * (1 + more);
+                script.replied(&mut dialogue, &prompt, &[])?;
+            }
+            script.next_round(&mut dialogue)?;
+            match round {
+                0 if arm.from > 0 => shared = shared.max(tokens),
+                0 => own += tokens,
+                _ => own += tokens * (ask.rounds - 1),
+            }
         }
     }
-    let later = ask.conditions.len() * (ask.rounds - 1) * (longest + ask.max_new_tokens);
-    Ok(orders.len() * (first + ask.max_new_tokens + later))
+    Ok(orders.len() * (shared + own))
 }
 
 /// Runs the dialogues of items whose keys and values are held at once.
@@ -98,231 +175,83 @@ fn run_together(
     ask: &Ask<'_>,
     items: &[Item],
     limits: Limits,
+    tally: &Tally<'_>,
 ) -> Result<Vec<Outcome>> {
-    let mut engine = Engine::new(model, limits);
-    let mut dialogues = Vec::new(); // item-major, then condition, then order
+    let (mut dialogues, mut first) = (Vec::new(), Vec::new()); // item-major, then condition, then order
     for item in items {
-        for (_, condition) in ask.conditions {
-            dialogues.extend(
-                orders(item, ask.cyclic).into_iter().map(|order| Dialogue::new(item, condition, order)),
-            );
-        }
-    }
-    let mut rounds = Vec::with_capacity(ask.rounds);
-    for _ in 0..ask.rounds {
-        rounds.push(round(&mut engine, script, ask, &mut dialogues)?);
-    }
-    collect(model, ask, items, &rounds)
-}
-
-/// One round of one dialogue.
-struct Answered {
-    turn: OrderTurn,
-    user: String,
-    /// Per site the states `(positions, ...)`; of dialogues in the given order only.
-    states: Vec<(Site, Tensor)>,
-}
-
-/// One round of all dialogues.
-fn round(
-    engine: &mut Engine<'_>,
-    script: &Script<'_>,
-    ask: &Ask<'_>,
-    dialogues: &mut [Dialogue<'_>],
-) -> Result<Vec<Answered>> {
-    let prompts = dialogues.iter().map(|dialogue| script.prompt(dialogue)).collect::<Result<Vec<_>>>()?;
-    let given: Vec<bool> = dialogues.iter().map(|dialogue| dialogue.order.is_sorted()).collect();
-
-    let mut requests = Vec::new();
-    let mut scored = Vec::new();
-    for (prompt, &given) in prompts.iter().zip(&given) {
-        let states = if given { prompt_positions(prompt, ask)? } else { Vec::new() };
-        let main = requests.len();
-        requests.push(Request { ids: prompt.ids.clone(), states, logits: vec![prompt.ids.len() - 1] });
-        scored.push(option_requests(prompt, main, &mut requests));
-    }
-    let encoded = engine.encode(&requests, ask.sites, ask.layers)?;
-    let logits = encoded.logits.as_ref().ok_or_else(|| Error::Torch("no logits".into()))?;
-    let log_z = Vec::<f64>::try_from(logits.f_logsumexp(-1, false)?.f_to_kind(Kind::Double)?)?;
-    let score = |prompt: &Prompt, options: &[usize]| -> Result<Vec<f64>> {
-        let one = |(ids, &request): (&Vec<i64>, &usize)| -> Result<f64> {
-            let rows = &encoded.logit_rows[request];
-            ids[prompt.shared..].iter().zip(rows).try_fold(0.0, |sum, (&id, &row)| {
-                Ok(sum + logits.f_double_value(&[row, id])? - log_z[row as usize])
-            })
-        };
-        prompt.options.iter().zip(options).map(one).collect()
-    };
-    let mut scores = Vec::with_capacity(prompts.len());
-    for (prompt, options) in prompts.iter().zip(&scored) {
-        scores.push(score(prompt, &options.options)?);
-    }
-
-    let generated = generate(engine, script, ask, &prompts, &encoded, &scored)?;
-    let mut answered = Vec::with_capacity(dialogues.len());
-    for (i, dialogue) in dialogues.iter_mut().enumerate() {
-        let listed = dialogue.listed();
-        let (answer_ids, text) = script.answered(dialogue, &prompts[i], &generated[i])?;
-        let parsed = answer::parse(&listed, &text).map(|place| dialogue.order[place]);
-        answered.push(Answered {
-            turn: OrderTurn {
-                order: dialogue.order.clone(),
-                new_ids: prompts[i].ids[prompts[i].ids.len() - prompts[i].new..].to_vec(),
-                ended: answer_ids.len() < generated[i].len(),
-                answer_ids,
-                answer: text,
-                answer_logprob: 0.0,
-                before: Vec::new(),
-                texts: Vec::new(),
-                logprobs: scores[i].clone(),
-                parsed,
-            },
-            user: prompts[i].user.clone(),
-            states: Vec::new(),
-        });
-    }
-    let mains: Vec<usize> = scored.iter().map(|options| options.main).collect();
-    capture(engine, ask, &prompts, &given, (&encoded, &mains), &mut answered)?;
-    Ok(answered)
-}
-
-/// The requests of a dialogue's round: its prompt's, and the one whose logits score each option.
-struct Scored {
-    main: usize,
-    options: Vec<usize>,
-}
-
-/// An option of one token after the prompt is read from the prompt's own logits; a longer one is a sequence of its own.
-fn option_requests(prompt: &Prompt, main: usize, requests: &mut Vec<Request>) -> Scored {
-    let mut options = Vec::with_capacity(prompt.options.len());
-    for ids in &prompt.options {
-        if prompt.shared == prompt.ids.len() && ids.len() == prompt.shared + 1 {
-            options.push(main);
-        } else {
-            options.push(requests.len());
-            let logits = (prompt.shared - 1..ids.len() - 1).collect();
-            requests.push(Request { ids: ids[..ids.len() - 1].to_vec(), states: Vec::new(), logits });
-        }
-    }
-    Scored { main, options }
-}
-
-/// Decodes each distinct prompt once.
-fn generate(
-    engine: &mut Engine<'_>,
-    script: &Script<'_>,
-    ask: &Ask<'_>,
-    prompts: &[Prompt],
-    encoded: &Encoded,
-    scored: &[Scored],
-) -> Result<Vec<Vec<i64>>> {
-    let mut distinct = BTreeMap::new(); // node -> place in `nodes`
-    let (mut nodes, mut rows) = (Vec::new(), Vec::new());
-    let mut places = Vec::with_capacity(prompts.len());
-    for options in scored {
-        let node = encoded.nodes[options.main];
-        places.push(*distinct.entry(node).or_insert_with(|| {
-            nodes.push(node);
-            rows.push(encoded.logit_rows[options.main][0]);
-            nodes.len() - 1
-        }));
-    }
-    let logits = encoded.logits.as_ref().ok_or_else(|| Error::Torch("no logits".into()))?;
-    let first = logits.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
-    let stop = Stop { max_new: ask.max_new_tokens, ends: script.ends, never: &[] };
-    let answers = engine.generate(&nodes, &first, stop, &mut vec![Sampler::Greedy; nodes.len()])?;
-    Ok(places.into_iter().map(|place| answers[place].clone()).collect())
-}
-
-/// The last prompt token, then the wanted positions of a prompt in the order of `ask.positions`, those of the answer
-/// left out.
-fn prompt_positions(prompt: &Prompt, ask: &Ask<'_>) -> Result<Vec<usize>> {
-    let mut places = vec![prompt.last];
-    for position in ask.positions {
-        match position {
-            Position::Last => places.push(prompt.last),
-            Position::InstructionEnd => places.push(prompt.instruction_end.ok_or_else(|| {
-                Error::input("position instruction_end", "the chat template changes what the user said")
-                    .hint("leave it out of capture.positions")
-            })?),
-            _ => {}
-        }
-    }
-    Ok(places)
-}
-
-/// Puts the states of the given order's dialogues into `answered`, encoding answers again where their tokens are wanted.
-fn capture(
-    engine: &mut Engine<'_>,
-    ask: &Ask<'_>,
-    prompts: &[Prompt],
-    given: &[bool],
-    (encoded, mains): (&Encoded, &[usize]),
-    answered: &mut [Answered],
-) -> Result<()> {
-    let answers = if ask.positions.iter().any(|position| position.of_answer()) {
-        let requests: Vec<Request> = prompts
-            .iter()
-            .zip(&*answered)
-            .zip(given)
-            .map(|((prompt, answered), &given)| {
-                let ids = [prompt.ids.as_slice(), &answered.turn.answer_ids].concat();
-                let states = if given { (prompt.ids.len()..ids.len()).collect() } else { Vec::new() };
-                Request { ids, states, logits: Vec::new() }
-            })
-            .collect();
-        Some(engine.encode(&requests, ask.sites, ask.layers)?)
-    } else {
-        None
-    };
-    for (i, answer) in answered.iter_mut().enumerate().filter(|(i, _)| given[*i]) {
-        for (s, (site, states)) in encoded.states.iter().enumerate() {
-            let mut prompt_rows = encoded.state_rows[mains[i]].iter().skip(1);
-            let mut parts = Vec::with_capacity(ask.positions.len());
-            for position in ask.positions {
-                parts.push(if position.of_answer() {
-                    let (source, rows) = match &answers {
-                        Some(found) => {
-                            (found.states.get(s).map(|(_, states)| states), found.state_rows[i].as_slice())
-                        }
-                        None => (None, [].as_slice()),
-                    };
-                    answer_state(*position, source, rows, &states.size()[1..])?
-                } else {
-                    let row = prompt_rows
-                        .next()
-                        .ok_or_else(|| Error::Torch("a position was not captured".into()))?;
-                    states.f_get(*row)?
-                });
+        for arm in ask.arms {
+            for (place, order) in orders(item, ask.orders, ask.seed).into_iter().enumerate() {
+                dialogues.push(Dialogue::new(item, arm, order));
+                first.push(place == 0);
             }
-            answer.states.push((*site, Tensor::f_stack(&parts, 0)?));
         }
     }
-    Ok(())
+    let mut engine = Engine::new(model, limits);
+    let unconditional = unconditional(&mut engine, script, ask, items, tally)?;
+    let mut running = Rounds { engine, script, ask, tally, dialogues, first };
+    let rounds = (0..ask.rounds).map(|_| running.round()).collect::<Result<Vec<_>>>()?;
+    collect(model, ask, items, &unconditional, &rounds)
 }
 
-fn answer_state(position: Position, source: Option<&Tensor>, rows: &[i64], shape: &[i64]) -> Result<Tensor> {
-    let (Some(source), [first, .., last] | [first @ last]) = (source, rows) else {
-        return Ok(Tensor::f_full(shape, f64::NAN, (Kind::Float, Device::Cpu))?);
+/// Per item the log-probability of each option's words as the beginning of a document, where a scoring needs them.
+fn unconditional(
+    engine: &mut Engine<'_>,
+    script: &Script<'_>,
+    ask: &Ask<'_>,
+    items: &[Item],
+    tally: &Tally<'_>,
+) -> Result<Vec<Vec<f64>>> {
+    // Sentences are compared by themselves in the published scores, whatever the scoring of the study.
+    let wanted = |item: &Item| item.format == Format::Sentence || ask.scoring.contains(&Scoring::TextPmi);
+    let mut requests = Vec::new();
+    let mut all = Vec::with_capacity(items.len());
+    if ask.document.is_empty() && items.iter().any(wanted) {
+        let why = "names no token that begins or ends a text, after which a text by itself could be scored";
+        return Err(Error::input("the checkpoint", why).hint("give bos_token_id in its config.json"));
+    }
+    for item in items {
+        let lead = if matches!(item.format, Format::Blank { .. }) { " " } else { "" };
+        let mut answers = Answers { ids: Vec::new(), shared: ask.document.len() };
+        let mut places = Vec::new();
+        for option in item.options.iter().filter(|_| wanted(item)) {
+            let text = script.tokenizer.encode(&format!("{lead}{}", option.text), false)?;
+            let ids = [ask.document, &text].concat();
+            places.push(requests.len());
+            let logits = (ask.document.len() - 1..ids.len() - 1).collect();
+            requests.push(Request { ids: ids[..ids.len() - 1].to_vec(), states: Vec::new(), logits });
+            answers.ids.push(ids);
+        }
+        all.push((answers, places));
+    }
+    if requests.is_empty() {
+        return Ok(vec![Vec::new(); items.len()]);
+    }
+    let encoded = engine.encode(&requests, &[], &[])?;
+    tally.add(encoded.encoded_tokens, 0)?;
+    let scores = Scores::of(&encoded)?;
+    let sums = |(answers, places): &(Answers, Vec<usize>)| {
+        Ok(scores.sums(answers, places)?.iter().map(|score| score.logprob).collect())
     };
-    Ok(match position {
-        Position::AnswerFirst => source.f_get(*first)?,
-        Position::AnswerLast => source.f_get(*last)?,
-        _ => source.f_index_select(0, &Tensor::f_from_slice(rows)?)?.f_mean_dim(0, false, Kind::Float)?,
-    })
+    all.iter().map(sums).collect()
 }
 
 /// Turns rounds of dialogues into one outcome per condition.
-fn collect(model: &Model, ask: &Ask<'_>, items: &[Item], rounds: &[Vec<Answered>]) -> Result<Vec<Outcome>> {
+fn collect(
+    model: &Model,
+    ask: &Ask<'_>,
+    items: &[Item],
+    unconditional: &[Vec<f64>],
+    rounds: &[Vec<Answered>],
+) -> Result<Vec<Outcome>> {
     let mut outcomes: Vec<(Vec<Turn>, Vec<Vec<Tensor>>)> =
-        ask.conditions.iter().map(|_| (Vec::new(), ask.sites.iter().map(|_| Vec::new()).collect())).collect();
+        ask.arms.iter().map(|_| (Vec::new(), ask.sites.iter().map(|_| Vec::new()).collect())).collect();
     let mut at = 0;
-    for item in items {
-        let n_orders = orders(item, ask.cyclic).len();
+    for (item, unconditional) in items.iter().zip(unconditional) {
+        let n_orders = orders(item, ask.orders, ask.seed).len();
         for (turns, states) in &mut outcomes {
             for (number, round) in rounds.iter().enumerate() {
                 let answered = &round[at..at + n_orders];
-                turns.push(turn(item, number, answered));
+                turns.push(turn(item, number, unconditional, answered, ask.scoring)?);
                 for (all, (_, tensor)) in states.iter_mut().zip(&answered[0].states) {
                     all.push(tensor.shallow_clone());
                 }
@@ -333,11 +262,7 @@ fn collect(model: &Model, ask: &Ask<'_>, items: &[Item], rounds: &[Vec<Answered>
     let finish = |(turns, states): (Vec<Turn>, Vec<Vec<Tensor>>)| -> Result<Outcome> {
         let mut joined = Vec::with_capacity(states.len());
         for (&site, parts) in ask.sites.iter().zip(&states) {
-            let mut shape = vec![items.len() as i64, rounds.len() as i64, ask.positions.len() as i64];
-            if site.per_layer() {
-                shape.push(ask.layers.len() as i64);
-            }
-            shape.push(model.width(site));
+            let shape = shape(model, ask, site, items.len());
             joined.push((site, Tensor::f_stack(parts, 0)?.f_view(&shape[..])?));
         }
         Ok(Outcome { turns, states: joined })
@@ -345,7 +270,20 @@ fn collect(model: &Model, ask: &Ask<'_>, items: &[Item], rounds: &[Vec<Answered>
     outcomes.into_iter().map(finish).collect()
 }
 
-fn turn(item: &Item, round: usize, answered: &[Answered]) -> Turn {
+fn turn(
+    item: &Item,
+    round: usize,
+    unconditional: &[f64],
+    answered: &[Answered],
+    scoring: &[Scoring],
+) -> Result<Turn> {
+    let orders: Vec<_> = answered.iter().map(|answer| answer.turn.clone()).collect();
+    let scores = orders.iter().flat_map(|order| &order.logprobs).chain(unconditional);
+    if scores.chain(orders.iter().map(|order| &order.answer_logprob)).any(|score| !score.is_finite()) {
+        let why = "its log-probabilities are not finite";
+        return Err(Error::input(format!("item {}", item.id), why)
+            .hint("`recant model check DIR` says more about the checkpoint"));
+    }
     let mut turn = Turn {
         item: item.id.clone(),
         group: item.group.clone(),
@@ -354,11 +292,16 @@ fn turn(item: &Item, round: usize, answered: &[Answered]) -> Turn {
         user: answered[0].user.clone(),
         choice: None,
         logprobs: Vec::new(),
-        unconditional: Vec::new(),
-        orders: answered.iter().map(|answer| answer.turn.clone()).collect(),
-        samples: Vec::new(),
+        unconditional: unconditional.to_vec(),
+        orders,
+        samples: answered[0].samples.clone(),
     };
-    turn.logprobs = turn.by(Scoring::Letter).unwrap_or_default();
-    turn.choice = largest(&turn.logprobs);
-    turn
+    let first = scoring.first().copied().unwrap_or(Scoring::Letter);
+    // What a text says has no probability of its own; the letters' stand beside it.
+    turn.logprobs = turn.by(first).or_else(|| turn.by(Scoring::Letter)).unwrap_or_default();
+    turn.choice = match first {
+        Scoring::Parsed => turn.orders[0].parsed,
+        _ => largest(&turn.logprobs),
+    };
+    Ok(turn)
 }

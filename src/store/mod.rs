@@ -1,10 +1,12 @@
 //! Run directories: what is written, where, and how a run that was cut short goes on.
 
 pub mod atomic;
+pub mod failures;
 pub mod run;
 pub mod states;
 pub mod turns;
 
+pub use failures::Failed;
 pub use run::RunDir;
 pub use states::States;
 pub use turns::{Exchange, OrderTurn, Sample, TextScore, Turn};

@@ -148,6 +148,14 @@ impl RunDir {
         ))
     }
 
+    /// Path of the failures of shard `index` of (model, task).
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn failed(&self, model: &str, task: &str, index: usize) -> Result<PathBuf> {
+        self.place(&[model, task], &format!("failed-{index:05}.jsonl"))
+    }
+
     /// Path of the states of a concept's texts.
     ///
     /// # Errors

@@ -32,8 +32,9 @@ impl Manifest {
     /// A file of a checkpoint cannot be read.
     pub fn of(study: &Study, tasks: &[(String, Vec<Item>)], concepts: &Value) -> Result<Self> {
         let mut models = Map::new();
-        for entry in &study.models {
-            let mut hashes = files(&entry.path)?;
+        for (i, entry) in study.models.iter().enumerate() {
+            let at = |error| study.origin.at(&format!("models.{i}.path"), error);
+            let mut hashes = files(&entry.path).map_err(at)?;
             if !ChatTemplate::present(&entry.path)? {
                 hashes.insert("chat_template".into(), PLAIN.into());
             }
@@ -47,15 +48,24 @@ impl Manifest {
             let digest = hash(json!(items).to_string().as_bytes());
             data.insert(name.clone(), json!({ "items": items.len(), "sha256": digest }));
         }
-        let (wording, conditions) = study.wordings()?;
-        let conditions: Map<_, _> =
-            conditions.into_iter().map(|(name, condition)| (name, json!(condition))).collect();
+        let mut conditions = Map::new();
+        for (i, arm) in study.arms()?.into_iter().enumerate() {
+            let at = |error| study.origin.at(&format!("dialogue.conditions.{i}"), error);
+            let mut about = json!(arm);
+            let sources = arm.feedback.as_ref().map(|feedback| (&feedback.file, &feedback.model));
+            if let Some((Some(file), _)) = sources {
+                about["feedback"]["sha256"] = fetch::sha256(file).map_err(at)?.into();
+            }
+            if let Some((_, Some(model))) = sources {
+                about["feedback"]["files"] = files(model).map_err(at)?.into();
+            }
+            conditions.insert(arm.name, about);
+        }
         let inputs = json!({
             "format": "recant-run-1",
             "recant": env!("CARGO_PKG_VERSION"),
             "libtorch": env!("LIBTORCH_VERSION"),
             "study": study,
-            "wording": wording,
             "conditions": conditions,
             "models": models,
             "tasks": data,

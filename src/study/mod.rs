@@ -1,17 +1,25 @@
 //! A study: one TOML file that says what is run, checked before any work.
 
 pub mod condition;
+pub mod dialogue;
 pub mod manifest;
+pub mod position;
+pub mod texts;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use condition::{Condition, Wording};
+pub use condition::{Arm, Before, Condition, History};
+use condition::{Library, resolve};
+pub use dialogue::{DialogueEntry, Orders, Sampling, Scoring};
+pub use position::Position;
+pub use texts::Texts;
 
 use crate::model::{Dtype, Layers, Site};
 use crate::task::Context;
-use crate::toml_file::parse_toml;
+use crate::toml_file::{Origin, parse_toml};
 use crate::{Error, Result};
 
 /// The demo's study, as it stands in `studies/`.
@@ -44,9 +52,18 @@ pub struct Study {
     /// How it is computed.
     #[serde(default)]
     pub run: RunEntry,
+    /// What all conditions start from, where it differs from the built-in wording.
+    #[serde(default)]
+    pub wording: Condition,
+    /// Exchanges before an answer, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub before: BTreeMap<String, Before>,
     /// Conditions of the study's own, by name.
-    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub condition: std::collections::BTreeMap<String, Condition>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub condition: BTreeMap<String, Condition>,
+    /// The file it was read from.
+    #[serde(skip)]
+    pub origin: Origin,
 }
 
 /// A checkpoint of a study.
@@ -60,9 +77,15 @@ pub struct ModelEntry {
     /// A PEFT LoRA adapter to merge into it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<PathBuf>,
-    /// `base`, `aligned`, or a step of an alignment run.
+    /// `base` or `aligned`, for figures over models.
     #[serde(default)]
     pub role: Option<String>,
+    /// Number of parameters, for figures over models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<f64>,
+    /// Step of an alignment run, for figures over models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<f64>,
 }
 
 /// A task of a study.
@@ -97,83 +120,6 @@ impl TaskEntry {
     pub fn kind(&self) -> &str {
         self.kind.as_deref().unwrap_or(&self.name)
     }
-}
-
-/// How the model is asked.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DialogueEntry {
-    /// Names of conditions.
-    pub conditions: Vec<String>,
-    /// Answers per dialogue, round 0 included.
-    pub rounds: usize,
-    /// Longest answer in tokens.
-    pub max_new_tokens: usize,
-    /// In which orders options are listed.
-    #[serde(default)]
-    pub orders: Orders,
-    /// Whether a line break ends an answer.
-    #[serde(default = "yes")]
-    pub stop_at_newline: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// How an option is chosen, which decides what a small model seems to answer (docs/decisions/0001-option-orders.md).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scoring {
-    /// By the log-probability of its letter, averaged over the orders in which options were listed.
-    Letter,
-    /// By the log-probability of its letter in the first order alone.
-    LetterGiven,
-    /// By the log-probability of its words as the whole answer.
-    TextSum,
-    /// The same per token.
-    TextMean,
-    /// The same less the log-probability of the words as the beginning of a document (pointwise mutual information,
-    /// Holtzman et al. 2021).
-    TextPmi,
-    /// By what the generated text says; a text that names no option, or several, chooses none.
-    Parsed,
-}
-
-impl Scoring {
-    /// Every scoring.
-    pub const ALL: [Self; 6] =
-        [Self::Letter, Self::LetterGiven, Self::TextSum, Self::TextMean, Self::TextPmi, Self::Parsed];
-
-    /// The name used in studies and tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Letter => "letter",
-            Self::LetterGiven => "letter-given",
-            Self::TextSum => "text-sum",
-            Self::TextMean => "text-mean",
-            Self::TextPmi => "text-pmi",
-            Self::Parsed => "parsed",
-        }
-    }
-
-    /// Whether the options' words must be scored.
-    #[must_use]
-    pub fn needs_texts(self) -> bool {
-        matches!(self, Self::TextSum | Self::TextMean | Self::TextPmi)
-    }
-}
-
-/// In which orders options are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Orders {
-    /// As the file has them.
-    Given,
-    /// Every cyclic order, one dialogue each; option scores are averaged.
-    #[default]
-    Cyclic,
 }
 
 /// What is captured of every round.
@@ -272,55 +218,6 @@ impl Default for RunEntry {
     }
 }
 
-/// A named token of a round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Position {
-    /// The last token of the prompt as the template renders it, before any prefill.
-    Last,
-    /// The last token of what the user said.
-    InstructionEnd,
-    /// The first token the model generated.
-    AnswerFirst,
-    /// The last token the model generated, end tokens left out.
-    AnswerLast,
-    /// The mean over the generated tokens, end tokens left out.
-    AnswerMean,
-}
-
-impl Position {
-    const ALL: [(&'static str, Self); 5] = [
-        ("last", Self::Last),
-        ("instruction_end", Self::InstructionEnd),
-        ("answer_first", Self::AnswerFirst),
-        ("answer_last", Self::AnswerLast),
-        ("answer_mean", Self::AnswerMean),
-    ];
-
-    /// The name used in files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, position)| *position == self).map_or("", |(name, _)| name)
-    }
-
-    /// Whether the token belongs to the answer.
-    #[must_use]
-    pub fn of_answer(self) -> bool {
-        matches!(self, Self::AnswerFirst | Self::AnswerLast | Self::AnswerMean)
-    }
-}
-
-impl std::str::FromStr for Position {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, position)| *position).ok_or_else(|| {
-            let known: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).collect();
-            Error::input(format!("position {name:?}"), "is not known")
-                .hint(format!("positions are {}", known.join(", ")))
-        })
-    }
-}
-
 impl Study {
     /// Reads and checks a study file.
     ///
@@ -334,59 +231,108 @@ impl Study {
     /// Checks a study's text; `place` names it in errors.
     ///
     /// # Errors
-    /// As [`Study::read`].
+    /// As [`Study::read`]; an error names the line and the key.
     pub fn parse(text: &str, place: &str) -> Result<Self> {
-        let study: Self = parse_toml(text, place)?;
-        study.check(place)?;
+        let mut study: Self = parse_toml(text, place)?;
+        study.origin = Origin::new(place, text);
+        study.check()?;
         Ok(study)
     }
 
-    fn check(&self, place: &str) -> Result<()> {
-        let wrong = |why: &str| Error::input(place, why);
+    /// An error about `key` (`tasks.0.limit`) with the line where it stands.
+    fn wrong(&self, key: &str, why: impl Into<String>) -> Error {
+        self.origin.at(key, Error::input("", why))
+    }
+
+    fn check(&self) -> Result<()> {
         if self.models.is_empty() {
-            return Err(wrong("names no model").hint("add a [[models]] table with name and path"));
+            return Err(self
+                .wrong("models", "names no model")
+                .hint("add a [[models]] table with name and path"));
         }
         if self.tasks.is_empty() {
-            return Err(wrong("names no task").hint("add a [[tasks]] table with a name"));
+            return Err(self.wrong("tasks", "names no task").hint("add a [[tasks]] table with a name"));
         }
-        plain_names(place, "models", self.models.iter().map(|entry| &entry.name))?;
-        plain_names(place, "tasks", self.tasks.iter().map(|entry| &entry.name))?;
-        plain_names(place, "concepts", self.concepts.iter().map(|entry| &entry.name))?;
-        plain_names(place, "dialogue.conditions", self.dialogue.conditions.iter())?;
-        if self.dialogue.conditions.is_empty() {
-            return Err(wrong("dialogue.conditions is empty"));
+        self.plain_names("models", ".name", self.models.iter().map(|entry| &entry.name))?;
+        self.plain_names("tasks", ".name", self.tasks.iter().map(|entry| &entry.name))?;
+        self.plain_names("concepts", ".name", self.concepts.iter().map(|entry| &entry.name))?;
+        self.plain_names("dialogue.conditions", "", self.dialogue.conditions.iter())?;
+        if let Some(taken) = self.tasks.iter().position(|task| task.name == "concepts") {
+            return Err(
+                self.wrong(&format!("tasks.{taken}.name"), "\"concepts\" is a directory of every run")
+            );
         }
-        if self.dialogue.rounds == 0 || self.dialogue.max_new_tokens == 0 {
-            return Err(wrong("dialogue.rounds and dialogue.max_new_tokens must be at least 1"));
+        for (i, task) in self.tasks.iter().enumerate() {
+            let key = if task.kind.is_some() { "kind" } else { "name" };
+            crate::task::find(task.kind())
+                .map_err(|error| self.origin.at(&format!("tasks.{i}.{key}"), error))?;
         }
-        if self.run.shard_items == 0 {
-            return Err(wrong("run.shard_items must be at least 1"));
+        self.check_dialogue()?;
+        self.check_probes()
+    }
+
+    fn check_dialogue(&self) -> Result<()> {
+        let dialogue = &self.dialogue;
+        if dialogue.conditions.is_empty() {
+            return Err(self
+                .wrong("dialogue.conditions", "is empty")
+                .hint("baseline is the usual first one"));
         }
+        for (key, value) in [
+            ("dialogue.rounds", dialogue.rounds),
+            ("dialogue.max_new_tokens", dialogue.max_new_tokens),
+            ("dialogue.scoring", dialogue.scoring.len()),
+            ("run.shard_items", self.run.shard_items),
+            ("dialogue.samples.n", dialogue.samples.map_or(1, |samples| samples.n)),
+        ] {
+            if value == 0 {
+                return Err(self.wrong(key, "must be at least 1"));
+            }
+        }
+        if dialogue.min_new_tokens > dialogue.max_new_tokens {
+            return Err(self.wrong("dialogue.min_new_tokens", "is more than max_new_tokens"));
+        }
+        if dialogue.stop.iter().any(String::is_empty) {
+            return Err(
+                self.wrong("dialogue.stop", "holds an empty text, which would end every answer at once")
+            );
+        }
+        for (key, sampling) in [
+            ("dialogue.sampling", dialogue.sampling),
+            ("dialogue.samples", dialogue.samples.map(|samples| samples.sampling())),
+        ] {
+            let checked = sampling.map(|sampling| sampling.checked(["temperature", "top_p"])).transpose();
+            checked.map_err(|error| self.origin.at(key, error))?;
+        }
+        for (i, name) in dialogue.conditions.iter().enumerate() {
+            self.arm(name).map_err(|error| self.origin.at(&format!("dialogue.conditions.{i}"), error))?;
+        }
+        Ok(())
+    }
+
+    fn check_probes(&self) -> Result<()> {
         if self.capture.positions.is_empty() {
-            return Err(wrong("capture.positions is empty").hint("last is the usual one"));
+            return Err(self.wrong("capture.positions", "is empty").hint("last is the usual one"));
         }
         if !(self.probe.c > 0.0 && self.probe.c.is_finite()) {
-            return Err(wrong("probe.c must be above 0"));
+            return Err(self.wrong("probe.c", "must be above 0"));
         }
-        let sites = self.sites()?;
-        let positions = self.positions()?;
-        let _: Layers = self.capture.layers.parse()?;
+        let at = |key: &'static str| move |error| self.origin.at(key, error);
+        let sites = self.sites().map_err(at("capture.sites"))?;
+        let positions = self.positions().map_err(at("capture.positions"))?;
+        let _: Layers = self.capture.layers.parse().map_err(at("capture.layers"))?;
         if !self.concepts.is_empty() {
-            let site: Site = self.probe.site.parse()?;
-            let position: Position = self.probe.position.parse()?;
+            let site: Site = self.probe.site.parse().map_err(at("probe.site"))?;
+            let position: Position = self.probe.position.parse().map_err(at("probe.position"))?;
             if !sites.contains(&site) || !site.per_layer() {
-                return Err(wrong(&format!(
-                    "probe.site {site} is not among the per-layer sites of capture.sites"
-                )));
+                let why = format!("{site} is not among the per-layer sites of capture.sites");
+                return Err(self.wrong("probe.site", why));
             }
             if !positions.contains(&position) {
-                return Err(wrong(&format!(
-                    "probe.position {} is not among capture.positions",
-                    position.name()
-                )));
+                let why = format!("{} is not among capture.positions", position.name());
+                return Err(self.wrong("probe.position", why));
             }
         }
-        self.wordings()?;
         Ok(())
     }
 
@@ -397,7 +343,7 @@ impl Study {
     pub fn sites(&self) -> Result<Vec<Site>> {
         let mut sites = self.capture.sites.iter().map(|name| name.parse()).collect::<Result<Vec<Site>>>()?;
         if sites.contains(&Site::Logits) {
-            return Err(Error::input("capture.sites", "logits are not stored by a study").hint(
+            return Err(Error::input("logits", "are not stored by a study").hint(
                 "option log-probabilities are always recorded; `recant capture --logits` writes whole rows",
             ));
         }
@@ -414,40 +360,42 @@ impl Study {
         self.capture.positions.iter().map(|name| name.parse()).collect()
     }
 
-    /// The study's conditions: its own, or the built-in ones of that name.
+    /// One of the study's conditions, or the built-in one of that name, with everything in its place.
     ///
     /// # Errors
-    /// An unknown condition (the known ones are listed).
-    pub fn wordings(&self) -> Result<(Wording, Vec<(String, Condition)>)> {
-        let (wording, mut known) = condition::built_in()?;
-        known.extend(self.condition.clone());
-        let chosen = self.dialogue.conditions.iter().map(|name| match known.get(name) {
-            Some(condition) => Ok((name.clone(), condition.clone())),
-            None => {
-                let names: Vec<_> = known.keys().map(String::as_str).collect();
-                Err(Error::input(format!("condition {name:?}"), "is not known")
-                    .hint(format!("known conditions: {}; or define [condition.{name}]", names.join(", "))))
-            }
-        });
-        let chosen = chosen.collect::<Result<_>>()?;
-        Ok((wording, chosen))
+    /// As [`resolve`].
+    pub fn arm(&self, name: &str) -> Result<Arm> {
+        let own = Library {
+            wording: self.wording.clone(),
+            before: self.before.clone(),
+            condition: self.condition.clone(),
+        };
+        resolve(name, &own, self.dialogue.max_new_tokens)
     }
-}
 
-/// Names become directories: letters, digits, `-`, `_` and `.` only, each once.
-fn plain_names<'a>(place: &str, key: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {
-    let mut seen = std::collections::BTreeSet::new();
-    for name in names {
-        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-        if name.is_empty() || name.starts_with('.') || !plain {
-            return Err(Error::input(place, format!("{key}: {name:?} cannot name a directory"))
-                .hint("use letters, digits, - and _"));
-        }
-        if !seen.insert(name) {
-            return Err(Error::input(place, format!("{key}: {name:?} stands there twice")));
-        }
+    /// The conditions of the dialogues, in order.
+    ///
+    /// # Errors
+    /// As [`resolve`].
+    pub fn arms(&self) -> Result<Vec<Arm>> {
+        self.dialogue.conditions.iter().map(|name| self.arm(name)).collect()
     }
-    Ok(())
+
+    /// Names become directories: letters, digits, `-`, `_` and `.` only, each once.
+    fn plain_names<'a>(&self, list: &str, key: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {
+        let mut seen = std::collections::BTreeSet::new();
+        for (i, name) in names.enumerate() {
+            let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+            let wrong = |why: &str| self.wrong(&format!("{list}.{i}{key}"), format!("{name:?} {why}"));
+            if name.is_empty() || name.starts_with('.') || !plain {
+                return Err(wrong("cannot name a directory").hint("use letters, digits, - and _"));
+            }
+            if !seen.insert(name) {
+                return Err(wrong("stands there twice"));
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -457,7 +405,7 @@ mod tests {
     #[test]
     fn the_demo_is_a_study() {
         let study = Study::parse(DEMO, "demo.toml").expect("demo");
-        assert_eq!(study.wordings().expect("conditions").1.len(), 4);
+        assert_eq!(study.arms().expect("conditions").len(), study.dialogue.conditions.len());
     }
 
     #[test]

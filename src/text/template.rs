@@ -30,6 +30,9 @@ impl Message {
     }
 }
 
+/// Stands for an answer while a template is asked what follows it.
+const ANSWER: &str = "<<recant-answer>>";
+
 /// What a template may use up. A step costs one, and so do 64 bytes that it makes or goes through; as nothing is given
 /// back, this bounds time and memory (128 MB) alike.
 const FUEL: u64 = 2_000_000;
@@ -156,7 +159,6 @@ impl ChatTemplate {
     /// # Errors
     /// As [`ChatTemplate::render`]; also when the template rewrites earlier turns, so that no continuation exists.
     pub fn continuation(&self, messages: &[Message], next: &Message) -> Result<String> {
-        const ANSWER: &str = "<<recant-answer>>";
         let before = self.render(messages, true)?;
         let mut longer = messages.to_vec();
         longer.push(Message::new("assistant", ANSWER));
@@ -169,6 +171,16 @@ impl ChatTemplate {
             let why = "the chat template rewrites earlier turns when a new one is added";
             Error::input(self.place.clone(), why).hint("rounds need a template that only appends")
         })
+    }
+
+    /// What the template puts after an answer that nothing follows: the end of the assistant's turn.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::render`].
+    pub fn closing(&self, messages: &[Message]) -> Result<String> {
+        let ended = [messages, &[Message::new("assistant", ANSWER)]].concat();
+        let whole = self.render(&ended, false)?;
+        Ok(whole.split_once(ANSWER).map_or_else(String::new, |(_, rest)| rest.to_string()))
     }
 }
 

@@ -1,0 +1,259 @@
+//! The stages of a run that need the model: dialogues with the states of every round, and the texts of the concepts.
+
+use std::time::Instant;
+
+use super::interrupt;
+use super::loaded::{Loaded, Setting, feedback_sources};
+use crate::cli::run::{Shard, Stage};
+use crate::model::{Load, Model, Site};
+use crate::printer::Printer;
+use crate::runner::critic::{Critic, Reader};
+use crate::runner::study::{Ask, Failure, Outcome};
+use crate::runner::{Limits, Tally, concept as concept_states, study as dialogues};
+use crate::store::{Failed, RunDir, atomic, failures, states, turns};
+use crate::study::manifest::hash;
+use crate::study::{Arm, ModelEntry, Study};
+use crate::task::Item;
+use crate::task::concept::Concept;
+use crate::text::{ChatTemplate, Tokenizer};
+use crate::{Error, Result};
+
+/// What is not there yet.
+pub struct Pending<'a> {
+    /// (task, shard).
+    pub shards: Vec<(usize, usize)>,
+    pub concepts: Vec<&'a Concept>,
+}
+
+impl<'a> Pending<'a> {
+    /// What a model has yet to do, of the part of the run that `shard` names.
+    ///
+    /// # Errors
+    /// A directory cannot be made.
+    pub fn of(
+        loaded: &'a Loaded<'_>,
+        run: &RunDir,
+        entry: &ModelEntry,
+        until: Stage,
+        shard: Option<Shard>,
+    ) -> Result<Self> {
+        let study = loaded.study;
+        let mine = |number: usize| shard.is_none_or(|shard| shard.holds(number));
+        let mut shards = Vec::new();
+        let mut number = 0; // over all tasks, so that short tasks are shared out evenly too
+        for (task, (name, items)) in loaded.tasks.iter().enumerate() {
+            for index in 0..loaded.sources(run).shards(items) {
+                let mut whole = true;
+                for condition in &study.dialogue.conditions {
+                    let (turns, states) = run.shard(&entry.name, name, condition, index)?;
+                    whole &= turns.is_file() && states.is_file();
+                }
+                if !whole && mine(number) {
+                    shards.push((task, index));
+                }
+                number += 1;
+            }
+        }
+        let mut concepts = Vec::new();
+        for (number, concept) in loaded.concepts.iter().enumerate().filter(|_| until >= Stage::Concepts) {
+            if mine(number) && !run.concept(&entry.name, &concept.spec.name)?.is_file() {
+                concepts.push(concept);
+            }
+        }
+        Ok(Self { shards, concepts })
+    }
+
+    /// Whether nothing is missing.
+    pub fn is_empty(&self) -> bool {
+        self.shards.is_empty() && self.concepts.is_empty()
+    }
+}
+
+/// A model at work on a study.
+pub struct Capture<'a> {
+    pub run: &'a RunDir,
+    pub study: &'a Study,
+    pub model: &'a Model,
+    pub entry: &'a ModelEntry,
+    pub layers: &'a [usize],
+    pub sites: Vec<Site>,
+}
+
+impl Capture<'_> {
+    /// Runs the dialogues of some shards and writes each as it is done.
+    ///
+    /// # Errors
+    /// Every item of the first shard fails, the user interrupts, the disk is full.
+    pub fn dialogues(
+        &self,
+        loaded: &Loaded<'_>,
+        shards: &[(usize, usize)],
+        setting: &Setting,
+        how: &Load,
+        printer: Printer,
+    ) -> Result<()> {
+        if shards.is_empty() {
+            return Ok(());
+        }
+        let positions = self.study.positions()?;
+        let readers = readers(&setting.arms, how)?;
+        let dialogue = &self.study.dialogue;
+        let script = setting.script(self.study);
+        let ask = Ask {
+            arms: &setting.arms,
+            readers: &readers,
+            rounds: dialogue.rounds,
+            orders: dialogue.orders,
+            scoring: &dialogue.scoring,
+            min_new_tokens: dialogue.min_new_tokens,
+            sampling: dialogue.sampling,
+            samples: dialogue.samples,
+            seed: self.study.seed,
+            document: &setting.document,
+            sites: &self.sites,
+            layers: self.layers,
+            positions: &positions,
+        };
+        let limits = Limits::for_model(self.model);
+        let name = &self.entry.name;
+        let progress = printer.progress(shards.len() as u64, &format!("{name}: dialogues"));
+        let begun = Instant::now();
+        let after = |encoded: usize, generated: usize| {
+            let speed = (encoded + generated) as f64 / begun.elapsed().as_secs_f64().max(1e-3);
+            progress.set_message(format!("{name}: {speed:.0} tokens/s"));
+            progress.tick();
+            interrupt::check()
+        };
+        let tally = Tally::new(&after);
+        let (mut done, mut failed) = (0, 0);
+        for &(task, index) in shards {
+            let (task, items) = &loaded.tasks[task];
+            let size = self.study.run.shard_items;
+            let items = &items[index * size..items.len().min((index + 1) * size)];
+            let (outcomes, failures) = dialogues::run(self.model, &script, &ask, items, limits, &tally)?;
+            failed += failures.len();
+            done += items.len() - failures.len();
+            let failures = failures_of(failures, done == 0)?;
+            failures::write(&self.run.failed(name, task, index)?, &failures)?;
+            let ran = |item: &&Item| failures.iter().all(|failed| failed.item != item.id);
+            let items: Vec<&str> = items.iter().filter(ran).map(|item| item.id.as_str()).collect();
+            for (arm, outcome) in setting.arms.iter().zip(&outcomes) {
+                self.write_shard(task, &arm.name, index, &items, outcome)?;
+            }
+            progress.inc(1);
+        }
+        progress.finish_and_clear();
+        let seconds = begun.elapsed().as_secs_f64();
+        let (encoded, generated) = (tally.encoded(), tally.generated());
+        printer.say(format!(
+            "{name}: {} items, {encoded} tokens read, {generated} written, {seconds:.0} s, {:.0} tokens/s",
+            done,
+            (encoded + generated) as f64 / seconds.max(1e-3),
+        ));
+        if failed > 0 {
+            let run = self.run.root().display();
+            printer.say(format!("warning: {name}: {failed} items failed and are left out: {run}/{name}/*/failed-*.jsonl says why"));
+        }
+        Ok(())
+    }
+
+    /// States first: turns are what makes a shard count as there.
+    fn write_shard(
+        &self,
+        task: &str,
+        condition: &str,
+        index: usize,
+        items: &[&str],
+        outcome: &Outcome,
+    ) -> Result<()> {
+        let (turns_path, states_path) = self.run.shard(&self.entry.name, task, condition, index)?;
+        let turns = turns::text(&outcome.turns)?;
+        let tensors: Vec<_> = outcome
+            .states
+            .iter()
+            .map(|(site, tensor)| (site.name().to_string(), tensor.shallow_clone()))
+            .collect();
+        let about = states::About {
+            run_key: self.run.key(),
+            axes: &["item", "round", "position", "layer", "width"],
+            item_ids: items,
+            layers: self.layers,
+            positions: &self.study.capture.positions,
+            turns_sha256: Some(hash(turns.as_bytes())),
+        };
+        states::write(&states_path, &tensors, self.study.capture.dtype.kind(), &about)?;
+        atomic::write(&turns_path, turns.as_bytes())
+    }
+
+    /// Captures the states of the concepts' texts.
+    ///
+    /// # Errors
+    /// A text that the model cannot read, a full disk.
+    pub fn concepts(&self, concepts: &[&Concept], setting: &Setting, printer: Printer) -> Result<()> {
+        let progress = printer.progress(concepts.len() as u64, &format!("{}: concepts", self.entry.name));
+        for concept in concepts {
+            interrupt::check()?;
+            let wanted = (self.sites.as_slice(), self.layers);
+            let limits = Limits::for_model(self.model);
+            let (tokenizer, template) = (&setting.tokenizer, Some(&setting.template));
+            let captured = concept_states::capture(self.model, tokenizer, template, concept, wanted, limits)?;
+            let tensors: Vec<_> = captured
+                .iter()
+                .map(|(site, tensor)| (site.name().to_string(), tensor.shallow_clone()))
+                .collect();
+            let ids: Vec<&str> = concept.statements.iter().map(|statement| statement.id.as_str()).collect();
+            let path = self.run.concept(&self.entry.name, &concept.spec.name)?;
+            let about = states::About {
+                run_key: self.run.key(),
+                axes: &["text", "layer", "width"],
+                item_ids: &ids,
+                layers: self.layers,
+                positions: &[],
+                turns_sha256: None,
+            };
+            states::write(&path, &tensors, self.study.capture.dtype.kind(), &about)?;
+            progress.inc(1);
+        }
+        progress.finish_and_clear();
+        Ok(())
+    }
+}
+
+/// What is written down of the items that failed.
+///
+/// # Errors
+/// The first failure, where nothing has worked so far: then it is no item's fault.
+fn failures_of(failures: Vec<Failure>, nothing_works: bool) -> Result<Vec<Failed>> {
+    let mut all = Vec::with_capacity(failures.len());
+    for Failure { item, error } in failures {
+        if nothing_works {
+            return Err(error);
+        }
+        all.push(Failed { item, why: error.to_string() });
+    }
+    Ok(all)
+}
+
+/// Loads what the conditions' feedback comes from.
+fn readers(arms: &[Arm], how: &Load) -> Result<Vec<(String, Reader)>> {
+    let load = |(name, feedback): (String, crate::study::condition::Feedback)| {
+        let reader = match (&feedback.file, &feedback.model) {
+            (Some(file), _) => Reader::from_file(file)?,
+            (None, Some(dir)) => {
+                let how =
+                    Load { kind: how.kind, devices: how.devices.clone(), adapter: None, stream: how.stream };
+                let tokenizer = Tokenizer::read(dir)?;
+                Reader::Model(Box::new(Critic {
+                    model: Model::load(dir, &how)?,
+                    template: ChatTemplate::or_plain(dir, &tokenizer)?,
+                    tokenizer,
+                    ask: feedback.ask.clone(),
+                    max_new_tokens: feedback.max_new_tokens,
+                }))
+            }
+            (None, None) => return Err(Error::input(name, "has no source of feedback")),
+        };
+        Ok((name, reader))
+    };
+    feedback_sources(arms).into_iter().map(load).collect()
+}

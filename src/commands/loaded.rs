@@ -1,0 +1,250 @@
+//! What a study asks for, read and checked before any weights are.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde_json::{Map, json};
+
+use crate::analysis::summary::Sources;
+use crate::dialogue::{Dialogue, Part, Script, filler::Filler, orders};
+use crate::model::{Config, Layers, Spec};
+use crate::runner::critic::Reader;
+use crate::store::RunDir;
+use crate::study::manifest::{Manifest, hash};
+use crate::study::{Arm, ModelEntry, Study, TaskEntry};
+use crate::task::concept::{self, Concept};
+use crate::task::{self, Item};
+use crate::text::{ChatTemplate, Tokenizer};
+use crate::{Error, Result};
+
+/// A study with its items, its concepts' texts and its key.
+pub struct Loaded<'a> {
+    pub study: &'a Study,
+    pub tasks: Vec<(String, Vec<Item>)>,
+    pub concepts: Vec<Concept>,
+    pub manifest: Manifest,
+}
+
+impl<'a> Loaded<'a> {
+    /// Reads what the study names.
+    ///
+    /// # Errors
+    /// A file is missing or malformed, a category or a variant is not known, nothing is left to ask.
+    pub fn new(study: &'a Study) -> Result<Self> {
+        let tasks = study
+            .tasks
+            .iter()
+            .enumerate()
+            .map(|(i, entry)| Ok((entry.name.clone(), items(study, i, entry)?)));
+        let tasks = tasks.collect::<Result<Vec<_>>>()?;
+        let concepts = study.concepts.iter().enumerate().map(|(i, entry)| {
+            let at = |error| study.origin.at(&format!("concepts.{i}"), error);
+            let concept = concept::load(&entry.name, entry.path.as_deref()).map_err(at)?;
+            if concept.spec.name != entry.name {
+                let why = format!("its spec calls it {:?}", concept.spec.name);
+                let error = Error::input(format!("concept {:?}", entry.name), why);
+                return Err(at(error.hint("give both the same name")));
+            }
+            Ok(concept)
+        });
+        let concepts = concepts.collect::<Result<Vec<_>>>()?;
+        let hashed: Map<_, _> = concepts
+            .iter()
+            .map(|concept| {
+                let digest = hash(json!(concept).to_string().as_bytes());
+                (concept.spec.name.clone(), json!({ "texts": concept.statements.len(), "sha256": digest }))
+            })
+            .collect();
+        let manifest = Manifest::of(study, &tasks, &hashed.into())?;
+        Ok(Self { study, tasks, concepts, manifest })
+    }
+
+    /// What would otherwise be found out after hours of work.
+    ///
+    /// # Errors
+    /// A model that lacks what is to be captured, a condition without words for a task, too few groups for the folds.
+    pub fn check(&self) -> Result<()> {
+        let layers: Layers = self.study.capture.layers.parse()?;
+        for (i, entry) in self.study.models.iter().enumerate() {
+            let at = |error| self.study.origin.at(&format!("models.{i}"), error);
+            let spec = Spec::read(&entry.path).map_err(at)?;
+            let wrong = |error| self.study.origin.at("capture", error);
+            layers.resolve(spec.n_layers).map_err(wrong)?;
+            self.study.sites()?.into_iter().try_for_each(|site| spec.offers(site)).map_err(wrong)?;
+            self.rehearse(&Setting::of(self.study, entry).map_err(at)?)?;
+        }
+        let folds = self.study.probe.folds;
+        for concept in &self.concepts {
+            let groups: HashSet<&str> = concept.statements.iter().map(|text| text.group.as_str()).collect();
+            if folds < 2 || groups.len() < folds {
+                let why = format!(
+                    "{} groups of texts of {} cannot fill {folds} folds",
+                    groups.len(),
+                    concept.spec.name
+                );
+                let error = Error::input("", why);
+                return Err(self
+                    .study
+                    .origin
+                    .at("probe.folds", error)
+                    .hint("probe.folds is at least 2 and at most the number of groups"));
+            }
+        }
+        readers_exist(self.study, &self.study.arms()?)
+    }
+
+    /// Asks the first item of each category every question of two rounds, in thought.
+    fn rehearse(&self, setting: &Setting) -> Result<()> {
+        let script = setting.script(self.study);
+        for (task, items) in &self.tasks {
+            let mut seen = HashSet::new();
+            for item in items.iter().filter(|item| seen.insert((&item.category, item.format.name()))).take(50)
+            {
+                let order = orders(item, self.study.dialogue.orders, self.study.seed).remove(0);
+                for (i, arm) in setting.arms.iter().enumerate() {
+                    rehearsed(&script, &mut Dialogue::new(item, arm, order.clone())).map_err(|error| {
+                        let key = format!("dialogue.conditions.{i}");
+                        self.study.origin.at(&key, named(error, &format!("task {task}")))
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What follows from the run directory.
+    pub fn sources(&'a self, run: &'a RunDir) -> Sources<'a> {
+        Sources { run, study: self.study, tasks: &self.tasks, concepts: &self.concepts }
+    }
+}
+
+fn rehearsed(script: &Script<'_>, dialogue: &mut Dialogue<'_>) -> Result<()> {
+    for _ in 0..2 {
+        for k in 0..=dialogue.before().len() {
+            let part = if k < dialogue.before().len() { Part::Before(k) } else { Part::Answer };
+            let prompt = script.prompt(dialogue, part)?;
+            script.replied(dialogue, &prompt, &[])?;
+        }
+        script.next_round(dialogue)?;
+    }
+    Ok(())
+}
+
+/// The same error with a place in front.
+fn named(error: Error, place: &str) -> Error {
+    match error {
+        Error::Input { what, why, hint } => Error::Input { what: format!("{place}: {what}"), why, hint },
+        other => other,
+    }
+}
+
+/// The items of a task, cut down as the study says.
+fn items(study: &Study, index: usize, entry: &TaskEntry) -> Result<Vec<Item>> {
+    let at = |key: &str, error| study.origin.at(&format!("tasks.{index}.{key}"), error);
+    let place = || format!("task {}", entry.name);
+    let key = if entry.variant.is_some() { "variant" } else { "path" };
+    let mut items = task::load(entry.kind(), entry.variant.as_deref(), entry.path.as_deref())
+        .map_err(|error| at(key, error))?;
+    if let Some(unknown) =
+        entry.categories.iter().find(|name| items.iter().all(|item| item.category != **name))
+    {
+        let known: BTreeSet<&str> = items.iter().map(|item| item.category.as_str()).collect();
+        let known: Vec<&str> = known.into_iter().collect();
+        let error = Error::input(place(), format!("category {unknown:?} is not known"));
+        return Err(at("categories", error.hint(format!("its categories: {}", known.join(", ")))));
+    }
+    items.retain(|item| entry.categories.is_empty() || entry.categories.contains(&item.category));
+    items.retain(|item| entry.context.is_none() || entry.context == item.context);
+    if let Some(limit) = entry.limit {
+        let mut kept = HashMap::new();
+        items.retain(|item| {
+            let count = kept.entry(item.category.clone()).or_insert(0);
+            *count += 1;
+            *count <= limit
+        });
+    }
+    if items.is_empty() {
+        let error = Error::input(place(), "holds no items");
+        return Err(at("limit", error.hint("look at its limit, categories, context and path")));
+    }
+    Ok(items)
+}
+
+/// A condition that speaks of feedback must have a source of it.
+fn readers_exist(study: &Study, arms: &[Arm]) -> Result<()> {
+    for (i, arm) in arms.iter().enumerate() {
+        let speaks = arm.say.all().chain(arm.norm.all()).any(|text| text.contains("{feedback}"));
+        let at = |error| study.origin.at(&format!("dialogue.conditions.{i}"), error);
+        match &arm.feedback {
+            None if speaks => {
+                let error =
+                    Error::input(format!("condition {:?}", arm.name), "has no source of its {feedback}");
+                let hint = format!(
+                    "[condition.{0}] extends = \"{0}\", feedback.file = \"..\" or feedback.model = \"..\"",
+                    arm.name
+                );
+                return Err(at(error.hint(hint)));
+            }
+            Some(feedback) => match (&feedback.file, &feedback.model) {
+                (Some(file), None) => Reader::from_file(file).map(|_| ()).map_err(at)?,
+                (None, Some(model)) => Spec::read(model).map(|_| ()).map_err(at)?,
+                _ => {
+                    let error = Error::input("feedback", "needs exactly one of `file` and `model`");
+                    return Err(at(error));
+                }
+            },
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// How a study speaks to one of its models.
+pub struct Setting {
+    pub tokenizer: Tokenizer,
+    pub template: ChatTemplate,
+    pub arms: Vec<Arm>,
+    /// Tokens that end an answer.
+    ends: Vec<i64>,
+    /// The tokens that a document begins with; empty where the checkpoint names none.
+    pub document: Vec<i64>,
+}
+
+impl Setting {
+    /// Reads the tokenizer and the template of a checkpoint.
+    ///
+    /// # Errors
+    /// They are missing or malformed.
+    pub fn of(study: &Study, entry: &ModelEntry) -> Result<Self> {
+        let spec = Spec::read(&entry.path)?;
+        let tokenizer = Tokenizer::read(&entry.path)?;
+        let template = ChatTemplate::or_plain(&entry.path, &tokenizer)?;
+        let mut ends = spec.eos.clone();
+        if study.dialogue.stop_at_newline {
+            ends.extend(tokenizer.holding('\n')?);
+        }
+        // A tokenizer that begins a text with nothing leaves it to the model's own first token, as transformers does.
+        let mut document = tokenizer.encode(&tokenizer.opening()?, false)?;
+        if document.is_empty() {
+            let begin = Config::read(&entry.path.join("config.json"))?.tokens("bos_token_id")?;
+            document.extend(begin.first().or(spec.eos.first()));
+        }
+        Ok(Self { tokenizer, template, arms: study.arms()?, ends, document })
+    }
+
+    /// What turns items into this model's prompts.
+    pub fn script<'s>(&'s self, study: &'s Study) -> Script<'s> {
+        Script {
+            tokenizer: &self.tokenizer,
+            template: &self.template,
+            ends: &self.ends,
+            stop: &study.dialogue.stop,
+            texts: study.dialogue.scoring.iter().any(|scoring| scoring.needs_texts()),
+            filler: Filler::default(),
+        }
+    }
+}
+
+/// Where each condition's feedback comes from, checkpoints not loaded yet.
+pub fn feedback_sources(arms: &[Arm]) -> BTreeMap<String, crate::study::condition::Feedback> {
+    arms.iter().filter_map(|arm| Some((arm.name.clone(), arm.feedback.clone()?))).collect()
+}
