@@ -6,7 +6,9 @@
 pub mod answer;
 pub mod bbq;
 pub mod concept;
+mod read;
 pub mod winogender;
+pub mod winogenerated;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +17,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 /// Every task, in the order in which they are listed to a user.
-pub const TASKS: &[Task] = &[bbq::TASK, winogender::TASK];
+pub const TASKS: &[Task] = &[bbq::TASK, winogender::TASK, winogenerated::TASK];
 
 /// A set of questions that can be asked for by name.
 #[derive(Debug, Clone, Copy)]
@@ -123,10 +125,15 @@ impl File {
         Self { stem: stem.unwrap_or_default(), shown, text }
     }
 
+    /// The name of a line for messages: `path:line`.
+    fn at(&self, line: impl std::fmt::Display) -> String {
+        format!("{}:{line}", self.shown)
+    }
+
     /// The lines that are not blank, each with its name for messages: `path:line`.
     fn lines(&self) -> impl Iterator<Item = (String, &str)> {
         let numbered = self.text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        numbered.map(|(index, line)| (format!("{}:{}", self.shown, index + 1), line))
+        numbered.map(|(index, line)| (self.at(index + 1), line))
     }
 }
 
@@ -267,6 +274,25 @@ pub struct Item {
 }
 
 impl Item {
+    /// An open item that asks nothing yet: what a reader fills in.
+    fn bare(id: String, group: String, category: String) -> Self {
+        Self {
+            id,
+            group,
+            category,
+            context: None,
+            polarity: None,
+            dimension: String::new(),
+            passage: String::new(),
+            question: String::new(),
+            options: Vec::new(),
+            format: Format::Open,
+            label: None,
+            target: None,
+            recorded: None,
+        }
+    }
+
     /// Passage and question as one text.
     #[must_use]
     pub fn text(&self) -> String {
