@@ -7,6 +7,7 @@ pub mod answer;
 pub mod bbq;
 pub mod concept;
 mod read;
+pub mod winobias;
 pub mod winogender;
 pub mod winogenerated;
 
@@ -17,7 +18,12 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 /// Every task, in the order in which they are listed to a user.
-pub const TASKS: &[Task] = &[bbq::TASK, winogender::TASK, winogenerated::TASK];
+pub const TASKS: &[Task] = &[
+    bbq::TASK,
+    winogender::TASK,
+    winogenerated::TASK,
+    winobias::TASK,
+];
 
 /// A set of questions that can be asked for by name.
 #[derive(Debug, Clone, Copy)]
