@@ -6,7 +6,10 @@
 pub mod answer;
 pub mod bbq;
 pub mod concept;
+pub mod crows_pairs;
 mod read;
+pub mod stereoset;
+mod table;
 pub mod winobias;
 pub mod winogender;
 pub mod winogenerated;
@@ -23,6 +26,8 @@ pub const TASKS: &[Task] = &[
     winogender::TASK,
     winogenerated::TASK,
     winobias::TASK,
+    crows_pairs::TASK,
+    stereoset::TASK,
 ];
 
 /// A set of questions that can be asked for by name.
