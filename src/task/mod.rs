@@ -7,6 +7,8 @@ pub mod answer;
 pub mod bbq;
 pub mod concept;
 pub mod crows_pairs;
+pub mod ethics;
+pub mod moral_stories;
 mod read;
 pub mod stereoset;
 mod table;
@@ -28,6 +30,8 @@ pub const TASKS: &[Task] = &[
     winobias::TASK,
     crows_pairs::TASK,
     stereoset::TASK,
+    ethics::TASK,
+    moral_stories::TASK,
 ];
 
 /// A set of questions that can be asked for by name.
