@@ -8,8 +8,10 @@ pub mod bbq;
 pub mod concept;
 pub mod crows_pairs;
 pub mod ethics;
+pub mod generic;
 pub mod moral_stories;
 mod read;
+pub mod realtoxicityprompts;
 pub mod stereoset;
 mod table;
 pub mod winobias;
@@ -32,6 +34,8 @@ pub const TASKS: &[Task] = &[
     stereoset::TASK,
     ethics::TASK,
     moral_stories::TASK,
+    realtoxicityprompts::TASK,
+    generic::TASK,
 ];
 
 /// A set of questions that can be asked for by name.

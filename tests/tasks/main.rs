@@ -3,6 +3,7 @@
 
 mod bbq;
 mod morals;
+mod open;
 mod sentences;
 mod winobias;
 mod winogender;
