@@ -8,6 +8,7 @@ pub mod bbq;
 pub mod concept;
 pub mod crows_pairs;
 pub mod ethics;
+pub mod fetch;
 pub mod generic;
 pub mod moral_stories;
 mod read;
@@ -79,9 +80,13 @@ pub fn load(name: &str, variant: Option<&str>, path: Option<&Path>) -> Result<Ve
     let source = match path {
         Some(path) => Source::Path(path),
         None if task.embedded.is_empty() => {
-            return Err(Error::input(place(), "has no built-in set").hint(
-                "give `path`, the directory or file of your own copy; `recant fetch` knows where to get one",
-            ));
+            let hint = match fetch::KNOWN.iter().any(|set| set.name == name) {
+                true => format!(
+                    "give `path`, where your copy is; `recant fetch {name}` brings it, or says where it is"
+                ),
+                false => "give `path`, where your file is".to_owned(),
+            };
+            return Err(Error::input(place(), "has no built-in set").hint(hint));
         }
         None => Source::Text(task.embedded),
     };

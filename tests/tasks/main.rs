@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod bbq;
+mod fetch;
 mod morals;
 mod open;
 mod sentences;
