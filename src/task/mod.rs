@@ -199,7 +199,7 @@ impl Source<'_> {
 pub enum Role {
     /// The answer a stereotype suggests.
     Stereotyped,
-    /// The answer that goes against the stereotype.
+    /// The answer that goes against the stereotype; any answer, where the task is about none.
     Other,
     /// Cannot be known, or the neutral form.
     Unknown,
@@ -283,15 +283,15 @@ pub struct Item {
     pub passage: String,
     /// The question, or the sentence with its blank.
     pub question: String,
-    /// The options in the file's order.
+    /// The options in the order of the file, or in the one that the task's reader tells of.
     pub options: Vec<Choice>,
     /// How the options are put.
     pub format: Format,
     /// Index of the right option, where there is one.
     pub label: Option<usize>,
     /// Index of the option that agrees with the bias (BBQ: the stereotyped person for a negative question, the other
-    /// one otherwise). None where the file does not say whom the stereotype is about: then no option is
-    /// [`Role::Stereotyped`], both persons are [`Role::Other`], and no bias score counts the item.
+    /// one otherwise). None where the task is about no stereotype or the file does not say whom it is about: then no
+    /// option is [`Role::Stereotyped`], both persons are [`Role::Other`], and no bias score counts the item.
     pub target: Option<usize>,
     /// A number recorded with the item: the share of women in the occupation or the toxicity of the prompt, 0 to 1.
     pub recorded: Option<f64>,

@@ -3,8 +3,8 @@
 use super::File;
 use crate::error::{Error, Result};
 
-/// The named columns of every record of a CSV file, trimmed, each record with its place for messages. An unnamed
-/// column has the name "".
+/// The named columns of every record of a CSV file, trimmed and with plain line ends, each record with its place for
+/// messages. An unnamed column has the name "".
 pub(super) fn csv_rows<const N: usize>(
     file: &File,
     columns: [&str; N],
@@ -39,7 +39,7 @@ pub(super) fn csv_rows<const N: usize>(
     for record in reader.records() {
         let record = record.map_err(|error| wrong(&error))?;
         let place = file.at(record.position().map_or(0, csv::Position::line));
-        let row = places.map(|at| record.get(at).unwrap_or_default().trim().to_owned());
+        let row = places.map(|at| record.get(at).unwrap_or_default().trim().replace("\r\n", "\n"));
         if let Some(empty) = row.iter().position(String::is_empty) {
             return Err(Error::input(place, format!("the column `{}` is empty", columns[empty])).hint(hint));
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 
-use recant::task::{self, Context, Format, Item, Polarity, Role};
+use recant::task::{self, Context, Format, Polarity, Role, Source};
 
 use crate::{by_key, every_option_is_parsed, fixture, load_text, message, shared};
 
@@ -144,31 +144,28 @@ fn a_wrong_question_of_ones_own_is_refused_by_file_and_line() {
     assert!(what.contains("b.jsonl:1: the id 1 is already that of"), "{what}");
 }
 
-/// What every reader must do alike, over the fixture of each task that has one file.
+/// A fixture of each task that can be read from one file.
+const FILES: [(&str, &str); 9] = [
+    ("bbq", "bbq/Age.jsonl"),
+    ("winogenerated", "winogenerated/winogenerated_examples.jsonl"),
+    ("winobias", "winobias/pro_stereotyped_type1.txt.test"),
+    ("crows-pairs", "crows-pairs/crows_pairs_anonymized.csv"),
+    ("stereoset", "stereoset/dev.json"),
+    ("ethics", "ethics/commonsense/cm_test.csv"),
+    ("moral-stories", "moral-stories/dev.jsonl"),
+    ("realtoxicityprompts", "realtoxicityprompts/first.jsonl"),
+    ("generic", "generic/kitchen.jsonl"),
+];
+
 #[test]
 fn every_reader_treats_odd_files_alike() {
-    let files = [
-        ("bbq", "bbq/Age.jsonl"),
-        ("winogenerated", "winogenerated/winogenerated_examples.jsonl"),
-        ("winobias", "winobias/pro_stereotyped_type1.txt.test"),
-        ("crows-pairs", "crows-pairs/crows_pairs_anonymized.csv"),
-        ("stereoset", "stereoset/dev.json"),
-        ("ethics", "ethics/commonsense/cm_test.csv"),
-        ("moral-stories", "moral-stories/dev.jsonl"),
-        ("realtoxicityprompts", "realtoxicityprompts/first.jsonl"),
-        ("generic", "generic/kitchen.jsonl"),
-    ];
-    for (task, file) in files {
+    for (task, file) in FILES {
         let path = fixture(file);
         let name = path.file_name().unwrap().to_str().unwrap();
         let plain = task::load(task, None, Some(&path)).unwrap();
         let text = fs::read_to_string(&path).unwrap();
-        // A byte order mark and line ends of Windows; a cell that holds a line end keeps it.
         let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
-        let same_ends = |items: Vec<Item>| -> Vec<Item> {
-            items.into_iter().map(|item| Item { passage: item.passage.replace('\r', ""), ..item }).collect()
-        };
-        assert_eq!(same_ends(load_text(task, &[(name, &windows)]).unwrap()), plain, "{task}");
+        assert_eq!(load_text(task, &[(name, &windows)]).unwrap(), plain, "{task}");
 
         let directory = tempfile::tempdir().unwrap();
         let (what, hint) = message(task::load(task, None, Some(directory.path())));
@@ -188,6 +185,28 @@ fn every_reader_treats_odd_files_alike() {
         if task != "bbq" {
             let (what, hint) = message(task::load(task, None, None));
             assert!(what.contains("no built-in set") && hint.contains("path"), "{what}; {hint}");
+        }
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(60))]
+
+    /// Items or an error of one line, never a panic.
+    #[test]
+    fn no_reader_stumbles_over_a_damaged_file(at in 0.0..1.0f64, cut in 0..40usize, noise in "\\PC{0,12}|[\\[\\]\"{}:, \n\u{130}]{0,12}") {
+        for (task, file) in FILES {
+            let text = fs::read_to_string(fixture(file)).unwrap();
+            let characters: Vec<char> = text.chars().collect();
+            let from = (at * characters.len() as f64) as usize;
+            let to = (from + cut).min(characters.len());
+            let damaged: String = characters[..from].iter().copied().chain(noise.chars()).chain(characters[to..].iter().copied()).collect();
+            let task = task::find(task).unwrap();
+            let variant = task.variants.first().map_or("", |(name, _)| name);
+            match (task.load)(Source::Text(&[(file, &damaged)]), variant) {
+                Ok(items) => proptest::prop_assert!(!items.is_empty()),
+                Err(error) => proptest::prop_assert!(!error.to_string().contains('\n')),
+            }
         }
     }
 }
