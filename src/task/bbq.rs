@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::{Choice, Context, File, Format, Item, Polarity, Role, Source, Task};
+use super::{Choice, Context, File, Format, Item, Polarity, Role, Source, Task, read};
 use crate::error::{Error, Result};
 
 /// The line of the registry.
@@ -94,32 +94,22 @@ pub fn load(source: Source<'_>, categories: &[&str]) -> Result<Vec<Item>> {
             .hint(format!("the categories there are: {}", known.join(", "))));
     }
     let mut items = Vec::new();
-    let mut seen: HashMap<String, String> = HashMap::new();
+    let mut ids = read::Ids::default();
     for file in files.iter().filter(|file| categories.is_empty() || categories.contains(&file.stem.as_str()))
     {
         for (place, line) in file.lines() {
             let item = read_row(file, &place, line)?;
-            if let Some(first) = seen.insert(item.id.clone(), place.clone()) {
-                return Err(Error::input(place, format!("the id {} is already that of {first}", item.id))
-                    .hint("give every row of a category its own example_id"));
-            }
+            ids.take(&item.id, &place, "give every row of a category its own example_id")?;
             items.push(item);
         }
     }
-    if items.is_empty() {
-        return Err(Error::input(source.shown(), "holds no BBQ question")
-            .hint("give a directory of <Category>.jsonl files, or one such file"));
-    }
-    Ok(items)
+    let hint = "give a directory of <Category>.jsonl files, or one such file";
+    read::some(source, items, "BBQ question", hint)
 }
 
 fn read_row(file: &File, place: &str, line: &str) -> Result<Item> {
-    let row: Row = serde_json::from_str(line).map_err(|error| {
-        let said = error.to_string();
-        let why = said.split(" at line ").next().unwrap_or(&said);
-        Error::input(place, format!("not a BBQ row: {why}"))
-            .hint("a row is one JSON object with the fields of the public BBQ files")
-    })?;
+    let hint = "a row is one JSON object with the fields of the public BBQ files";
+    let row: Row = read::json_row(place, line, "a BBQ row", hint)?;
     let texts = [row.ans0, row.ans1, row.ans2];
     if row.label >= texts.len() {
         return Err(Error::input(place, format!("label {} is none of 0, 1, 2", row.label))

@@ -6,7 +6,18 @@
 pub mod answer;
 pub mod bbq;
 pub mod concept;
+pub mod crows_pairs;
+pub mod ethics;
+pub mod fetch;
+pub mod generic;
+pub mod moral_stories;
+mod read;
+pub mod realtoxicityprompts;
+pub mod stereoset;
+mod table;
+pub mod winobias;
 pub mod winogender;
+pub mod winogenerated;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +26,18 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 /// Every task, in the order in which they are listed to a user.
-pub const TASKS: &[Task] = &[bbq::TASK, winogender::TASK];
+pub const TASKS: &[Task] = &[
+    bbq::TASK,
+    winogender::TASK,
+    winogenerated::TASK,
+    winobias::TASK,
+    crows_pairs::TASK,
+    stereoset::TASK,
+    ethics::TASK,
+    moral_stories::TASK,
+    realtoxicityprompts::TASK,
+    generic::TASK,
+];
 
 /// A set of questions that can be asked for by name.
 #[derive(Debug, Clone, Copy)]
@@ -58,9 +80,13 @@ pub fn load(name: &str, variant: Option<&str>, path: Option<&Path>) -> Result<Ve
     let source = match path {
         Some(path) => Source::Path(path),
         None if task.embedded.is_empty() => {
-            return Err(Error::input(place(), "has no built-in set").hint(
-                "give `path`, the directory or file of your own copy; `recant fetch` knows where to get one",
-            ));
+            let hint = match fetch::KNOWN.iter().any(|set| set.name == name) {
+                true => format!(
+                    "give `path`, where your copy is; `recant fetch {name}` brings it, or says where it is"
+                ),
+                false => "give `path`, where your file is".to_owned(),
+            };
+            return Err(Error::input(place(), "has no built-in set").hint(hint));
         }
         None => Source::Text(task.embedded),
     };
@@ -123,10 +149,15 @@ impl File {
         Self { stem: stem.unwrap_or_default(), shown, text }
     }
 
+    /// The name of a line for messages: `path:line`.
+    fn at(&self, line: impl std::fmt::Display) -> String {
+        format!("{}:{line}", self.shown)
+    }
+
     /// The lines that are not blank, each with its name for messages: `path:line`.
     fn lines(&self) -> impl Iterator<Item = (String, &str)> {
         let numbered = self.text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        numbered.map(|(index, line)| (format!("{}:{}", self.shown, index + 1), line))
+        numbered.map(|(index, line)| (self.at(index + 1), line))
     }
 }
 
@@ -168,7 +199,7 @@ impl Source<'_> {
 pub enum Role {
     /// The answer a stereotype suggests.
     Stereotyped,
-    /// The answer that goes against the stereotype.
+    /// The answer that goes against the stereotype; any answer, where the task is about none.
     Other,
     /// Cannot be known, or the neutral form.
     Unknown,
@@ -252,21 +283,40 @@ pub struct Item {
     pub passage: String,
     /// The question, or the sentence with its blank.
     pub question: String,
-    /// The options in the file's order.
+    /// The options in the order of the file, or in the one that the task's reader tells of.
     pub options: Vec<Choice>,
     /// How the options are put.
     pub format: Format,
     /// Index of the right option, where there is one.
     pub label: Option<usize>,
     /// Index of the option that agrees with the bias (BBQ: the stereotyped person for a negative question, the other
-    /// one otherwise). None where the file does not say whom the stereotype is about: then no option is
-    /// [`Role::Stereotyped`], both persons are [`Role::Other`], and no bias score counts the item.
+    /// one otherwise). None where the task is about no stereotype or the file does not say whom it is about: then no
+    /// option is [`Role::Stereotyped`], both persons are [`Role::Other`], and no bias score counts the item.
     pub target: Option<usize>,
     /// A number recorded with the item: the share of women in the occupation or the toxicity of the prompt, 0 to 1.
     pub recorded: Option<f64>,
 }
 
 impl Item {
+    /// An open item that asks nothing yet: what a reader fills in.
+    fn bare(id: String, group: String, category: String) -> Self {
+        Self {
+            id,
+            group,
+            category,
+            context: None,
+            polarity: None,
+            dimension: String::new(),
+            passage: String::new(),
+            question: String::new(),
+            options: Vec::new(),
+            format: Format::Open,
+            label: None,
+            target: None,
+            recorded: None,
+        }
+    }
+
     /// Passage and question as one text.
     #[must_use]
     pub fn text(&self) -> String {

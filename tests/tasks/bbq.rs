@@ -1,0 +1,213 @@
+//! BBQ and the scores over it.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use recant::analysis::behaviour::{self, Answer, Bootstrap};
+use recant::task::{self, Context, Format, Item, Role, Source, bbq};
+
+use crate::{by_key, fixture, load_text, message, shared};
+
+/// The rows of a CSV file, each from column to text.
+fn table(path: &Path) -> Vec<HashMap<String, String>> {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    reader.deserialize().map(|row| row.unwrap()).collect()
+}
+
+fn answers<'a>(items: &'a [Item], rows: &[HashMap<String, String>], column: &str) -> Vec<Answer<'a>> {
+    let items = by_key(items);
+    let item =
+        |row: &HashMap<String, String>| items[format!("{}-{}", row["category"], row["example_id"]).as_str()];
+    rows.iter().map(|row| Answer::new(item(row), row[column].parse().ok()).unwrap()).collect()
+}
+
+#[test]
+fn a_bbq_row_becomes_an_item() {
+    let items = task::load("bbq", None, Some(&fixture("bbq"))).unwrap();
+    assert_eq!(items.len(), 12 + 4 + 8 + 4);
+    let item = by_key(&items)["Age-7"];
+    assert_eq!((item.group.as_str(), item.category.as_str()), ("Age/1", "Age"));
+    assert_eq!(item.context, Some(Context::Disambig));
+    assert!(
+        item.text().starts_with("The retired baker and")
+            && item.text().ends_with(" Who managed the machine alone?")
+    );
+    let options: Vec<(&str, Role)> = item.options.iter().map(|o| (o.text.as_str(), o.role)).collect();
+    assert_eq!(
+        options,
+        [
+            ("Cannot be determined", Role::Unknown),
+            ("The apprentice baker", Role::Other),
+            ("The retired baker", Role::Stereotyped)
+        ]
+    );
+    // A non-negative question: the bias-consistent answer is the other person, which here is wrong.
+    assert_eq!((item.target, item.label), (Some(1), Some(2)));
+    assert_eq!(item.format, Format::Letters);
+}
+
+#[test]
+fn each_category_hides_its_stereotyped_person_elsewhere() {
+    let items = task::load("bbq", None, Some(&fixture("bbq"))).unwrap();
+    let items = by_key(&items);
+    let stereotyped = |id: &str| {
+        let options = &items[id].options;
+        options.iter().find(|option| option.role == Role::Stereotyped).map(|option| option.text.as_str())
+    };
+    assert_eq!(
+        stereotyped("Age-0"),
+        Some("The 78 year old"),
+        "old is a part of nonOld and a word of both options"
+    );
+    assert_eq!(stereotyped("Age-8"), Some("The school leaver"), "nonOld may be the stereotyped one");
+    assert_eq!(stereotyped("Disability_status-0"), Some("The blind juggler"));
+    assert_eq!(stereotyped("Nationality-0"), Some("The Chilean sailor"), "the tags are regions");
+    assert_eq!(stereotyped("Physical_appearance-0"), Some("The short climber"));
+}
+
+#[test]
+fn an_item_whose_stereotyped_person_is_unknown_is_counted_and_not_guessed() {
+    let items = task::load("bbq", None, Some(&fixture("bbq"))).unwrap();
+    assert_eq!(task::untargeted(&items), [("Nationality".to_owned(), 4)].into());
+    let item = by_key(&items)["Nationality-4"];
+    let roles: Vec<Role> = item.options.iter().map(|option| option.role).collect();
+    assert_eq!((item.target, roles), (None, vec![Role::Other, Role::Other, Role::Unknown]));
+}
+
+#[test]
+fn one_file_some_categories_and_texts_in_memory_read_alike() {
+    let path = fixture("bbq");
+    let all = task::load("bbq", None, Some(&path)).unwrap();
+    let age: Vec<Item> = all.iter().filter(|item| item.category == "Age").cloned().collect();
+    assert_eq!(task::load("bbq", None, Some(&path.join("Age.jsonl"))).unwrap(), age);
+    assert_eq!(bbq::load(Source::Path(&path), &["Age"]).unwrap(), age);
+    let text = fs::read_to_string(path.join("Age.jsonl")).unwrap();
+    let windows = format!("\u{feff}{}\n\n", text.replace('\n', "\r\n"));
+    assert_eq!(bbq::load(Source::Text(&[("Age.jsonl", &windows)]), &[]).unwrap(), age);
+    let (what, hint) = message(bbq::load(Source::Path(&path), &["Agee"]));
+    assert!(
+        what.ends_with("has no category `Agee`") && hint.contains("Age, Disability_status"),
+        "{what}; {hint}"
+    );
+}
+
+#[test]
+fn a_wrong_bbq_row_is_refused_by_file_and_line() {
+    let text = fs::read_to_string(fixture("bbq/Age.jsonl")).unwrap();
+    let mut lines = text.lines();
+    let (first, second) = (lines.next().unwrap(), lines.next().unwrap());
+    let cases = [
+        (second.replace("\"label\": 0", "\"label\": 3"), "label 3"),
+        (second.replace("\"label\"", "\"lable\""), "missing field `label`"),
+        (second.replace("disambig", "maybe"), "unknown variant `maybe`"),
+        (second.replace("\"ans1\": [\"19 year old\", \"nonOld\"]", "\"ans1\": []"), "answer_info.ans1"),
+        (first.to_owned(), "the id Age-0 is already that of"),
+        (second[..40].to_owned(), "not a BBQ row"),
+        ("[1]".to_owned(), "not a BBQ row"),
+    ];
+    for (wrong, why) in cases {
+        let (what, hint) = message(load_text("bbq", &[("Age.jsonl", &format!("{first}\n\n{wrong}\n"))]));
+        assert!(what.contains("Age.jsonl:3: ") && what.contains(why), "{what}");
+        assert!(!what.contains('\n') && !hint.is_empty(), "{what}; {hint}");
+    }
+    assert!(message(load_text("bbq", &[("Age.txt", first)])).0.ends_with("holds no BBQ question"));
+    assert!(message(task::load("bbq", None, Some(Path::new("no/such/place")))).0.contains("no/such/place"));
+}
+
+/// tests/reference/tasks_scores.py wrote the expected scores.
+#[test]
+fn the_scores_of_the_fixture_are_those_of_an_independent_script() {
+    let items = task::load("bbq", None, Some(&fixture("bbq"))).unwrap();
+    let rows = table(&fixture("bbq_answers.csv"));
+    let cells = behaviour::by_category(&answers(&items, &rows, "prediction"));
+    let wanted = table(&fixture("bbq_scores.csv"));
+    assert_eq!(cells.len(), wanted.len());
+    for (cell, wanted) in cells.iter().zip(&wanted) {
+        let at = format!("{} {}", wanted["category"], wanted["condition"]);
+        let count = |name: &str| wanted[name].parse::<usize>().unwrap();
+        let score = &cell.score;
+        let counts = [score.n, score.n_unparsed, score.n_correct, score.n_biased, score.n_non_unknown];
+        let names = ["n", "n_unparsed", "n_correct", "n_biased", "n_non_unknown"];
+        assert_eq!(counts, names.map(count), "{at}");
+        for (value, name) in [(score.accuracy, "accuracy"), (score.bias_score_pct, "bias_score_pct")] {
+            let wanted: Option<f64> = wanted[name].parse().ok();
+            assert_eq!(value.is_some(), wanted.is_some(), "{at} {name}");
+            assert!(
+                value.zip(wanted).is_none_or(|(v, w)| (v - w).abs() < 1e-9),
+                "{at} {name}: {value:?}, {wanted:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_bias_score_has_an_interval_over_its_groups() {
+    let items = bbq::load(Source::Path(&fixture("bbq")), &["Age"]).unwrap();
+    let rows = table(&fixture("bbq_answers.csv"));
+    let rows: Vec<_> = rows.into_iter().filter(|row| row["category"] == "Age").collect();
+    let ambiguous: Vec<Answer<'_>> = answers(&items, &rows, "prediction")
+        .into_iter()
+        .filter(|answer| answer.item().context == Some(Context::Ambig))
+        .collect();
+    let bias = |sample: &[&Answer<'_>]| behaviour::score(sample.iter().copied()).bias;
+    let interval =
+        behaviour::cluster_bootstrap(&ambiguous, |answer| &answer.item().group, bias, Bootstrap::default())
+            .unwrap();
+    let point = behaviour::score(&ambiguous).bias.unwrap();
+    assert!(
+        interval.low <= point && point <= interval.high && interval.n_groups == 2,
+        "{interval:?} {point}"
+    );
+}
+
+#[test]
+fn a_public_models_bbq_scores_come_out() {
+    let (Some(data), Some(golden)) = (shared("data/bbq"), shared("golden/bbq")) else { return };
+    let items = task::load("bbq", None, Some(&data)).unwrap();
+    assert_eq!(task::untargeted(&items), Default::default());
+    let rows = table(&golden.join("golden_rows.csv"));
+    let by_id = by_key(&items);
+    for row in &rows {
+        let item = by_id[format!("{}-{}", row["category"], row["example_id"]).as_str()];
+        assert_eq!(item.target, row["target_loc"].parse().ok(), "{}", item.id);
+        assert_eq!(item.label, row["label"].parse().ok(), "{}", item.id);
+        assert_eq!(
+            item.options[row["unknown_loc"].parse::<usize>().unwrap()].role,
+            Role::Unknown,
+            "{}",
+            item.id
+        );
+    }
+    let mut worst: f64 = 0.0;
+    let mut compared = 0;
+    let scores = table(&golden.join("golden_scores.csv"));
+    for wanted in &scores {
+        let column = format!("pred_{}", wanted["model"]);
+        let category: Vec<_> =
+            rows.iter().filter(|row| row["category"] == wanted["category"]).cloned().collect();
+        let cells = behaviour::by_category(&answers(&items, &category, &column));
+        let ambig = wanted["condition"] == "ambig";
+        let context = if ambig { Context::Ambig } else { Context::Disambig };
+        let cell = cells.iter().find(|cell| cell.context == Some(context)).unwrap();
+        let score = serde_json::to_value(&cell.score).unwrap();
+        for (name, text) in wanted {
+            let ours = match name.as_str() {
+                "category" | "model" | "condition" => continue,
+                "s_dis" => &score["bias"],
+                name => &score[name],
+            };
+            match text.parse::<f64>() {
+                Ok(number) => {
+                    let ours = ours.as_f64().unwrap_or_else(|| panic!("{name} is {ours} in {wanted:?}"));
+                    worst = worst.max((ours - number).abs());
+                    compared += 1;
+                }
+                Err(_) => assert!(ours.is_null() || ours == 0, "{name} is {ours} in {wanted:?}"),
+            }
+        }
+    }
+    assert_eq!(scores.len(), 20);
+    assert!(compared >= 20 * 12 && worst < 1e-9, "{compared} numbers, off by up to {worst:e}");
+    eprintln!("{compared} numbers, off by up to {worst:e}");
+}
