@@ -662,7 +662,7 @@ fn studies_that_are_wrong() {
         (
             "[capture]",
             "[wording]\nquestion = \"{right}? {group}!\"\n[capture]",
-            "19: dialogue.conditions: task bbq: item Nationality-4: ",
+            "19: dialogue.conditions: task winogender: item ",
             &["has no stereotyped option for {group} in baseline", "hint: "],
         ),
     ];
@@ -708,7 +708,7 @@ fn concepts_and_items_that_are_wrong() {
     let age = desk.at("bbq/Age.jsonl");
     let items = fs::read_to_string(&age).expect("items");
     fs::write(&age, items.replacen("\"label\": 0", "\"label\": 7", 1)).expect("written");
-    refused(&desk, &RUN, &["error: bbq/Age.jsonl:2: label 7 is none of 0, 1, 2", "hint: "]);
+    refused(&desk, &RUN, &["bbq/Age.jsonl:2: label 7 is none of 0, 1, 2", "hint: "]);
 }
 
 #[test]
