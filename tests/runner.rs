@@ -267,7 +267,7 @@ fn stopping_after_the_last_wanted_layer_changes_no_value() {
             let output = model.forward(&[chunk()], &want).expect("a pass");
             assert_eq!(output.states.len(), want.sites.len());
             for (site, states) in &output.states {
-                let width = model.width(*site) as usize;
+                let width = model.spec.width(*site) as usize;
                 for (found, expected) in vectors(states).iter().zip(&whole[site]) {
                     let expected: Vec<f32> = match site.per_layer() {
                         true => layers
@@ -470,6 +470,7 @@ impl Told {
         let script = Script {
             tokenizer: &self.tokenizer,
             template: &self.template,
+            eos: &self.model.spec.eos,
             ends: &self.model.spec.eos,
             stop: &[],
             texts: false,
@@ -528,7 +529,7 @@ fn a_dialogue_beside_others_equals_the_dialogue_alone() {
                     .for_each(|(a, b)| assert!((a - b).abs() < 1e-4, "{a} {b}"));
             }
             for ((site, all), (_, one)) in all.states.iter().zip(&one.states) {
-                let width = told.model.width(*site) as usize;
+                let width = told.model.spec.width(*site) as usize;
                 let rows = |t: &Tensor| Vec::<f32>::try_from(t.reshape([-1])).expect("f32");
                 for (a, b) in rows(&all.get(i as i64)).chunks(width).zip(rows(one).chunks(width)) {
                     if b.iter().any(|x| x.is_nan()) {

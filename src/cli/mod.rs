@@ -1,10 +1,12 @@
 //! What can be typed. Argument structs only: nothing here reads or writes.
 
 pub mod capture;
+pub mod condition;
 pub mod fetch;
 pub mod generate;
 pub mod model;
 pub mod run;
+pub mod task;
 
 use std::path::PathBuf;
 
@@ -38,6 +40,16 @@ pub enum Verb {
     Run(run::Run),
     /// Make probes, tables, figures and the report of a finished run again
     Report(run::Report),
+    /// Say what a study takes before it is run: tokens, time, memory, disk
+    Plan(run::Plan),
+    /// Join the parts of a run that were made with --shard
+    Merge(run::Merge),
+    /// List tasks; show the exact prompts
+    #[command(subcommand)]
+    Task(task::Verb),
+    /// List conditions
+    #[command(subcommand)]
+    Condition(condition::Verb),
     /// Capture hidden states of given texts, dialogues or token ids
     Capture(capture::Args),
     /// Continue given texts, dialogues or token ids

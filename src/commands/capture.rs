@@ -110,7 +110,7 @@ impl Table {
             if site.per_layer() {
                 shape.push(layers.len() as i64);
             }
-            shape.push(model.width(site));
+            shape.push(model.spec.width(site));
             Ok((site, Tensor::f_empty(shape, (Kind::Float, Device::Cpu))?))
         };
         let mut tensors = sites.iter().map(|&site| blank(site)).collect::<Result<Vec<_>>>()?;

@@ -5,14 +5,14 @@ use std::time::Instant;
 use super::interrupt;
 use super::loaded::{Loaded, Setting, feedback_sources};
 use crate::cli::run::{Shard, Stage};
-use crate::model::{Load, Model, Site};
+use crate::model::{Layers, Load, Model, Site, Spec};
 use crate::printer::Printer;
 use crate::runner::critic::{Critic, Reader};
 use crate::runner::study::{Ask, Failure, Outcome};
 use crate::runner::{Limits, Tally, concept as concept_states, study as dialogues};
 use crate::store::{Failed, RunDir, atomic, failures, states, turns};
 use crate::study::manifest::hash;
-use crate::study::{Arm, ModelEntry, Study};
+use crate::study::{Arm, ModelEntry, Position, Study};
 use crate::task::Item;
 use crate::task::concept::Concept;
 use crate::text::{ChatTemplate, Tokenizer};
@@ -69,6 +69,44 @@ impl<'a> Pending<'a> {
     }
 }
 
+/// What a study asks of a model, and what it keeps of it.
+pub struct Asking<'a> {
+    study: &'a Study,
+    setting: &'a Setting,
+    positions: Vec<Position>,
+    sites: Vec<Site>,
+    layers: Vec<usize>,
+}
+
+impl<'a> Asking<'a> {
+    /// # Errors
+    /// Never for a study that was checked.
+    pub fn new(study: &'a Study, setting: &'a Setting, spec: &Spec) -> Result<Self> {
+        let layers = study.capture.layers.parse::<Layers>()?.resolve(spec.n_layers)?;
+        Ok(Self { study, setting, positions: study.positions()?, sites: study.sites()?, layers })
+    }
+
+    /// As the runner takes it, with the readers of the conditions' feedback.
+    pub fn ask<'s>(&'s self, readers: &'s [(String, Reader)]) -> Ask<'s> {
+        let dialogue = &self.study.dialogue;
+        Ask {
+            arms: &self.setting.arms,
+            readers,
+            rounds: dialogue.rounds,
+            orders: dialogue.orders,
+            scoring: &dialogue.scoring,
+            min_new_tokens: dialogue.min_new_tokens,
+            sampling: dialogue.sampling,
+            samples: dialogue.samples,
+            seed: self.study.seed,
+            document: &self.setting.document,
+            sites: &self.sites,
+            layers: &self.layers,
+            positions: &self.positions,
+        }
+    }
+}
+
 /// A model at work on a study.
 pub struct Capture<'a> {
     pub run: &'a RunDir,
@@ -95,25 +133,10 @@ impl Capture<'_> {
         if shards.is_empty() {
             return Ok(());
         }
-        let positions = self.study.positions()?;
         let readers = readers(&setting.arms, how)?;
-        let dialogue = &self.study.dialogue;
         let script = setting.script(self.study);
-        let ask = Ask {
-            arms: &setting.arms,
-            readers: &readers,
-            rounds: dialogue.rounds,
-            orders: dialogue.orders,
-            scoring: &dialogue.scoring,
-            min_new_tokens: dialogue.min_new_tokens,
-            sampling: dialogue.sampling,
-            samples: dialogue.samples,
-            seed: self.study.seed,
-            document: &setting.document,
-            sites: &self.sites,
-            layers: self.layers,
-            positions: &positions,
-        };
+        let asking = Asking::new(self.study, setting, &self.model.spec)?;
+        let ask = asking.ask(&readers);
         let limits = Limits::for_model(self.model);
         let name = &self.entry.name;
         let progress = printer.progress(shards.len() as u64, &format!("{name}: dialogues"));
@@ -235,7 +258,10 @@ fn failures_of(failures: Vec<Failure>, nothing_works: bool) -> Result<Vec<Failed
 }
 
 /// Loads what the conditions' feedback comes from.
-fn readers(arms: &[Arm], how: &Load) -> Result<Vec<(String, Reader)>> {
+///
+/// # Errors
+/// A checkpoint or a file that cannot be read.
+pub fn readers(arms: &[Arm], how: &Load) -> Result<Vec<(String, Reader)>> {
     let load = |(name, feedback): (String, crate::study::condition::Feedback)| {
         let reader = match (&feedback.file, &feedback.model) {
             (Some(file), _) => Reader::from_file(file)?,

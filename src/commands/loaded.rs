@@ -138,7 +138,10 @@ fn named(error: Error, place: &str) -> Error {
 }
 
 /// The items of a task, cut down as the study says.
-fn items(study: &Study, index: usize, entry: &TaskEntry) -> Result<Vec<Item>> {
+///
+/// # Errors
+/// A file is missing or malformed, a variant or a category is not known, nothing is left.
+pub fn items(study: &Study, index: usize, entry: &TaskEntry) -> Result<Vec<Item>> {
     let at = |key: &str, error| study.origin.at(&format!("tasks.{index}.{key}"), error);
     let place = || format!("task {}", entry.name);
     let key = if entry.variant.is_some() { "variant" } else { "path" };
@@ -203,7 +206,7 @@ pub struct Setting {
     pub tokenizer: Tokenizer,
     pub template: ChatTemplate,
     pub arms: Vec<Arm>,
-    /// Tokens that end an answer.
+    eos: Vec<i64>,
     ends: Vec<i64>,
     /// The tokens that a document begins with; empty where the checkpoint names none.
     pub document: Vec<i64>,
@@ -228,7 +231,7 @@ impl Setting {
             let begin = Config::read(&entry.path.join("config.json"))?.tokens("bos_token_id")?;
             document.extend(begin.first().or(spec.eos.first()));
         }
-        Ok(Self { tokenizer, template, arms: study.arms()?, ends, document })
+        Ok(Self { tokenizer, template, arms: study.arms()?, eos: spec.eos, ends, document })
     }
 
     /// What turns items into this model's prompts.
@@ -236,6 +239,7 @@ impl Setting {
         Script {
             tokenizer: &self.tokenizer,
             template: &self.template,
+            eos: &self.eos,
             ends: &self.ends,
             stop: &study.dialogue.stop,
             texts: study.dialogue.scoring.iter().any(|scoring| scoring.needs_texts()),

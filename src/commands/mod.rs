@@ -1,14 +1,18 @@
 //! What the verbs do: one file a verb, one function from settings to a result.
 
 pub mod capture;
+pub mod condition;
 mod dialogues;
 pub mod fetch;
 pub mod generate;
 mod input;
 mod interrupt;
 mod loaded;
+pub mod merge;
 pub mod model;
+pub mod plan;
 pub mod run;
+pub mod task;
 
 use std::path::Path;
 
@@ -33,6 +37,10 @@ pub fn dispatch(cli: Cli) -> Result<()> {
         Verb::Demo(args) => run::demo(&args, printer),
         Verb::Run(args) => run::run(&args, printer),
         Verb::Report(args) => run::report(&args, printer),
+        Verb::Plan(args) => plan::run(&args, printer),
+        Verb::Merge(args) => merge::run(&args, printer),
+        Verb::Task(verb) => task::run(&verb, printer),
+        Verb::Condition(verb) => condition::run(&verb, printer),
         Verb::Capture(args) => capture::run(&args, printer),
         Verb::Generate(args) => generate::run(&args, printer),
         Verb::Model(verb) => model::run(&verb, printer),

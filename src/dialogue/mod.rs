@@ -26,7 +26,9 @@ pub struct Script<'a> {
     pub tokenizer: &'a Tokenizer,
     /// The checkpoint's chat template.
     pub template: &'a ChatTemplate,
-    /// Tokens that end an answer.
+    /// Tokens that end every reply.
+    pub eos: &'a [i64],
+    /// Tokens that end an answer: those of `eos`, and where a line break does, those that hold one.
     pub ends: &'a [i64],
     /// Texts that end an answer.
     pub stop: &'a [String],
@@ -61,7 +63,7 @@ pub struct Dialogue<'a> {
 }
 
 /// A part of a round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// An exchange before the answer.
     Before(usize),
@@ -88,6 +90,8 @@ pub struct Prompt {
     pub texts: Answers,
     /// Longest reply in tokens.
     pub max_new_tokens: usize,
+    /// Which part of the round it is.
+    pub part: Part,
     /// What the user said, `{history}` left out.
     own: String,
     prefill: String,
@@ -201,6 +205,7 @@ impl Script<'_> {
                 dialogue.item.options[option].text.clone()
             })?,
             max_new_tokens,
+            part,
             user,
             ids,
             own,
@@ -227,8 +232,9 @@ impl Script<'_> {
     /// # Errors
     /// The ids cannot be decoded.
     pub fn reply(&self, prompt: &Prompt, generated: &[i64]) -> Result<Reply> {
+        let (ends, stop) = self.ending(prompt.part);
         let kept = match generated {
-            [rest @ .., last] if self.ends.contains(last) => rest,
+            [rest @ .., last] if ends.contains(last) => rest,
             all => all,
         };
         // Decoded together with what precedes it: some tokenizers drop a leading space.
@@ -238,9 +244,18 @@ impl Script<'_> {
             Some(said) => said.to_string(),
             None => self.tokenizer.decode(kept)?,
         };
-        let stop = self.stop.iter().filter_map(|stop| said.find(stop.as_str())).min();
+        let stop = stop.iter().filter_map(|stop| said.find(stop.as_str())).min();
         let text = format!("{}{}", prompt.prefill, stop.map_or(&*said, |at| &said[..at]));
         Ok(Reply { ids: kept.to_vec(), text, ended: stop.is_some() || kept.len() < generated.len() })
+    }
+
+    /// The tokens and the texts that end a part of a round: reasoning may run over many lines.
+    #[must_use]
+    pub fn ending(&self, part: Part) -> (&[i64], &[String]) {
+        match part {
+            Part::Before(_) => (self.eos, &[]),
+            Part::Answer => (self.ends, self.stop),
+        }
     }
 
     /// Ends a round and makes the dialogue ready for the next one.
@@ -305,7 +320,7 @@ impl Script<'_> {
             Part::Before(k) => {
                 let before = &arm.before[k];
                 let words = asked(&before.question, &before.say, ("before.question", "before.say"))?;
-                (words, opening(&before.prefill), before.max_new_tokens)
+                (words, opening(&before.prefill), before.max_new_tokens.unwrap_or(arm.max_new_tokens))
             }
             Part::Answer => {
                 let then = dialogue.before().last().and_then(|before| before.then.of(format, round));

@@ -153,17 +153,6 @@ impl Model {
         })
     }
 
-    /// The width of a site's vectors.
-    #[must_use]
-    pub fn width(&self, site: Site) -> i64 {
-        match site {
-            Site::HeadOut => self.spec.n_heads * self.spec.d_head,
-            Site::MlpAct => self.spec.d_mlp,
-            Site::Logits => self.spec.vocab,
-            _ => self.spec.d_model,
-        }
-    }
-
     /// Whether each block is read anew in every pass.
     #[must_use]
     pub fn streamed(&self) -> bool {

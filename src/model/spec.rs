@@ -402,6 +402,17 @@ impl Spec {
         Ok(())
     }
 
+    /// The width of a site's vectors.
+    #[must_use]
+    pub fn width(&self, site: Site) -> i64 {
+        match site {
+            Site::HeadOut => self.n_heads * self.d_head,
+            Site::MlpAct => self.d_mlp,
+            Site::Logits => self.vocab,
+            _ => self.d_model,
+        }
+    }
+
     /// Multiply-accumulate weights that every token meets, in parameters (head and embedding left out).
     #[must_use]
     pub fn core_parameters(&self) -> i64 {

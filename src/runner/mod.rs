@@ -4,6 +4,7 @@ pub mod check;
 pub mod concept;
 pub mod critic;
 pub mod engine;
+pub mod plan;
 mod round;
 pub mod sample;
 pub mod study;

@@ -200,7 +200,7 @@ impl Rounds<'_, '_> {
         Ok(all)
     }
 
-    /// Continues the prompts of some dialogues. A prompt that an item has under several conditions is decoded once: what
+    /// Continues the prompts of one part of some dialogues. A prompt that an item has under several conditions is decoded once: what
     /// is drawn for it hangs on the seed, the item, the prompt and the number of the sample alone.
     fn decode(
         &mut self,
@@ -216,10 +216,11 @@ impl Rounds<'_, '_> {
             budgets.entry(prompt.max_new_tokens).or_default().push(place);
         }
         let mut all = vec![Generated::default(); prompts.len()];
-        let script = self.script;
+        let (script, part) = (self.script, prompts.first().map_or(Part::Answer, |prompt| prompt.part));
+        let (ends, stop) = script.ending(part);
         let complete = |ids: &[i64]| -> Result<bool> {
             let text = script.tokenizer.decode(ids)?;
-            Ok(script.stop.iter().any(|stop| text.contains(stop.as_str())))
+            Ok(stop.iter().any(|stop| text.contains(stop.as_str())))
         };
         for (max_new, places) in budgets {
             let mut distinct = BTreeMap::new(); // (node, item) -> place in `nodes`
@@ -238,14 +239,14 @@ impl Rounds<'_, '_> {
                 }));
             }
             let first = logits.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
-            let stop = Stop {
+            let until = Stop {
                 max_new,
                 min_new: self.ask.min_new_tokens.min(max_new),
-                ends: script.ends,
+                ends,
                 never: &[],
-                complete: (!script.stop.is_empty()).then_some(&complete),
+                complete: (!stop.is_empty()).then_some(&complete),
             };
-            let answers = self.engine.generate(&nodes, &first, stop, &mut samplers)?;
+            let answers = self.engine.generate(&nodes, &first, until, &mut samplers)?;
             self.tally.add(0, answers.iter().map(|answer| answer.ids.len()).sum())?;
             for (place, at) in places.into_iter().zip(found) {
                 all[place] = answers[at].clone();

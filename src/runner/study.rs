@@ -137,7 +137,7 @@ fn shape(model: &Model, ask: &Ask<'_>, site: Site, items: usize) -> Vec<i64> {
     if site.per_layer() {
         shape.push(ask.layers.len() as i64);
     }
-    shape.push(model.width(site));
+    shape.push(model.spec.width(site));
     shape
 }
 

@@ -41,6 +41,7 @@ pub struct Cut {
 #[derive(Debug, Default)]
 pub struct Forest {
     nodes: Vec<Node>,
+    tokens: usize,
     children: HashMap<(i64, Option<NodeId>, i64), NodeId>, // realm, parent, first token
 }
 
@@ -61,6 +62,12 @@ impl Forest {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// Number of tokens held, each distinct stretch counted once.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.tokens
     }
 
     /// Inserts a sequence (at least one token) and returns the node at its end, with the cuts that this took.
@@ -99,6 +106,7 @@ impl Forest {
     fn add(&mut self, realm: i64, parent: Option<NodeId>, ids: Vec<i64>) -> NodeId {
         let start = parent.map_or(0, |parent| self.nodes[parent].end());
         let id = self.nodes.len();
+        self.tokens += ids.len();
         self.children.insert((realm, parent, ids[0]), id);
         self.nodes.push(Node { parent, ids, start, realm });
         id
@@ -172,6 +180,7 @@ mod tests {
                 sequences.iter().flat_map(|ids| (1..=ids.len()).map(|n| ids[..n].to_vec())).collect();
             let held: usize = (0..forest.len()).map(|id| forest.node(id).ids.len()).sum();
             prop_assert_eq!(held, prefixes.len());
+            prop_assert_eq!(held, forest.tokens());
             let elsewhere = forest.insert(8, &sequences[0]).0;
             prop_assert!(forest.path(elsewhere).iter().all(|&node| forest.node(node).realm == 8));
         }

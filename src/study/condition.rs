@@ -97,7 +97,8 @@ pub struct Condition {
     pub feedback: Option<Feedback>,
 }
 
-/// An exchange before the answer of a round: a chain of thought, a self-diagnosis.
+/// An exchange before the answer of a round: a chain of thought, a self-diagnosis. As written; a study's exchange takes
+/// what it leaves out from the built-in one of its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Before {
@@ -105,6 +106,7 @@ pub struct Before {
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub question: Texts,
     /// What the user says in later rounds.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub say: Texts,
     /// What the user says after it in place of the condition's `question` or `say`, if anything.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
@@ -112,8 +114,9 @@ pub struct Before {
     /// What the assistant's words open with.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub prefill: Texts,
-    /// Longest reply in tokens.
-    pub max_new_tokens: usize,
+    /// Longest reply in tokens; that of an answer without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_new_tokens: Option<usize>,
 }
 
 /// A condition with everything in its place.
@@ -192,8 +195,12 @@ pub fn resolve(name: &str, own: &Library, max_new_tokens: usize) -> Result<Arm> 
     };
     let before = whole.before.unwrap_or_default();
     let before = before.iter().map(|name| {
-        let found = libraries.iter().find_map(|library| library.before.get(name)).cloned();
-        found.ok_or_else(|| unknown("exchange", name, libraries.iter().flat_map(|l| l.before.keys())))
+        let mut found = libraries.iter().rev().filter_map(|library| library.before.get(name));
+        let mut before = found.next().cloned().ok_or_else(|| {
+            unknown("exchange", name, libraries.iter().flat_map(|library| library.before.keys()))
+        })?;
+        found.for_each(|upper| before.overlay(upper));
+        Ok(before)
     });
     Ok(Arm {
         name: name.to_string(),
@@ -244,6 +251,17 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) 
     let table = if what == "condition" { "condition" } else { "before" };
     Error::input(format!("{what} {name:?}"), "is not known")
         .hint(format!("known: {}; or define [{table}.{name}]", known.join(", ")))
+}
+
+impl Before {
+    /// Takes over what `upper` says.
+    fn overlay(&mut self, upper: &Self) {
+        self.question.overlay(&upper.question);
+        self.say.overlay(&upper.say);
+        self.then.overlay(&upper.then);
+        self.prefill.overlay(&upper.prefill);
+        self.max_new_tokens = upper.max_new_tokens.or(self.max_new_tokens);
+    }
 }
 
 impl Condition {

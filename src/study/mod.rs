@@ -365,12 +365,17 @@ impl Study {
     /// # Errors
     /// As [`resolve`].
     pub fn arm(&self, name: &str) -> Result<Arm> {
-        let own = Library {
+        resolve(name, &self.library(), self.dialogue.max_new_tokens)
+    }
+
+    /// What the study itself says of conditions.
+    #[must_use]
+    pub fn library(&self) -> Library {
+        Library {
             wording: self.wording.clone(),
             before: self.before.clone(),
             condition: self.condition.clone(),
-        };
-        resolve(name, &own, self.dialogue.max_new_tokens)
+        }
     }
 
     /// The conditions of the dialogues, in order.

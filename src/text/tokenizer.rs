@@ -80,8 +80,20 @@ impl Tokenizer {
     /// # Errors
     /// The tokenizer cannot decode the ids.
     pub fn decode(&self, ids: &[i64]) -> Result<String> {
+        self.text(ids, true)
+    }
+
+    /// The text of token ids, special tokens included.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::decode`].
+    pub fn spelled(&self, ids: &[i64]) -> Result<String> {
+        self.text(ids, false)
+    }
+
+    fn text(&self, ids: &[i64], without_special: bool) -> Result<String> {
         let ids: Vec<u32> = ids.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
-        guarded(|| self.inner.decode(&ids, true))
+        guarded(|| self.inner.decode(&ids, without_special))
             .map_err(|error| Error::input("token ids", format!("the tokenizer cannot decode them: {error}")))
     }
 }

@@ -1,0 +1,328 @@
+//! `recant plan`: what a study takes, before any weight is read.
+
+use std::time::Instant;
+
+use serde_json::json;
+use tch::{Device, Kind, Tensor};
+
+use super::dialogues::Asking;
+use super::loaded::{Loaded, Setting};
+use super::run::limited;
+use crate::cli::run::Plan;
+use crate::model::{Layers, Load, Model, Spec, device};
+use crate::printer::Printer;
+use crate::runner::plan::{Cost, cost};
+use crate::runner::{Limits, Tally, study as dialogues};
+use crate::study::{ModelEntry, Study};
+use crate::task::Item;
+use crate::{Error, Result};
+
+/// Items of a task whose dialogues are counted; the others are taken to be like them.
+const SAMPLE: usize = 16;
+
+/// What one model's dialogues on one task take.
+struct Estimate {
+    model: String,
+    task: String,
+    items: usize,
+    dialogues: usize,
+    cost: Cost,
+    flops: f64,
+    seconds: Option<f64>,
+    disk: f64,
+}
+
+/// Counts and prints.
+///
+/// # Errors
+/// A bad study; with a trial also a checkpoint that cannot be loaded.
+pub fn run(args: &Plan, printer: Printer) -> Result<()> {
+    let study = limited(Study::read(&args.study)?, args.limit);
+    let loaded = Loaded::new(&study)?;
+    loaded.check()?;
+    let mut estimates = Vec::new();
+    let mut memory = Vec::new();
+    for entry in &study.models {
+        let setting = Setting::of(&study, entry)?;
+        let spec = Spec::read(&entry.path)?;
+        let trial = args.trial.map(|n| Trial::new(&study, entry, n)).transpose()?;
+        let machine = Machine::measure(&study, &spec)?;
+        for (task, items) in &loaded.tasks {
+            let planned = Planned { study: &study, entry, setting: &setting, spec: &spec };
+            estimates.push(planned.estimate(task, items, &machine, trial.as_ref())?);
+        }
+        memory.push((entry.name.clone(), held(&study, entry, &spec)?));
+    }
+    if args.json {
+        printer.data(format!("{:#}", as_json(&estimates, &memory)));
+    } else {
+        show(&estimates, &memory, args.trial, printer);
+    }
+    Ok(())
+}
+
+/// A model of a study that is not loaded.
+struct Planned<'a> {
+    study: &'a Study,
+    entry: &'a ModelEntry,
+    setting: &'a Setting,
+    spec: &'a Spec,
+}
+
+impl Planned<'_> {
+    fn estimate(
+        &self,
+        task: &str,
+        items: &[Item],
+        machine: &Machine,
+        trial: Option<&Trial>,
+    ) -> Result<Estimate> {
+        let asking = Asking::new(self.study, self.setting, self.spec)?;
+        let script = self.setting.script(self.study);
+        let (mut total, mut seconds) = (Cost::default(), None);
+        match trial {
+            Some(trial) => {
+                let chosen = spread(items, trial.items);
+                let (measured, took) = trial.run(self.study, self.setting, &asking, &chosen)?;
+                let factor = items.len() as f64 / chosen.len() as f64;
+                total.add(&measured, factor);
+                seconds = Some(took * factor);
+            }
+            None => {
+                let chosen = spread(items, SAMPLE);
+                let factor = items.len() as f64 / chosen.len() as f64;
+                for item in &chosen {
+                    total.add(&cost(&script, &asking.ask(&[]), item, 1.0)?, factor);
+                }
+            }
+        }
+        let flops = flops(self.spec, &total);
+        let orders: usize = items
+            .iter()
+            .map(|item| crate::dialogue::orders(item, self.study.dialogue.orders, self.study.seed).len())
+            .sum();
+        let arms = self.setting.arms.len();
+        Ok(Estimate {
+            model: self.entry.name.clone(),
+            task: task.into(),
+            items: items.len(),
+            dialogues: orders * arms,
+            seconds: seconds.or_else(|| machine.seconds(self.spec, &total)),
+            flops,
+            disk: disk(self.study, self.spec, items.len() * arms, orders * arms)?,
+            cost: total,
+        })
+    }
+}
+
+/// Items from all over a list.
+fn spread(items: &[Item], n: usize) -> Vec<Item> {
+    let n = n.clamp(1, items.len());
+    (0..n).map(|i| items[i * items.len() / n].clone()).collect()
+}
+
+/// Floating-point operations: two for each weight a token meets, four for each value of a token attended to.
+fn flops(spec: &Spec, cost: &Cost) -> f64 {
+    let tokens = cost.encoded + cost.generated;
+    let attention = 4.0 * (spec.n_heads * spec.d_head) as f64 * spec.n_layers as f64;
+    let head = 2.0 * (spec.d_model * spec.vocab) as f64;
+    2.0 * spec.core_parameters() as f64 * tokens
+        + attention * cost.attended
+        + head * (cost.scored + cost.generated)
+}
+
+/// Bytes that the shards take.
+fn disk(study: &Study, spec: &Spec, states: usize, dialogues: usize) -> Result<f64> {
+    let layers = study.capture.layers.parse::<Layers>()?.resolve(spec.n_layers)?.len();
+    let width = |site: crate::model::Site| {
+        (if site.per_layer() { layers } else { 1 }) as f64 * spec.width(site) as f64
+    };
+    let values: f64 = study.sites()?.into_iter().map(width).sum();
+    let bytes = study.capture.dtype.kind().elt_size_in_bytes() as f64;
+    let rounds = study.dialogue.rounds as f64;
+    // A line of a turn has about 6 bytes a token, and as much again for words and numbers.
+    let turn = 400.0 + 12.0 * (60 + study.dialogue.max_new_tokens) as f64;
+    Ok(rounds
+        * (states as f64 * study.capture.positions.len() as f64 * values * bytes + dialogues as f64 * turn))
+}
+
+/// Bytes that a model and what it works with take in memory.
+fn held(study: &Study, entry: &ModelEntry, spec: &Spec) -> Result<f64> {
+    let weights = crate::model::weights::Weights::open(&entry.path)?;
+    let kind = study.run.dtype.kind().elt_size_in_bytes() as f64;
+    let weights =
+        weights.parameters() as f64 * kind / if study.run.stream { spec.n_layers as f64 } else { 1.0 };
+    // libtorch itself, keys and values of a wave, and the logits of its prompts.
+    Ok(weights + 90e6 + 1.5e9 + kind * (spec.vocab * 512) as f64)
+}
+
+/// How fast this machine multiplies matrices of the model's shapes.
+struct Machine {
+    /// Operations a second with many rows, and with as many as are decoded side by side. None on a GPU.
+    rates: Option<[f64; 2]>,
+}
+
+impl Machine {
+    fn measure(study: &Study, spec: &Spec) -> Result<Self> {
+        let devices = device::devices(&study.run.device)?;
+        if devices.iter().any(|device| *device != Device::Cpu) {
+            return Ok(Self { rates: None });
+        }
+        let kind = study.run.dtype.kind();
+        let rows = (study.run.shard_items * study.dialogue.conditions.len() * 2).clamp(1, 128) as i64;
+        let rate = |rows: i64| -> Result<f64> {
+            let x = Tensor::f_randn([rows, spec.d_model], (Kind::Float, Device::Cpu))?.f_to_kind(kind)?;
+            let w =
+                Tensor::f_randn([spec.d_mlp, spec.d_model], (Kind::Float, Device::Cpu))?.f_to_kind(kind)?;
+            let _ = x.f_linear::<Tensor>(&w, None)?;
+            let (begun, mut done) = (Instant::now(), 0.0);
+            while begun.elapsed().as_secs_f64() < 0.4 {
+                let _ = x.f_linear::<Tensor>(&w, None)?;
+                done += 2.0 * (rows * spec.d_model * spec.d_mlp) as f64;
+            }
+            Ok(done / begun.elapsed().as_secs_f64())
+        };
+        Ok(Self { rates: Some([rate(1024)?, rate(rows)?]) })
+    }
+
+    /// A forward pass reaches about three quarters of a bare product's speed (docs/performance.md).
+    fn seconds(&self, spec: &Spec, cost: &Cost) -> Option<f64> {
+        let [many, few] = self.rates?;
+        let core = 2.0 * spec.core_parameters() as f64;
+        let head = 2.0 * (spec.d_model * spec.vocab) as f64;
+        let attention = 4.0 * (spec.n_heads * spec.d_head) as f64 * spec.n_layers as f64;
+        let read = (core * cost.encoded + head * cost.scored) / (0.75 * many);
+        let written = (core + head) * cost.generated / (0.6 * few);
+        Some(read + written + attention * cost.attended / (0.3 * many))
+    }
+}
+
+/// Runs a few items to see how fast they are and how long answers get.
+struct Trial {
+    model: Model,
+    items: usize,
+    how: Load,
+}
+
+impl Trial {
+    fn new(study: &Study, entry: &ModelEntry, items: usize) -> Result<Self> {
+        if items == 0 {
+            return Err(Error::input("--trial", "must be at least 1"));
+        }
+        let how = Load {
+            kind: study.run.dtype.kind(),
+            devices: device::devices(&study.run.device)?,
+            adapter: entry.adapter.clone(),
+            stream: study.run.stream,
+        };
+        Ok(Self { model: Model::load(&entry.path, &how)?, items, how })
+    }
+
+    fn run(
+        &self,
+        study: &Study,
+        setting: &Setting,
+        asking: &Asking<'_>,
+        items: &[Item],
+    ) -> Result<(Cost, f64)> {
+        let script = setting.script(study);
+        let readers = super::dialogues::readers(&setting.arms, &self.how)?;
+        let ask = asking.ask(&readers);
+        let tally = Tally::new(&|_, _| Ok(()));
+        let begun = Instant::now();
+        let limits = Limits::for_model(&self.model);
+        let (_, failures) = dialogues::run(&self.model, &script, &ask, items, limits, &tally)?;
+        if let Some(failure) = failures.into_iter().next() {
+            return Err(failure.error);
+        }
+        let cost =
+            Cost { encoded: tally.encoded() as f64, generated: tally.generated() as f64, ..Cost::default() };
+        Ok((cost, begun.elapsed().as_secs_f64()))
+    }
+}
+
+fn as_json(estimates: &[Estimate], memory: &[(String, f64)]) -> serde_json::Value {
+    let rows = estimates.iter().map(|e| {
+        json!({
+            "model": e.model, "task": e.task, "items": e.items, "dialogues": e.dialogues,
+            "encoded_tokens": e.cost.encoded.round(), "generated_tokens": e.cost.generated.round(),
+            "flops": e.flops, "seconds": e.seconds, "disk_bytes": e.disk.round(),
+        })
+    });
+    let memory = memory.iter().map(|(model, bytes)| (model.clone(), json!(bytes.round())));
+    json!({
+        "tasks": rows.collect::<Vec<_>>(),
+        "memory_bytes": memory.collect::<serde_json::Map<_, _>>(),
+        "encoded_tokens": estimates.iter().map(|e| e.cost.encoded).sum::<f64>().round(),
+        "generated_tokens": estimates.iter().map(|e| e.cost.generated).sum::<f64>().round(),
+        "seconds": estimates.iter().map(|e| e.seconds).sum::<Option<f64>>(),
+        "disk_bytes": estimates.iter().map(|e| e.disk).sum::<f64>().round(),
+    })
+}
+
+fn show(estimates: &[Estimate], memory: &[(String, f64)], trial: Option<usize>, printer: Printer) {
+    let line = |name: &str,
+                items: &str,
+                dialogues: &str,
+                read: &str,
+                written: &str,
+                flops: &str,
+                time: &str,
+                disk: &str| {
+        printer.data(format!(
+            "{name:40} {items:>7} {dialogues:>9} {read:>11} {written:>14} {flops:>8} {time:>10} {disk:>9}"
+        ));
+    };
+    line("model, task", "items", "dialogues", "tokens read", "tokens written", "PFLOP", "time", "disk");
+    let row = |name: &str,
+               items: usize,
+               dialogues: usize,
+               cost: &Cost,
+               flops: f64,
+               seconds: Option<f64>,
+               disk: f64| {
+        line(
+            name,
+            &items.to_string(),
+            &dialogues.to_string(),
+            &format!("{:.0}", cost.encoded),
+            &format!("{:.0}", cost.generated),
+            &format!("{:.3}", flops / 1e15),
+            &seconds.map_or_else(|| "-".into(), duration),
+            &size(disk),
+        );
+    };
+    let mut all = Cost::default();
+    for e in estimates {
+        let name = format!("{}, {}", e.model, e.task);
+        row(&name, e.items, e.dialogues, &e.cost, e.flops, e.seconds, e.disk);
+        all.add(&e.cost, 1.0);
+    }
+    let sum = |of: fn(&Estimate) -> f64| estimates.iter().map(of).sum::<f64>();
+    let count = |of: fn(&Estimate) -> usize| estimates.iter().map(of).sum::<usize>();
+    let seconds = estimates.iter().map(|e| e.seconds).sum::<Option<f64>>();
+    row("all", count(|e| e.items), count(|e| e.dialogues), &all, sum(|e| e.flops), seconds, sum(|e| e.disk));
+    for (model, bytes) in memory {
+        printer.data(format!("memory for {model}: about {}", size(*bytes)));
+    }
+    printer.say(match trial {
+        Some(n) => format!("from {n} items of each task, run"),
+        None => "every answer is taken to use its whole budget; --trial N runs N items of each task instead"
+            .into(),
+    });
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+fn size(bytes: f64) -> String {
+    match bytes {
+        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
+        b => format!("{:.1} GB", b / 1e9),
+    }
+}
