@@ -17,7 +17,7 @@ use crate::study::{ModelEntry, Study};
 use crate::task::Item;
 use crate::{Error, Result};
 
-/// Items of a task whose dialogues are counted; the others are taken to be like them.
+/// Items of a task whose dialogues are counted, as if run together; the others are taken to be like them.
 const SAMPLE: usize = 16;
 
 /// What one model's dialogues on one task take.
@@ -91,9 +91,7 @@ impl Planned<'_> {
             None => {
                 let chosen = spread(items, SAMPLE);
                 let factor = items.len() as f64 / chosen.len() as f64;
-                for item in &chosen {
-                    total.add(&cost(&script, &asking.ask(&[]), item, 1.0)?, factor);
-                }
+                total.add(&cost(&script, &asking.ask(&[]), &chosen, 1.0)?, factor);
             }
         }
         let flops = flops(self.spec, &total);

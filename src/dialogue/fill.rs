@@ -82,6 +82,8 @@ impl Words<'_> {
             "{group}" => option(item.with_role(Role::Stereotyped), "stereotyped option")?,
             "{dimension}" if item.dimension.is_empty() => return Err(self.lacks(key, "social dimension")),
             "{dimension}" => item.dimension.clone(),
+            "{share}" => self.percent(key, |share| share)?,
+            "{rest}" => self.percent(key, |share| 1.0 - share)?,
             "{category}" => item.category.clone(),
             "{norm}" => self.norm.to_string(),
             "{filler}" => self.filler.to_string(),
@@ -90,6 +92,12 @@ impl Words<'_> {
             "{feedback}" => self.feedback.to_string(),
             _ => return Ok(None),
         }))
+    }
+
+    /// A part of one that follows from the number recorded with the item, per cent.
+    fn percent(&self, key: &str, of: impl Fn(f64) -> f64) -> Result<String> {
+        let share = self.item.recorded.ok_or_else(|| self.lacks(key, "recorded share"))?;
+        Ok(format!("{:.0}", 100.0 * of(share)))
     }
 
     fn lacks(&self, key: &str, what: &str) -> Error {
@@ -138,7 +146,7 @@ mod tests {
             format: Format::Letters,
             label: None,
             target: Some(0),
-            recorded: None,
+            recorded: Some(0.404),
         }
     }
 
@@ -166,6 +174,7 @@ mod tests {
         assert!(told.contains("\nMake sure that it is fair.\n"));
         assert_eq!(fill("{passage} {question}", "").expect("filled"), " Who {really} did it?");
         assert_eq!(fill("{no such} {", "").expect("filled"), "{no such} {");
+        assert_eq!(fill("{share} and {rest}", "").expect("filled"), "40 and 60");
         assert_eq!(
             fill("{group}, {unknown}, {dimension}, {answer}", "").expect("filled"),
             "The old man, Not known, age, (a)"

@@ -73,6 +73,9 @@ impl Critic {
     /// # Errors
     /// Its template refuses a question, or libtorch fails.
     pub fn read(&self, questions: &[String]) -> Result<Vec<String>> {
+        if questions.is_empty() {
+            return Ok(Vec::new()); // before the first answer there is nothing to read
+        }
         let mut engine = Engine::new(&self.model, Limits::for_model(&self.model));
         let requests = questions
             .iter()

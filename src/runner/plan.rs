@@ -30,41 +30,42 @@ impl Cost {
     }
 }
 
-/// The cost of one item when every answer has `share` of its budget. Answers are random tokens, which is all that
-/// sharing depends on: equal prompts have equal answers.
+/// The cost of items that are run together, when every answer has `share` of its budget. Answers are random tokens, which
+/// is all that sharing depends on: equal prompts have equal answers.
 ///
 /// # Errors
 /// As [`Script::prompt`].
-pub fn cost(script: &Script<'_>, ask: &Ask<'_>, item: &Item, share: f64) -> Result<Cost> {
-    let mut dialogues = Vec::new();
-    for arm in ask.arms {
-        let orders = orders(item, ask.orders, ask.seed);
-        dialogues.extend(orders.into_iter().map(|order| Dialogue::new(item, arm, order)));
+pub fn cost(script: &Script<'_>, ask: &Ask<'_>, items: &[Item], share: f64) -> Result<Cost> {
+    let mut dialogues = Vec::new(); // each with whether it is in its item's first order
+    for item in items {
+        for arm in ask.arms {
+            let orders = orders(item, ask.orders, ask.seed).into_iter().enumerate();
+            dialogues.extend(orders.map(|(place, order)| (Dialogue::new(item, arm, order), place == 0)));
+        }
     }
-    let first = dialogues.first().map(|dialogue| dialogue.order.clone());
     // The states of an answer's tokens are computed again once the answer is known.
     let again = ask.positions.iter().any(|position| position.of_answer());
     let mut seen = Seen { forest: Forest::default(), cost: Cost::default(), share };
     for _ in 0..ask.rounds {
-        let deepest = dialogues.iter().map(|dialogue| dialogue.before().len()).max().unwrap_or(0);
+        let deepest = dialogues.iter().map(|(dialogue, _)| dialogue.before().len()).max().unwrap_or(0);
         for k in 0..deepest {
-            for dialogue in dialogues.iter_mut().filter(|dialogue| dialogue.before().len() > k) {
+            for (dialogue, _) in dialogues.iter_mut().filter(|(dialogue, _)| dialogue.before().len() > k) {
                 let prompt = script.prompt(dialogue, Part::Before(k))?;
                 let answer = seen.answered(&prompt, 0);
                 script.replied(dialogue, &prompt, &answer)?;
             }
         }
-        for dialogue in &mut dialogues {
+        for (dialogue, first) in &mut dialogues {
             let prompt = script.prompt(dialogue, Part::Answer)?;
             for ids in prompt.options.ids.iter().chain(&prompt.texts.ids) {
                 seen.insert(&ids[..ids.len() - 1]);
                 seen.cost.scored += 1.0;
             }
             let answer = seen.answered(&prompt, 0);
-            if again && Some(&dialogue.order) == first.as_ref() {
+            if again && *first {
                 seen.cost.encoded += answer.len() as f64;
             }
-            if Some(&dialogue.order) == first.as_ref() {
+            if *first {
                 (1..=ask.samples.map_or(0, |samples| samples.n)).for_each(|number| {
                     seen.answered(&prompt, number);
                 });
