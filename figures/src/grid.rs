@@ -19,6 +19,10 @@ pub(crate) const EDGE: f64 = 1.5;
 const LEADER: f64 = 6.0;
 /// The narrowest data area worth drawing, in points.
 const LEAST_PLOT: f64 = 36.0;
+/// Kept free between title and panel, in points.
+const TITLE_GAP: f64 = 3.0;
+/// From the baseline up to the middle of small letters, in em.
+const MIDDLE: f64 = 0.31;
 /// The side of the largest square data area, in em.
 const SQUARE: f64 = 19.0;
 
@@ -138,9 +142,10 @@ impl<'a> Layout<'a> {
         let direct = Layout::new(plots, columns, true, style);
         let share =
             direct.margins.iter().map(|m| m.after / (m.before + m.after + direct.plot_width.max(1.0)));
-        // Where there is a legend anyway, names in it cost nothing and leave neighbouring panels more width.
+        // Where there is a legend anyway, names in it cost nothing and leave neighbouring panels more width,
+        // which square ones need for their height as well.
         let listed = plots.iter().flat_map(|p| &p.named).any(|n| matches!(n.key, Key::Point { .. }));
-        let worth_it = (columns == 1 || !listed)
+        let worth_it = (columns == 1 || !listed && !direct.square())
             && direct.plot_width >= 56.0
             && share.fold(0.0, f64::max) <= 0.4
             && direct.labels_fit();
@@ -268,22 +273,21 @@ impl<'a> Layout<'a> {
         // The most intervals in k rows: by their right ends, each into the row it leaves the least gap in.
         names.sort_by(|a, b| (a.0 + a.1).total_cmp(&(b.0 + b.1)));
         let mut ends = [f64::NEG_INFINITY; ROWS];
-        let mut placed = Vec::new();
-        for (middle, half, text) in names {
-            let free = (0..ROWS).filter(|&row| ends[row] + 5.0 <= middle - half);
-            if let Some(row) = free.reduce(|best, next| if ends[next] > ends[best] { next } else { best }) {
-                ends[row] = middle + half;
-                placed.push((row, middle, half, text));
-            }
-        }
-        // Each as high as it can stand.
-        let mut out: Vec<(usize, f64, f64, Rich)> = Vec::new();
-        for (row, middle, half, text) in placed {
-            let free =
-                |row: &usize| out.iter().filter(|o| o.0 == *row).all(|o| o.1 + o.2 + 5.0 <= middle - half);
-            out.push(((0..row).find(free).unwrap_or(row), middle, half, text));
-        }
-        out.into_iter().map(|(row, middle, _, text)| (row, middle, text)).collect()
+        let fits = |ends: &[f64; ROWS], row: usize, left: f64| ends[row] + 5.0 <= left;
+        names.retain(|(middle, half, _)| {
+            let free = (0..ROWS).filter(|&row| fits(&ends, row, middle - half));
+            let row = free.reduce(|best, next| if ends[next] > ends[best] { next } else { best });
+            row.inspect(|&row| ends[row] = middle + half).is_some()
+        });
+        // These need no more rows when taken from the left, each into the highest free one.
+        names.sort_by(|a, b| (a.0 - a.1).total_cmp(&(b.0 - b.1)));
+        let mut ends = [f64::NEG_INFINITY; ROWS];
+        let place = |(middle, half, text)| {
+            let row = (0..ROWS).find(|&row| fits(&ends, row, middle - half))?;
+            ends[row] = middle + half;
+            Some((row, middle, text))
+        };
+        names.into_iter().filter_map(place).collect()
     }
 
     /// Rows of names below the x axes, alike for all panels.
@@ -309,7 +313,7 @@ impl<'a> Layout<'a> {
             .collect();
         let lines =
             titles.iter().map(|t| t.1.len()).max().unwrap_or(0).max(usize::from(self.plots.len() > 1));
-        let title_height = if lines == 0 { 0.3 * size } else { lines as f64 * LEADING * size + 3.0 };
+        let title_height = if lines == 0 { 0.3 * size } else { lines as f64 * LEADING * size + TITLE_GAP };
         let plot_top = top + title_height;
         let mut left = self.left();
         let mut bottom = plot_top;
@@ -426,7 +430,9 @@ impl<'a> Layout<'a> {
         labels.sort_by(|a, b| a.0.total_cmp(&b.0));
         let wanted: Vec<f64> = labels.iter().map(|l| l.0).collect();
         let half = 0.25 * small;
-        let places = spread(&wanted, small * 1.08, rect.top - half, rect.bottom() + half);
+        // No higher than the foot of the title, which may run on above the labels.
+        let highest = rect.top + ((ASCENT - MIDDLE) * small - TITLE_GAP).max(-half);
+        let places = spread(&wanted, small * 1.08, highest, rect.bottom() + half);
         for ((_, from, named), y) in labels.into_iter().zip(places) {
             let end = rect.right() + LEADER;
             let colour = named.ink();
@@ -444,7 +450,7 @@ impl<'a> Layout<'a> {
             if early || moved {
                 canvas.stroke(&[edge, (end - 0.6, y)], 0.35, faint, Dash::Solid);
             }
-            canvas.text(&Rich::parse(&named.label), end + 0.8, y + 0.31 * small, Type::new(small, colour));
+            canvas.text(&Rich::parse(&named.label), end + 0.8, y + MIDDLE * small, Type::new(small, colour));
         }
     }
 }

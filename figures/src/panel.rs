@@ -166,10 +166,10 @@ pub(crate) enum Mark {
     Passes { x: Vec<f64>, row: usize, colour: Rgb },
     /// A ringed point with its value beside it.
     Note { x: f64, y: f64, text: String, colour: Rgb, size: f64 },
-    /// A point's name, and a line around the point, where the name has room.
-    Name { x: f64, y: f64, radius: f64, text: String, size: f64 },
+    /// Names of points, with a line around each point whose name has room; the first choose first.
+    Names { points: Vec<(f64, f64, String)>, radius: f64, size: f64 },
     /// A note in the corner where it hides least; it comes after what it must not hide.
-    Corner { text: String, size: f64 },
+    Corner { lines: Vec<String>, size: f64 },
     /// A tinted ground between two places of the x axis.
     Ground { x: (f64, f64), colour: Rgb },
 }
@@ -186,7 +186,8 @@ impl Mark {
             Mark::Line { points, .. } | Mark::Points { points, .. } => {
                 points.iter().filter_map(|p| p.1).collect()
             }
-            Mark::Rule { y, .. } | Mark::Note { y, .. } | Mark::Name { y, .. } => vec![*y],
+            Mark::Rule { y, .. } | Mark::Note { y, .. } => vec![*y],
+            Mark::Names { points, .. } => points.iter().map(|p| p.1).collect(),
             Mark::Passes { .. } | Mark::Corner { .. } | Mark::Ground { .. } => Vec::new(),
         }
     }
@@ -256,20 +257,28 @@ impl Mark {
                 let (x, y) = place::near(panel, point, &text, kind, all, canvas.texts());
                 canvas.text(&text, x, y, kind);
             }
-            Mark::Name { x, y, radius, text, size } => {
-                let (text, kind) = (Rich::parse(text), Type::new(*size, INK));
-                let point = panel.at(*x, *y);
-                let place = place::beside(panel, point, *radius, &text, kind, all, canvas.texts());
-                if let Some((left, baseline)) = place.filter(|_| !text.is_empty()) {
+            Mark::Names { points, radius, size } => {
+                let kind = Type::new(*size, INK);
+                let mut ink = place::ink_of(panel, all);
+                for (x, y, name) in points {
+                    let (text, point) = (Rich::parse(name), panel.at(*x, *y));
+                    let found = place::beside(panel, point, *radius, &text, kind, &ink, canvas.texts());
+                    let Some((left, baseline, leader)) = found.filter(|_| !text.is_empty()) else {
+                        continue;
+                    };
                     let ring = paint(INK, 1.0).stroke_width(units(0.6));
                     let area = panel.draw(canvas, Dash::Solid);
                     area.draw(&Circle::new((*x, *y), units(*radius), ring)).map_err(drawing)?;
                     drop(area);
+                    if let Some(leader) = leader {
+                        canvas.stroke(&leader, 0.35, INK, Dash::Solid);
+                        ink.extend(place::along(leader));
+                    }
                     canvas.text(&text, left, baseline, kind);
                 }
             }
-            Mark::Corner { text, size } => {
-                let (lines, r) = place::corner(panel, text, *size, all);
+            Mark::Corner { lines, size } => {
+                let (lines, r) = place::corner(panel, lines, *size, all);
                 let (left, top, right, bottom) =
                     (r.left - 1.0, r.top - 0.5, r.right() + 1.0, r.bottom() + 0.5);
                 canvas.fill(&[(left, top), (right, top), (right, bottom), (left, bottom)], WHITE, 0.8);
@@ -322,7 +331,9 @@ impl Mark {
                 (0..60).map(|k| (r.left + r.width * f64::from(k) / 60.0, y)).collect()
             }
             Mark::Note { x, y, .. } => vec![panel.at(*x, *y); 4],
-            Mark::Passes { .. } | Mark::Name { .. } | Mark::Corner { .. } | Mark::Ground { .. } => Vec::new(),
+            Mark::Passes { .. } | Mark::Names { .. } | Mark::Corner { .. } | Mark::Ground { .. } => {
+                Vec::new()
+            }
         }
     }
 }

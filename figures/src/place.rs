@@ -53,46 +53,73 @@ fn outside(place: &TextBox, r: Rect) -> f64 {
     (r.top - place.top).max(0.0) + (place.bottom - r.bottom()).max(0.0)
 }
 
-/// The place close beside a point, of radius `r`, where a text covers nothing at all and stays on the panel;
-/// None where there is no such room. The place is the start of its baseline.
+/// A straight line on the sheet.
+type Stroke = [(f64, f64); 2];
+
+/// The nearest place beside a point, of radius `r`, where a text covers nothing at all and stays on the panel:
+/// the start of its baseline, and the line that ties it to the point where it does not stand right beside it.
+/// None where there is no such room close by.
 pub(crate) fn beside(
     panel: &Panel,
     (x, y): (f64, f64),
     r: f64,
     text: &Rich,
     kind: Type,
-    all: &[Mark],
+    ink: &[(f64, f64)],
     texts: &[TextBox],
-) -> Option<(f64, f64)> {
+) -> Option<(f64, f64, Option<Stroke>)> {
     let width = text.width(kind.face, kind.size);
-    let away = |at: &(f64, f64)| (at.0 - x).abs() > 0.3 || (at.1 - y).abs() > 0.3;
-    let ink: Vec<_> = ink_of(panel, all).into_iter().filter(away).collect();
-    let (gap, slant) = (r + 1.4, 0.7 * r + 0.8);
-    let (middle, above, below) = (y + 0.31 * kind.size, y - slant, y + slant + 0.62 * kind.size);
-    let places = [
-        (x + gap, middle),
-        (x - gap - width, middle),
-        (x + slant, above),
-        (x + slant, below),
-        (x - slant - width, above),
-        (x - slant - width, below),
-        (x - width / 2.0, y - gap - DESCENT * kind.size),
-        (x - width / 2.0, y + gap + ASCENT * kind.size),
-    ];
-    places.into_iter().find(|&(left, baseline)| {
+    let elsewhere = |at: &&(f64, f64)| (at.0 - x).abs() > 0.3 || (at.1 - y).abs() > 0.3;
+    let ink: Vec<_> = ink.iter().filter(elsewhere).copied().collect();
+    let places = [0.0, 4.0, 8.0, 12.0].into_iter().flat_map(|away| {
+        let (gap, slant) = (r + 1.4 + away, 0.7 * (r + away) + 0.8);
+        let (middle, above, below) = (y + 0.31 * kind.size, y - slant, y + slant + 0.62 * kind.size);
+        [
+            (x + gap, middle),
+            (x - gap - width, middle),
+            (x + slant, above),
+            (x + slant, below),
+            (x - slant - width, above),
+            (x - slant - width, below),
+            (x - width / 2.0, y - gap - DESCENT * kind.size),
+            (x - width / 2.0, y + gap + ASCENT * kind.size),
+        ]
+    });
+    places.into_iter().find_map(|(left, baseline)| {
         let place = kind.place(text, left, baseline);
         let on_panel = place.left >= panel.rect.left + 0.5
             && place.right <= panel.rect.right()
             && outside(&place, panel.rect) == 0.0;
-        on_panel && covered(&place, &ink) == 0.0 && !texts.iter().any(|t| t.overlaps(&place))
+        let free = on_panel && covered(&place, &ink) == 0.0 && !texts.iter().any(|t| t.overlaps(&place));
+        let leader = leader((x, y), r, &place);
+        let clear = |at: (f64, f64)| {
+            let near = |ink: &(f64, f64)| (ink.0 - at.0).hypot(ink.1 - at.1) < 1.8;
+            let within = |t: &TextBox| t.left < at.0 && at.0 < t.right && t.top < at.1 && at.1 < t.bottom;
+            !ink.iter().any(near) && !texts.iter().any(within)
+        };
+        (free && leader.is_none_or(|l| along(l).all(clear))).then_some((left, baseline, leader))
     })
 }
 
-/// The lines of a note, wrapped to the panel, and the corner where they cover the least ink.
-pub(crate) fn corner(panel: &Panel, note: &str, size: f64, all: &[Mark]) -> (Vec<Rich>, Rect) {
+/// The line from a point's edge to its name, where the name does not stand right beside it.
+fn leader((x, y): (f64, f64), r: f64, name: &TextBox) -> Option<Stroke> {
+    let to = (x.clamp(name.left - 0.6, name.right + 0.6), y.clamp(name.top, name.bottom));
+    let length = (to.0 - x).hypot(to.1 - y);
+    let from = (x + (to.0 - x) * r / length, y + (to.1 - y) * r / length);
+    (length > r + 3.0).then_some([from, to])
+}
+
+/// Places along a line.
+pub(crate) fn along([a, b]: Stroke) -> impl Iterator<Item = (f64, f64)> {
+    (0..=12).map(|k| f64::from(k) / 12.0).map(move |t| (a.0 + t * (b.0 - a.0), a.1 + t * (b.1 - a.1)))
+}
+
+/// The lines of a note, each wrapped to the panel, and the corner where they cover the least ink.
+pub(crate) fn corner(panel: &Panel, note: &[String], size: f64, all: &[Mark]) -> (Vec<Rich>, Rect) {
     const INSET: f64 = 3.0;
     let r = panel.rect;
-    let lines = Rich::parse(note).wrap(Face::Regular, size, (r.width - 2.0 * INSET).max(1.0), 3);
+    let room = (r.width - 2.0 * INSET).max(1.0);
+    let lines: Vec<_> = note.iter().flat_map(|l| Rich::parse(l).wrap(Face::Regular, size, room, 2)).collect();
     let width = lines.iter().map(|l| l.width(Face::Regular, size)).fold(0.0, f64::max);
     let height = ((lines.len().max(1) - 1) as f64 * LEADING + ASCENT + DESCENT) * size;
     let ink = ink_of(panel, all);
@@ -114,6 +141,7 @@ pub(crate) fn corner(panel: &Panel, note: &str, size: f64, all: &[Mark]) -> (Vec
     (lines, best.unwrap_or(corners[0]))
 }
 
-fn ink_of(panel: &Panel, all: &[Mark]) -> Vec<(f64, f64)> {
+/// The ink of all marks.
+pub(crate) fn ink_of(panel: &Panel, all: &[Mark]) -> Vec<(f64, f64)> {
     all.iter().flat_map(|m| m.ink(panel)).collect()
 }

@@ -78,9 +78,10 @@ impl ReliabilityPanel {
         apart.sum::<f64>() / self.n() as f64
     }
 
-    fn note(&self) -> String {
+    fn note(&self) -> Vec<String> {
         let interval = self.ece_interval.map(|(lo, hi)| format!(" [{}, {}]", short(lo), short(hi)));
-        format!("ECE {}{}, n = {}", short(self.ece()), interval.unwrap_or_default(), self.n())
+        let ece = format!("ECE {}{}", short(self.ece()), interval.unwrap_or_default());
+        vec![ece, format!("n = {}", self.n())]
     }
 }
 
@@ -147,7 +148,7 @@ impl Reliability {
             let points = vec![(bin.confidence, Some(bin.accuracy))];
             plot.marks.push(Mark::Points { points, look, radius: radius.max(LEAST) });
         }
-        plot.marks.push(Mark::Corner { text: panel.note(), size: style.small() });
+        plot.marks.push(Mark::Corner { lines: panel.note(), size: style.small() });
         plot
     }
 }

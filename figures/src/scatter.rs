@@ -73,13 +73,13 @@ impl ScatterPanel {
         self.points.iter().filter_map(ScatterPoint::place)
     }
 
-    fn note(&self, statistic: &str) -> String {
+    fn note(&self, statistic: &str) -> Vec<String> {
         let interval = self.correlation_interval.map(|(lo, hi)| format!(" [{}, {}]", short(lo), short(hi)));
         let value = match known(self.correlation) {
             Some(r) => format!("= {}{}", short(r), interval.unwrap_or_default()),
             None => "not defined".into(),
         };
-        format!("{statistic} {value}, n = {}", self.places().count())
+        vec![format!("{statistic} {value}"), format!("n = {}", self.places().count())]
     }
 }
 
@@ -128,15 +128,10 @@ impl Scatter {
         let points: Vec<_> = panel.places().map(|(x, y)| (x, Some(y))).collect();
         let radius = if points.len() > 150 { 1.3 } else { 1.7 };
         plot.marks.push(Mark::Points { points, look, radius });
-        plot.marks.push(Mark::Corner { text: panel.note(&self.statistic), size: style.small() });
+        plot.marks.push(Mark::Corner { lines: panel.note(&self.statistic), size: style.small() });
         let named = panel.points.iter().filter(|p| p.labelled).filter_map(|p| Some((p.place()?, p)));
-        plot.marks.extend(named.map(|((x, y), p)| Mark::Name {
-            x,
-            y,
-            radius: radius + 0.3,
-            text: p.label.clone(),
-            size: 0.9 * style.small(),
-        }));
+        let points = named.map(|((x, y), p)| (x, y, p.label.clone())).collect();
+        plot.marks.push(Mark::Names { points, radius: radius + 0.3, size: 0.9 * style.small() });
         plot
     }
 }
