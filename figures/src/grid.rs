@@ -264,8 +264,9 @@ impl<'a> Layout<'a> {
             let half = text.width(Face::Regular, self.style.small()) / 2.0;
             let place = (x - plot.x.0) / (plot.x.1 - plot.x.0) * self.plot_width;
             let middle = place.min(self.plot_width + margin.after - half).max(half - margin.before);
-            // Moved a little at the ends of the axis, never so far that it would seem to name a neighbour.
-            let fits = 2.0 * half <= self.plot_width && (middle - place).abs() <= 0.6 * half;
+            // Moved a little at the ends of the axis; neither so far nor so long that it would seem to name a
+            // neighbour.
+            let fits = 2.0 * half <= 0.55 * self.plot_width && (middle - place).abs() <= 0.4 * half;
             if fits && !text.is_empty() {
                 names.push((middle, half, text));
             }
