@@ -7,8 +7,10 @@ use std::path::Path;
 use std::{env, fs};
 
 use recant_figures::{
-    Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, NullBand, Profile,
-    ProfilePanel, Reference, RoundPanel, RoundsByCondition, Series, Style, Theme, Width, render,
+    Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, ModelScale, NullBand,
+    PlacePanel, PositionBias, Profile, ProfilePanel, Reference, Reliability, ReliabilityBin,
+    ReliabilityPanel, Role, RoundPanel, RoundsByCondition, ScaleModel, ScalePanel, Scatter, ScatterPanel,
+    ScatterPoint, ScoreByScale, Series, Style, Theme, Width, render,
 };
 
 const LAYERS: usize = 30;
@@ -30,6 +32,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         Box::new(one_row_of_maps()),
         Box::new(many_conditions()),
         Box::new(auroc_map()),
+        Box::new(sizes()),
+        Box::new(alignment_steps()),
+        Box::new(two_families()),
+        Box::new(places()),
+        Box::new(places_of_one_task()),
+        Box::new(reliability()),
+        Box::new(labour_market()),
+        Box::new(one_scatter()),
     ];
     for figure in &figures {
         for (suffix, width) in
@@ -38,8 +48,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             write(folder, figure.as_ref(), suffix, &Style::at(width))?;
         }
     }
-    let grey = Style { theme: Theme::grey(), ..Style::at(Width::Page) };
-    write(folder, figures[0].as_ref(), "grey", &grey)?;
+    for figure in [0, 9, 12, 14, 15].map(|i| figures[i].as_ref()) {
+        let grey = Style { theme: Theme::grey(), ..Style::at(Width::Page) };
+        write(folder, figure, "grey", &grey)?;
+    }
     Ok(())
 }
 
@@ -313,4 +325,220 @@ fn auroc_map() -> LayerRoundMap {
         colours: HeatColours::Sequential { range: None },
         ..maps()
     }
+}
+
+fn model(name: &str, at: f64, role: Role) -> ScaleModel {
+    ScaleModel { name: name.into(), at, role, family: String::new() }
+}
+
+/// Base and aligned models of four sizes.
+fn sizes() -> ScoreByScale {
+    let sizes =
+        [("SmolLM2-135M", 135e6), ("SmolLM2-360M", 362e6), ("SmolLM2-1.7B", 1.71e9), ("Large-70B", 70e9)];
+    let models = sizes.iter().flat_map(|&(name, at)| [Role::Base, Role::Aligned].map(|r| model(name, at, r)));
+    let panel = |title: &str, y_label: &str, start: f64, rise: f64, gains: [f64; 3]| ScalePanel {
+        title: title.into(),
+        y_label: y_label.into(),
+        lines: ["baseline", "specificity-1", "negation"]
+            .iter()
+            .zip(gains)
+            .enumerate()
+            .map(|(c, (label, gain))| {
+                let value = |m: usize| {
+                    let (size, aligned) = ((m / 2) as f64, (m % 2) as f64);
+                    start + rise * size + gain * aligned * (0.4 + 0.3 * size) + 0.012 * noise(m * 3 + c)
+                };
+                series(label, &(0..8).map(value).collect::<Vec<_>>(), 0.03)
+            })
+            .collect(),
+        ..ScalePanel::default()
+    };
+    let mut accuracy = panel("Accuracy, ambiguous", "Accuracy", 0.34, 0.05, [0.05, 0.19, 0.1]);
+    accuracy.references.push(level("chance", 1.0 / 3.0));
+    let mut bias = panel("Bias score s_{AMB}", "s_{AMB}", 0.04, 0.05, [0.0, -0.1, -0.05]);
+    bias.references.push(level("no bias", 0.0));
+    let specific = &mut bias.lines[1];
+    for list in [&mut specific.value, &mut specific.lo, &mut specific.hi] {
+        list[5] = None;
+    }
+    let neutral = panel("Neutral pronouns", "Share", 0.05, 0.02, [0.04, 0.24, 0.12]);
+    ScoreByScale {
+        name: "score-by-size".into(),
+        scale: ModelScale::Parameters,
+        models: models.collect(),
+        panels: vec![accuracy, bias, neutral],
+        x_label: "Parameters".into(),
+        interval: "95 % bootstrap intervals over question groups".into(),
+        columns: None,
+    }
+}
+
+/// One model along its alignment.
+fn alignment_steps() -> ScoreByScale {
+    let names = ["base", "SFT", "SFT, end", "DPO", "RLVR"];
+    let role = |k: usize| if k == 0 { Role::Base } else { Role::Aligned };
+    let models = names.iter().enumerate().map(|(k, name)| model(name, 500.0 * k as f64, role(k)));
+    let lines = vec![
+        series("baseline", &[0.35, 0.38, 0.40, 0.41, 0.42], 0.03),
+        series("specificity-1", &[0.36, 0.45, 0.52, 0.58, 0.60], 0.03),
+    ];
+    let panel = ScalePanel {
+        title: "Accuracy, ambiguous".into(),
+        y_label: "Accuracy".into(),
+        lines,
+        references: vec![level("chance", 1.0 / 3.0)],
+        ..ScalePanel::default()
+    };
+    ScoreByScale {
+        name: "score-by-step".into(),
+        scale: ModelScale::Step,
+        models: models.collect(),
+        panels: vec![panel],
+        x_label: "Alignment step".into(),
+        ..sizes()
+    }
+}
+
+/// Two families of nearly equal sizes, and names that do not all fit.
+fn two_families() -> ScoreByScale {
+    let families: [(&str, &[f64]); 2] =
+        [("Qwen2.5", &[0.494e9, 1.54e9, 3.09e9, 7.62e9]), ("Llama-3", &[1.24e9, 3.21e9, 8.03e9])];
+    let models: Vec<_> = families
+        .iter()
+        .flat_map(|(family, sizes)| sizes.iter().map(move |&at| (*family, at)))
+        .flat_map(|(family, at)| [(family, at, Role::Base), (family, at, Role::Aligned)])
+        .map(|(family, at, role)| ScaleModel {
+            name: format!("{family}-{:.1}B{}", at / 1e9, if role == Role::Base { "" } else { "-Instruct" }),
+            at,
+            role,
+            family: family.into(),
+        })
+        .collect();
+    let values = |gain: f64| {
+        let of = |m: &ScaleModel| {
+            let aligned = if m.role == Role::Aligned { gain } else { 0.0 };
+            let family = if m.family == "Qwen2.5" { 0.05 } else { 0.0 };
+            0.3 + 0.12 * (m.at / 3e8).log10() + aligned + family
+        };
+        models.iter().map(of).collect::<Vec<_>>()
+    };
+    let panel = |title: &str| ScalePanel {
+        title: title.into(),
+        y_label: "Accuracy".into(),
+        lines: vec![series("baseline", &values(0.03), 0.02), series("specificity-1", &values(0.14), 0.02)],
+        references: vec![level("chance", 1.0 / 3.0)],
+        ..ScalePanel::default()
+    };
+    ScoreByScale {
+        name: "score-by-size-families".into(),
+        panels: vec![panel("Accuracy, ambiguous"), panel("Accuracy, disambiguated")],
+        models,
+        ..sizes()
+    }
+}
+
+fn places() -> PositionBias {
+    let panel = |title: &str, shares: &[[f64; 3]]| PlacePanel {
+        title: title.into(),
+        places: ["a", "b", "c", "d", "e"].iter().take(shares.len()).map(|p| (*p).into()).collect(),
+        series: ["round 0", "round 1", "round 2"]
+            .iter()
+            .enumerate()
+            .map(|(r, label)| series(label, &shares.iter().map(|s| s[r]).collect::<Vec<_>>(), 0.03))
+            .collect(),
+    };
+    PositionBias {
+        name: "position-bias".into(),
+        panels: vec![
+            panel("BBQ, ambiguous", &[[0.52, 0.44, 0.38], [0.27, 0.31, 0.33], [0.21, 0.25, 0.29]]),
+            panel("Winogender", &[[0.61, 0.55, 0.5], [0.39, 0.45, 0.5]]),
+            panel(
+                "Moral choices",
+                &[[0.35, 0.3, 0.27], [0.28, 0.27, 0.26], [0.21, 0.23, 0.24], [0.16, 0.2, 0.23]],
+            ),
+        ],
+        x_label: "Place of the option".into(),
+        y_label: "Share of items".into(),
+        uniform: "uniform".into(),
+        interval: "95 % bootstrap intervals over question groups".into(),
+        columns: None,
+    }
+}
+
+fn places_of_one_task() -> PositionBias {
+    PositionBias {
+        name: "position-bias-one".into(),
+        panels: places().panels.into_iter().take(1).collect(),
+        ..places()
+    }
+}
+
+fn reliability() -> Reliability {
+    let panel = |title: &str, over: f64| ReliabilityPanel {
+        title: title.into(),
+        bins: (0..10)
+            .map(|b| {
+                let confidence = 0.05 + 0.1 * b as f64;
+                let n = if b < 2 { 0 } else { 6 + 9 * b * b };
+                let accuracy = (confidence - over * confidence * (1.1 - confidence) * 2.0).clamp(0.0, 1.0);
+                let half = 1.96 * (accuracy * (1.0 - accuracy) / (n as f64).max(1.0)).sqrt();
+                let interval = Some(((accuracy - half).max(0.0), (accuracy + half).min(1.0)));
+                ReliabilityBin { confidence, accuracy, interval, n }
+            })
+            .collect(),
+        ece_interval: Some((0.3 * over.abs(), 0.6 * over.abs())),
+    };
+    Reliability {
+        name: "reliability".into(),
+        panels: vec![panel("baseline", 0.7), panel("specificity-1", 0.4), panel("negation", -0.2)],
+        x_label: "Confidence".into(),
+        y_label: "Accuracy".into(),
+        diagonal: "calibrated".into(),
+        range: None,
+        interval: "95 % Wilson intervals".into(),
+        columns: None,
+    }
+}
+
+fn labour_market() -> Scatter {
+    const OCCUPATIONS: [&str; 6] = ["nurse", "carpenter", "secretary", "engineer", "teacher", "pharmacist"];
+    let panel = |title: &str, slope: f64, r: f64| ScatterPanel {
+        title: title.into(),
+        points: (0..60)
+            .map(|i| {
+                let x = 0.5 + 0.48 * noise(i * 3 + 1);
+                let y = (0.5 + slope * (x - 0.5) + 0.16 * noise(i * 5 + 2)).clamp(0.0, 1.0);
+                let label = OCCUPATIONS.get(i).map_or(format!("occupation {i}"), |o| (*o).into());
+                ScatterPoint { label, x: Some(x), y: Some(y), labelled: i < OCCUPATIONS.len() }
+            })
+            .collect(),
+        correlation: Some(r),
+        correlation_interval: Some((r - 0.12, r + 0.07)),
+    };
+    Scatter {
+        name: "labour-market".into(),
+        panels: vec![
+            panel("baseline", 1.1, 0.88),
+            panel("specificity-1", 0.5, 0.7),
+            panel("negation", 0.2, 0.41),
+        ],
+        x_label: "Recorded share of women".into(),
+        y_label: "Model's share of she".into(),
+        range: Some((0.0, 1.0)),
+        diagonal: "as recorded".into(),
+        statistic: "r".into(),
+        interval: "95 % bootstrap interval over occupations".into(),
+        columns: None,
+    }
+}
+
+fn one_scatter() -> Scatter {
+    let mut panels: Vec<_> = labour_market().panels.into_iter().take(1).collect();
+    let more = (60..300).map(|i| {
+        let x = 0.5 + 0.48 * noise(i * 3 + 1);
+        let y = (x + 0.2 * noise(i * 5 + 2)).clamp(0.0, 1.0);
+        ScatterPoint { label: format!("occupation {i}"), x: Some(x), y: Some(y), labelled: false }
+    });
+    panels[0].points.extend(more);
+    Scatter { name: "labour-market-one".into(), panels, ..labour_market() }
 }

@@ -110,6 +110,25 @@ pub(crate) fn check_range(what: &str, (lo, hi): (f64, f64)) -> Result<()> {
     }
 }
 
+/// A share, probability or accuracy.
+pub(crate) fn check_share(what: &str, value: f64) -> Result<()> {
+    check_number(what, value)?;
+    if (0.0..=1.0).contains(&value) {
+        Ok(())
+    } else {
+        Err(Error::OutOfRange { what: what.into(), value, must: "lie between 0 and 1" })
+    }
+}
+
+/// At least two entries, which what they are drawn as needs.
+pub(crate) fn check_two<T>(list: &[T], what: &str, of: &'static str, needs: &'static str) -> Result<()> {
+    if list.len() < 2 {
+        Err(Error::TooFew { what: what.into(), found: list.len(), of, needs })
+    } else {
+        Ok(())
+    }
+}
+
 pub(crate) fn check_some<T>(list: &[T], what: &str, needs: &'static str) -> Result<()> {
     if list.is_empty() { Err(Error::Empty { what: what.into(), needs }) } else { Ok(()) }
 }

@@ -11,6 +11,28 @@ pub enum Error {
         /// What it must hold.
         needs: &'static str,
     },
+    /// A list has entries, but too few for what it is drawn as.
+    #[error("{what} has {found} {of}: {needs}")]
+    TooFew {
+        /// The part of the figure.
+        what: String,
+        /// How many there are.
+        found: usize,
+        /// Of what, e.g. `model`.
+        of: &'static str,
+        /// What is needed: "a scale needs at least two models".
+        needs: &'static str,
+    },
+    /// A number lies where it has no meaning.
+    #[error("{what} is {value}, which must {must}")]
+    OutOfRange {
+        /// The number's place.
+        what: String,
+        /// The number.
+        value: f64,
+        /// What it must do: "lie between 0 and 1".
+        must: &'static str,
+    },
     /// Two lists that belong together differ in length.
     #[error("{what} has {found} entries where {expected} are expected")]
     Ragged {

@@ -2,53 +2,46 @@
 //! overlaps or leaves the sheet.
 
 use crate::canvas::{Anchor, Canvas, Drawing, Type};
-use crate::colour::{INK, Rgb};
+use crate::colour::{INK, MUTED};
 use crate::error::{Error, Result};
 use crate::font::Face;
-use crate::panel::{Axis, Mark, PASS_ROW, Panel, Rect, TICK, marker, square};
+use crate::legend::{self, Key, Named};
+use crate::panel::{Axis, Mark, PASS_ROW, Panel, Rect, TICK};
 use crate::scale;
-use crate::style::{Dash, Look, Style};
+use crate::style::{Dash, Style};
 use crate::text::{ASCENT, DESCENT, LEADING, Rich};
 
 /// Space between neighbouring panels, in points.
 const GUTTER: f64 = 9.0;
 /// Kept free along the edge of the sheet, in points.
-const EDGE: f64 = 1.5;
+pub(crate) const EDGE: f64 = 1.5;
 /// Length of the leader from a line's end to its label, in points.
 const LEADER: f64 = 6.0;
 /// The narrowest data area worth drawing, in points.
 const LEAST_PLOT: f64 = 36.0;
+/// Kept free between title and panel, in points.
+const TITLE_GAP: f64 = 3.0;
+/// From the baseline up to the middle of small letters, in em.
+const MIDDLE: f64 = 0.31;
+/// The side of the largest square data area, in em.
+const SQUARE: f64 = 19.0;
 
-/// How a label's line looks in the legend.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Key {
-    Line { look: Look, marker: bool },
-    Rule { colour: Rgb, dash: Dash },
-    Area { colour: Rgb, alpha: f64 },
-    Passes { colour: Rgb },
-}
-
-/// A name for something drawn, to be put beside it or into the legend.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Named {
-    pub label: String,
-    pub key: Key,
-    /// Where in the panel it ends, in the panel's units; None when it is nowhere to be pointed at.
-    pub end: Option<(f64, f64)>,
-}
-
-impl Named {
-    fn ink(&self) -> Rgb {
-        match self.key {
-            Key::Line { look, .. } => look.colour.as_ink(),
-            Key::Rule { colour, .. } | Key::Passes { colour } => colour.as_ink(),
-            Key::Area { .. } => crate::colour::MUTED,
-        }
-    }
+/// Where the x axis has its ticks.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) enum Ticks {
+    /// At round integers.
+    #[default]
+    Integers,
+    /// At round numbers.
+    Round,
+    /// At these places; labels that would touch others are left out.
+    At(Vec<(f64, String)>),
+    /// At 0, 1, ..; a label too long for its place is shortened.
+    Places(Vec<String>),
 }
 
 /// One panel before it has a place.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Plot {
     pub title: String,
     pub x_label: String,
@@ -58,9 +51,35 @@ pub(crate) struct Plot {
     pub marks: Vec<Mark>,
     pub named: Vec<Named>,
     pub strip_rows: usize,
+    pub ticks: Ticks,
+    /// Names for places of the x axis, written below its ticks where there is room.
+    pub x_names: Vec<(f64, String)>,
+    /// Whether x and y have one unit, so that the data area is to be a square.
+    pub square: bool,
 }
 
 impl Plot {
+    /// A square panel of two shares of one range, with the diagonal where they are equal.
+    pub fn of_shares(range: (f64, f64), diagonal: &str) -> Plot {
+        let (lo, hi) = range;
+        let (colour, dash) = (MUTED, Dash::Fine);
+        let key = Key::Rule { colour, dash };
+        Plot {
+            x: range,
+            y_range: Some(range),
+            ticks: Ticks::Round,
+            square: true,
+            marks: vec![Mark::Line {
+                points: vec![(lo, Some(lo)), (hi, Some(hi))],
+                colour,
+                dash,
+                width: 0.7,
+            }],
+            named: vec![Named { label: diagonal.into(), key, end: Some((hi, hi)) }],
+            ..Plot::default()
+        }
+    }
+
     /// The range of the y axis: it holds every number drawn, and the range asked for.
     fn heights(&self) -> (f64, f64) {
         let all: Vec<f64> = self.marks.iter().flat_map(Mark::heights).collect();
@@ -70,6 +89,12 @@ impl Plot {
             Some((a, b)) => (a.min(lo), b.max(hi)),
             None => scale::padded(lo, hi),
         }
+    }
+
+    /// Whether what ends at `x` ends well before the last place of the axis.
+    fn ends_early(&self, x: f64) -> bool {
+        let (lo, hi) = self.x;
+        x < hi - if self.ticks == Ticks::Integers { 0.9 } else { 0.25 * (hi - lo) }
     }
 }
 
@@ -101,9 +126,8 @@ pub(crate) fn draw(
     let layout = Layout::best(plots, columns, style)?;
     let mut canvas = Canvas::default();
     let mut top = EDGE;
-    if !layout.direct {
-        top = legend(&mut canvas, plots, style, top);
-    }
+    let listed = |key: &Key| !layout.direct || matches!(key, Key::Point { .. });
+    top = legend::draw(&mut canvas, plots, style, top, listed);
     for (row, plots) in plots.chunks(layout.columns).enumerate() {
         top = layout.draw_row(&mut canvas, plots, row, top)?;
     }
@@ -118,7 +142,13 @@ impl<'a> Layout<'a> {
         let direct = Layout::new(plots, columns, true, style);
         let share =
             direct.margins.iter().map(|m| m.after / (m.before + m.after + direct.plot_width.max(1.0)));
-        let worth_it = direct.plot_width >= 56.0 && share.fold(0.0, f64::max) <= 0.4 && direct.labels_fit();
+        // Where there is a legend anyway, names in it cost nothing and leave neighbouring panels more width,
+        // which square ones need for their height as well.
+        let listed = plots.iter().flat_map(|p| &p.named).any(|n| matches!(n.key, Key::Point { .. }));
+        let worth_it = (columns == 1 || !listed && !direct.square())
+            && direct.plot_width >= 56.0
+            && share.fold(0.0, f64::max) <= 0.4
+            && direct.labels_fit();
         let layout = if worth_it { direct } else { Layout::new(plots, columns, false, style) };
         if layout.plot_width < LEAST_PLOT {
             return Err(Error::TooNarrow { columns, got: layout.plot_width });
@@ -134,7 +164,9 @@ impl<'a> Layout<'a> {
         for _ in 0..2 {
             layout.share_width();
             let (least, most) = (8.5 * style.font_size, 12.0 * style.font_size);
-            layout.plot_height = style.panel_height.unwrap_or((layout.plot_width * 0.62).clamp(least, most));
+            let height = if layout.square() { layout.plot_width } else { layout.plot_width * 0.62 };
+            let most = if layout.square() { SQUARE * style.font_size } else { most };
+            layout.plot_height = style.panel_height.unwrap_or(height.clamp(least, most));
         }
         layout.share_width();
         layout
@@ -146,6 +178,21 @@ impl<'a> Layout<'a> {
         let margins: f64 = self.margins.iter().map(|m| m.before + m.after).sum();
         let free = self.style.width.points() - 2.0 * EDGE - margins - GUTTER * (self.columns - 1) as f64;
         self.plot_width = free / self.columns as f64;
+        if self.square() {
+            let most = self.style.panel_height.unwrap_or(SQUARE * self.style.font_size);
+            self.plot_width = self.plot_width.min(most.max(LEAST_PLOT));
+        }
+    }
+
+    fn square(&self) -> bool {
+        self.plots.iter().all(|p| p.square)
+    }
+
+    /// Where the first panel begins: panels narrower than the sheet stand in its middle.
+    fn left(&self) -> f64 {
+        let margins: f64 = self.margins.iter().map(|m| m.before + m.after + self.plot_width).sum();
+        let width = margins + GUTTER * (self.columns - 1) as f64;
+        ((self.style.width.points() - width) / 2.0).max(EDGE)
     }
 
     fn column(&self, column: usize) -> Column {
@@ -178,13 +225,77 @@ impl<'a> Layout<'a> {
         Axis::round(lo, hi, wanted as usize)
     }
 
-    /// As many integer ticks as fit without their labels touching.
+    /// As many ticks as fit without their labels touching.
     fn x_axis(&self, plot: &Plot) -> Axis {
         let (lo, hi) = plot.x;
         let small = self.style.small();
-        let digits = format!("{:.0}", hi.max(-lo)).len();
-        let room = Rich::parse(&"0".repeat(digits)).width(Face::Regular, small) + 4.0;
-        Axis::integers(lo, hi, ((self.plot_width / room) as usize).clamp(1, 8))
+        match &plot.ticks {
+            Ticks::Integers => {
+                let digits = format!("{:.0}", hi.max(-lo)).len();
+                let room = Rich::parse(&"0".repeat(digits)).width(Face::Regular, small) + 4.0;
+                Axis::integers(lo, hi, ((self.plot_width / room) as usize).clamp(1, 8))
+            }
+            Ticks::Round => {
+                let width = |axis: &Axis| {
+                    let labels = axis.ticks.iter().map(|t| Rich::parse(&t.1).width(Face::Regular, small));
+                    labels.map(|w| w + 5.0).sum::<f64>()
+                };
+                let axes = (1..=6).rev().map(|wanted| Axis::round(lo, hi, wanted));
+                let fitting = axes.into_iter().find(|axis| width(axis) <= self.plot_width);
+                fitting.unwrap_or_else(|| Axis::round(lo, hi, 1))
+            }
+            Ticks::At(ticks) => Axis { lo, hi, ticks: ticks.clone() },
+            Ticks::Places(labels) => {
+                let room = self.plot_width / (hi - lo) - 3.0;
+                let short = |label: &String| Rich::parse(label).shorten(Face::Regular, small, room).plain();
+                let ticks = labels.iter().enumerate().map(|(i, label)| (i as f64, short(label)));
+                Axis { lo, hi, ticks: ticks.collect() }
+            }
+        }
+    }
+
+    /// The names of places of the x axis that have room below it: row (0 the highest), the name's middle from
+    /// the panel's left edge, and text. As many as can be had in three rows.
+    fn x_names(&self, plot: &Plot, margin: &Column) -> Vec<(usize, f64, Rich)> {
+        const ROWS: usize = 3;
+        let mut names: Vec<(f64, f64, Rich)> = Vec::new();
+        for (x, label) in &plot.x_names {
+            let text = Rich::parse(label);
+            let half = text.width(Face::Regular, self.style.small()) / 2.0;
+            let place = (x - plot.x.0) / (plot.x.1 - plot.x.0) * self.plot_width;
+            let middle = place.min(self.plot_width + margin.after - half).max(half - margin.before);
+            // Moved a little at the ends of the axis; neither so far nor so long that it would seem to name a
+            // neighbour.
+            let fits = 2.0 * half <= 0.55 * self.plot_width && (middle - place).abs() <= 0.4 * half;
+            if fits && !text.is_empty() {
+                names.push((middle, half, text));
+            }
+        }
+        // The most intervals in k rows: by their right ends, each into the row it leaves the least gap in.
+        names.sort_by(|a, b| (a.0 + a.1).total_cmp(&(b.0 + b.1)));
+        let mut ends = [f64::NEG_INFINITY; ROWS];
+        let fits = |ends: &[f64; ROWS], row: usize, left: f64| ends[row] + 5.0 <= left;
+        names.retain(|(middle, half, _)| {
+            let free = (0..ROWS).filter(|&row| fits(&ends, row, middle - half));
+            let row = free.reduce(|best, next| if ends[next] > ends[best] { next } else { best });
+            row.inspect(|&row| ends[row] = middle + half).is_some()
+        });
+        // These need no more rows when taken from the left, each into the highest free one.
+        names.sort_by(|a, b| (a.0 - a.1).total_cmp(&(b.0 - b.1)));
+        let mut ends = [f64::NEG_INFINITY; ROWS];
+        let place = |(middle, half, text)| {
+            let row = (0..ROWS).find(|&row| fits(&ends, row, middle - half))?;
+            ends[row] = middle + half;
+            Some((row, middle, text))
+        };
+        names.into_iter().filter_map(place).collect()
+    }
+
+    /// Rows of names below the x axes, alike for all panels.
+    fn x_name_rows(&self) -> usize {
+        let margins = self.margins.iter().cycle();
+        let names = self.plots.iter().zip(margins).flat_map(|(p, m)| self.x_names(p, m));
+        names.map(|n| n.0 + 1).max().unwrap_or(0)
     }
 
     /// The room labels at line ends have: the panel's height and half a line at either end.
@@ -203,9 +314,9 @@ impl<'a> Layout<'a> {
             .collect();
         let lines =
             titles.iter().map(|t| t.1.len()).max().unwrap_or(0).max(usize::from(self.plots.len() > 1));
-        let title_height = if lines == 0 { 0.3 * size } else { lines as f64 * LEADING * size + 3.0 };
+        let title_height = if lines == 0 { 0.3 * size } else { lines as f64 * LEADING * size + TITLE_GAP };
         let plot_top = top + title_height;
-        let mut left = EDGE;
+        let mut left = self.left();
         let mut bottom = plot_top;
         for (i, plot) in plots.iter().enumerate() {
             let margin = &self.margins[i];
@@ -227,7 +338,7 @@ impl<'a> Layout<'a> {
                 canvas.text(line, text_left, first_line + k as f64 * LEADING * size, Type::new(size, INK));
             }
             let last_of_column = (row + 1) * self.columns + i >= self.plots.len();
-            bottom = bottom.max(self.draw_plot(canvas, plot, rect, last_of_column)?);
+            bottom = bottom.max(self.draw_plot(canvas, plot, rect, last_of_column.then_some(margin))?);
             left = rect.right() + margin.after + GUTTER;
         }
         Ok(bottom + if (row + 1) * self.columns < self.plots.len() { 7.0 } else { 0.0 })
@@ -242,7 +353,8 @@ impl<'a> Layout<'a> {
         (letter, Rich::parse(&plot.title).wrap(Face::Regular, size, room, 3))
     }
 
-    fn draw_plot(&self, canvas: &mut Canvas, plot: &Plot, rect: Rect, x_labelled: bool) -> Result<f64> {
+    /// Draws one panel, with names and the label of its x axis when `below` gives the column they stand in.
+    fn draw_plot(&self, canvas: &mut Canvas, plot: &Plot, rect: Rect, below: Option<&Column>) -> Result<f64> {
         let (size, small) = (self.style.font_size, self.style.small());
         let panel = Panel {
             rect,
@@ -265,7 +377,13 @@ impl<'a> Layout<'a> {
             canvas.text(line, first + k as f64 * LEADING * size, rect.top + rect.height / 2.0, kind);
         }
         let mut bottom = rect.bottom() + TICK + 1.6 + (ASCENT + DESCENT) * small;
-        if x_labelled {
+        if let Some(margin) = below {
+            let kind = Type::new(small, MUTED).anchored(Anchor::Middle);
+            for (row, middle, name) in self.x_names(plot, margin) {
+                let baseline = bottom + 1.0 + (ASCENT + row as f64 * LEADING) * small;
+                canvas.text(&name, rect.left + middle, baseline, kind);
+            }
+            bottom += self.x_name_rows() as f64 * LEADING * small;
             let lines = Rich::parse(&plot.x_label).wrap(Face::Regular, size, self.plot_width, 3);
             let kind = Type::new(size, INK).anchored(Anchor::Middle);
             for line in &lines {
@@ -313,14 +431,16 @@ impl<'a> Layout<'a> {
         labels.sort_by(|a, b| a.0.total_cmp(&b.0));
         let wanted: Vec<f64> = labels.iter().map(|l| l.0).collect();
         let half = 0.25 * small;
-        let places = spread(&wanted, small * 1.08, rect.top - half, rect.bottom() + half);
+        // No higher than the foot of the title, which may run on above the labels.
+        let highest = rect.top + ((ASCENT - MIDDLE) * small - TITLE_GAP).max(-half);
+        let places = spread(&wanted, small * 1.08, highest, rect.bottom() + half);
         for ((_, from, named), y) in labels.into_iter().zip(places) {
             let end = rect.right() + LEADER;
             let colour = named.ink();
             let faint = colour.towards(crate::colour::WHITE, 0.45);
             let edge = (rect.right() + 1.0, from.1);
             let early =
-                named.end.is_some_and(|e| e.0 < plot.x.1 - 0.9) && !matches!(named.key, Key::Passes { .. });
+                named.end.is_some_and(|e| plot.ends_early(e.0)) && !matches!(named.key, Key::Passes { .. });
             let moved = (y - from.1).abs() > 1.2;
             if early {
                 // Dots, unlike any line of data, lead from where the line ends.
@@ -331,7 +451,7 @@ impl<'a> Layout<'a> {
             if early || moved {
                 canvas.stroke(&[edge, (end - 0.6, y)], 0.35, faint, Dash::Solid);
             }
-            canvas.text(&Rich::parse(&named.label), end + 0.8, y + 0.31 * small, Type::new(small, colour));
+            canvas.text(&Rich::parse(&named.label), end + 0.8, y + MIDDLE * small, Type::new(small, colour));
         }
     }
 }
@@ -365,76 +485,4 @@ fn fitting_columns(panels: usize, style: &Style) -> usize {
     let rows = panels.div_ceil(most(16.0));
     let even = panels.div_ceil(rows);
     if !panels.is_multiple_of(even) && panels <= most(12.5) { panels } else { even }
-}
-
-/// What the legend lists: lines first, each name once. References that look alike in different panels share
-/// an entry that says which panel each is of.
-fn legend_entries(plots: &[Plot]) -> Vec<(Key, String)> {
-    /// A name, and the panels it stands in.
-    type Place = (String, Vec<usize>);
-    let mut keys: Vec<(Key, Vec<Place>)> = Vec::new();
-    for (panel, named) in plots.iter().enumerate().flat_map(|(i, p)| p.named.iter().map(move |n| (i, n))) {
-        let at = keys.iter().position(|k| k.0 == named.key).unwrap_or_else(|| {
-            keys.push((named.key, Vec::new()));
-            keys.len() - 1
-        });
-        let labels = &mut keys[at].1;
-        match labels.iter_mut().find(|l| l.0 == named.label) {
-            Some(known) => known.1.push(panel),
-            None => labels.push((named.label.clone(), vec![panel])),
-        }
-    }
-    keys.sort_by_key(|k| !matches!(k.0, Key::Line { .. }));
-    let joined = |labels: Vec<Place>| {
-        let several = labels.len() > 1;
-        let of = |panels: Vec<usize>| panels.into_iter().map(letter).collect::<Vec<_>>().join(", ");
-        let one = |(label, panels): Place| if several { format!("{label} ({})", of(panels)) } else { label };
-        labels.into_iter().map(one).collect::<Vec<_>>().join("; ")
-    };
-    keys.into_iter().map(|(key, labels)| (key, joined(labels))).collect()
-}
-
-/// Writes the legend of everything named, each name once; returns where the panels may begin.
-fn legend(canvas: &mut Canvas, plots: &[Plot], style: &Style, top: f64) -> f64 {
-    const SWATCH: f64 = 17.0;
-    const GAP: f64 = 3.0;
-    let size = style.small();
-    let seen = legend_entries(plots);
-    let right = style.width.points() - EDGE;
-    let (mut x, mut y, mut row_lines) = (EDGE, top, 1);
-    for (key, label) in seen {
-        let lines = Rich::parse(&label).wrap(Face::Regular, size, right - EDGE - SWATCH - GAP, 3);
-        let width = SWATCH + GAP + lines.iter().map(|l| l.width(Face::Regular, size)).fold(0.0, f64::max);
-        if x > EDGE && x + width > right {
-            y += row_lines as f64 * LEADING * size + 1.0;
-            (x, row_lines) = (EDGE, 1);
-        }
-        let baseline = y + ASCENT * size;
-        swatch(canvas, key, (x, baseline - 0.31 * size), SWATCH);
-        for (k, line) in lines.iter().enumerate() {
-            canvas.text(line, x + SWATCH + GAP, baseline + k as f64 * LEADING * size, Type::new(size, INK));
-        }
-        row_lines = row_lines.max(lines.len());
-        x += width + 10.0;
-    }
-    y + row_lines as f64 * LEADING * size + 3.0
-}
-
-fn swatch(canvas: &mut Canvas, key: Key, (x, y): (f64, f64), width: f64) {
-    match key {
-        Key::Line { look, marker: with } => {
-            canvas.stroke(&[(x, y), (x + width, y)], 1.0, look.colour, look.dash);
-            if with {
-                marker(canvas, (x + width / 2.0, y), look, 1.9);
-            }
-        }
-        Key::Rule { colour, dash } => canvas.stroke(&[(x, y), (x + width, y)], 0.7, colour, dash),
-        Key::Area { colour, alpha } => {
-            let (top, bottom) = (y - 2.6, y + 2.6);
-            canvas.fill(&[(x, top), (x + width, top), (x + width, bottom), (x, bottom)], colour, alpha);
-        }
-        Key::Passes { colour } => {
-            (0..4).for_each(|k| square(canvas, (x + 3.0 + f64::from(k) * 3.6, y), 0.95, colour));
-        }
-    }
 }

@@ -8,7 +8,8 @@ use crate::data::{
     lettered, listed, plain,
 };
 use crate::error::{Error, Result};
-use crate::grid::{self, Key, Named, Plot};
+use crate::grid::{self, Plot};
+use crate::legend::{Key, Named};
 use crate::panel::Mark;
 use crate::references;
 use crate::scale::short;
@@ -155,9 +156,7 @@ impl LayerProfile {
             y_label: self.y_label.clone(),
             x: (-0.6, layers as f64 - 0.4),
             y_range: Some(self.y_range.unwrap_or_else(|| self.common_range())),
-            marks: Vec::new(),
-            named: Vec::new(),
-            strip_rows: 0,
+            ..Plot::default()
         };
         if let Some(null) = &panel.null {
             null_marks(&mut plot, null, &x);

@@ -48,11 +48,18 @@ pub mod font;
 mod grid;
 mod layer_profile;
 mod layer_round_map;
+mod legend;
+mod marker;
 mod panel;
+mod place;
+mod position_bias;
 mod references;
+mod reliability;
 pub mod render;
 mod rounds_by_condition;
 mod scale;
+mod scatter;
+mod score_by_scale;
 mod style;
 mod text;
 
@@ -61,7 +68,11 @@ pub use data::{Reference, Series};
 pub use error::{Error, Result};
 pub use layer_profile::{LayerProfile, NullBand, Profile, ProfilePanel};
 pub use layer_round_map::{HeatColours, HeatMap, LayerRoundMap, MapRow};
+pub use position_bias::{PlacePanel, PositionBias};
+pub use reliability::{Reliability, ReliabilityBin, ReliabilityPanel};
 pub use rounds_by_condition::{Intervals, RoundPanel, RoundsByCondition};
+pub use scatter::{Scatter, ScatterPanel, ScatterPoint};
+pub use score_by_scale::{ModelScale, Role, ScaleModel, ScalePanel, ScoreByScale};
 pub use style::{Style, Theme, Width};
 
 /// A figure that can be drawn.

@@ -7,12 +7,15 @@ use plotters::drawing::{DrawingArea, IntoDrawingArea};
 use plotters::element::{Circle, PathElement, Polygon};
 use plotters::style::{RGBAColor, ShapeStyle};
 
-use crate::canvas::{Anchor, Canvas, Pen, TextBox, Type, UNIT};
+use crate::canvas::{Anchor, Canvas, Pen, Type, UNIT};
 use crate::colour::{INK, Rgb, WHITE};
 use crate::error::{Error, Result};
+use crate::font::Face;
+use crate::marker::{marker, square};
+use crate::place;
 use crate::scale;
-use crate::style::{Dash, Look, Marker};
-use crate::text::{ASCENT, DESCENT, Rich};
+use crate::style::{Dash, Look};
+use crate::text::{ASCENT, LEADING, Rich};
 
 /// The thickness of axes and ticks, in points.
 const AXIS: f64 = 0.5;
@@ -112,13 +115,23 @@ impl Panel {
         self.y_ticks(canvas, size, TICK);
     }
 
+    /// Every tick, and as many labels as do not touch, those of the ends first. A label at an end keeps clear
+    /// of the y axis' labels and of the next panel.
     pub fn x_ticks(&self, canvas: &mut Canvas, size: f64, length: f64) {
         let kind = Type::new(size, INK).anchored(Anchor::Middle);
+        let foot = self.rect.bottom() + length;
+        let mut labels = Vec::new();
         for (value, label) in &self.x.ticks {
             let x = self.at(*value, self.y.lo).0;
-            let foot = self.rect.bottom() + length;
             canvas.stroke(&[(x, self.rect.bottom()), (x, foot)], AXIS, INK, Dash::Solid);
-            canvas.text(&Rich::parse(label), x, foot + 1.6 + ASCENT * size, kind);
+            let label = Rich::parse(label);
+            let half = label.width(Face::Regular, size) / 2.0;
+            let x = x.min(self.rect.right() + 4.0 - half).max(self.rect.left - 3.5 + half);
+            labels.push((x, half, label));
+        }
+        let extents: Vec<_> = labels.iter().map(|(x, half, _)| (x - half, x + half)).collect();
+        for ((x, _, label), _) in labels.iter().zip(scale::apart(&extents, 2.0)).filter(|l| l.1) {
+            canvas.text(label, *x, foot + 1.6 + ASCENT * size, kind);
         }
     }
 
@@ -153,6 +166,12 @@ pub(crate) enum Mark {
     Passes { x: Vec<f64>, row: usize, colour: Rgb },
     /// A ringed point with its value beside it.
     Note { x: f64, y: f64, text: String, colour: Rgb, size: f64 },
+    /// Names of points, with a line around each point whose name has room; the first choose first.
+    Names { points: Vec<(f64, f64, String)>, radius: f64, size: f64 },
+    /// A note in the corner where it hides least; it comes after what it must not hide.
+    Corner { lines: Vec<String>, size: f64 },
+    /// A tinted ground between two places of the x axis.
+    Ground { x: (f64, f64), colour: Rgb },
 }
 
 /// The height of one row of significance marks, in points.
@@ -168,7 +187,8 @@ impl Mark {
                 points.iter().filter_map(|p| p.1).collect()
             }
             Mark::Rule { y, .. } | Mark::Note { y, .. } => vec![*y],
-            Mark::Passes { .. } => Vec::new(),
+            Mark::Names { points, .. } => points.iter().map(|p| p.1).collect(),
+            Mark::Passes { .. } | Mark::Corner { .. } | Mark::Ground { .. } => Vec::new(),
         }
     }
 
@@ -234,23 +254,61 @@ impl Mark {
                 let text = Rich::parse(text);
                 let kind = Type::new(*size, colour.as_ink()).anchored(Anchor::Middle);
                 let point = panel.at(*x, *y);
-                let (x, y) = free_place(panel, point, &text, kind, all, canvas.texts());
+                let (x, y) = place::near(panel, point, &text, kind, all, canvas.texts());
                 canvas.text(&text, x, y, kind);
+            }
+            Mark::Names { points, radius, size } => {
+                let kind = Type::new(*size, INK);
+                let mut ink = place::ink_of(panel, all);
+                for (x, y, name) in points {
+                    let (text, point) = (Rich::parse(name), panel.at(*x, *y));
+                    let found = place::beside(panel, point, *radius, &text, kind, &ink, canvas.texts());
+                    let Some((left, baseline, leader)) = found.filter(|_| !text.is_empty()) else {
+                        continue;
+                    };
+                    let ring = paint(INK, 1.0).stroke_width(units(0.6));
+                    let area = panel.draw(canvas, Dash::Solid);
+                    area.draw(&Circle::new((*x, *y), units(*radius), ring)).map_err(drawing)?;
+                    drop(area);
+                    if let Some(leader) = leader {
+                        canvas.stroke(&leader, 0.35, INK, Dash::Solid);
+                        ink.extend(place::along(leader));
+                    }
+                    canvas.text(&text, left, baseline, kind);
+                }
+            }
+            Mark::Corner { lines, size } => {
+                let (lines, r) = place::corner(panel, lines, *size, all);
+                let (left, top, right, bottom) =
+                    (r.left - 1.0, r.top - 0.5, r.right() + 1.0, r.bottom() + 0.5);
+                canvas.fill(&[(left, top), (right, top), (right, bottom), (left, bottom)], WHITE, 0.8);
+                for (k, line) in lines.iter().enumerate() {
+                    let baseline = r.top + (ASCENT + k as f64 * LEADING) * size;
+                    canvas.text(line, r.left, baseline, Type::new(*size, INK));
+                }
+            }
+            Mark::Ground { x, colour } => {
+                let (left, right) = (panel.at(x.0, panel.y.lo).0, panel.at(x.1, panel.y.lo).0);
+                let (top, bottom) = (panel.rect.top, panel.rect.bottom() - AXIS / 2.0);
+                canvas.fill(&[(left, top), (right, top), (right, bottom), (left, bottom)], *colour, 1.0);
             }
         }
         Ok(())
     }
 
     /// Places of the mark's ink on the sheet, densely enough to keep a text off it.
-    fn ink(&self, panel: &Panel) -> Vec<(f64, f64)> {
+    pub fn ink(&self, panel: &Panel) -> Vec<(f64, f64)> {
         let along = |points: &[Datum]| -> Vec<(f64, f64)> {
             stretches(points)
                 .iter()
                 .flat_map(|s| s.windows(2))
                 .flat_map(|w| {
-                    (0..4)
-                        .map(|k| f64::from(k) / 4.0)
-                        .map(|t| panel.at(w[0].0 + t * (w[1].0 - w[0].0), w[0].1 + t * (w[1].1 - w[0].1)))
+                    let (a, b) = (panel.at(w[0].0, w[0].1), panel.at(w[1].0, w[1].1));
+                    let steps = ((b.0 - a.0).hypot(b.1 - a.1) / 4.0).ceil().clamp(4.0, 200.0) as usize;
+                    (0..steps).map(move |k| {
+                        let t = k as f64 / steps as f64;
+                        (a.0 + t * (b.0 - a.0), a.1 + t * (b.1 - a.1))
+                    })
                 })
                 .collect()
         };
@@ -273,91 +331,11 @@ impl Mark {
                 (0..60).map(|k| (r.left + r.width * f64::from(k) / 60.0, y)).collect()
             }
             Mark::Note { x, y, .. } => vec![panel.at(*x, *y); 4],
-            Mark::Passes { .. } => Vec::new(),
-        }
-    }
-}
-
-/// A place for a note close to its point where it covers the least ink, no other text, and stays on
-/// the panel. The place is the middle of its baseline.
-fn free_place(
-    panel: &Panel,
-    (x, y): (f64, f64),
-    text: &Rich,
-    kind: Type,
-    all: &[Mark],
-    texts: &[TextBox],
-) -> (f64, f64) {
-    let ink: Vec<_> = all.iter().flat_map(|m| m.ink(panel)).collect();
-    let r = panel.rect;
-    let half = text.width(kind.face, kind.size) / 2.0;
-    let (first, last) = (r.left + half + 1.0, r.right() - half);
-    let mut best = (f64::INFINITY, (x, y));
-    for (step, side) in (0..24).flat_map(|step| [0.0, -0.5, 0.5, -1.0, 1.0].map(|side| (step, side))) {
-        let x = (x + side * half).clamp(first, last.max(first));
-        let away = 4.0 + f64::from(step) * 2.0;
-        for y in [y - away - DESCENT * kind.size, y + away + ASCENT * kind.size] {
-            let place = kind.place(text, x, y);
-            let hidden = texts.iter().filter(|t| t.overlaps(&place)).count() as f64 * 1000.0;
-            let cost = covered(&place, &ink)
-                + f64::from(step) * 0.4
-                + side.abs()
-                + outside(&place, r) * 50.0
-                + hidden;
-            if cost < best.0 {
-                best = (cost, (x, y));
+            Mark::Passes { .. } | Mark::Names { .. } | Mark::Corner { .. } | Mark::Ground { .. } => {
+                Vec::new()
             }
         }
     }
-    best.1
-}
-
-fn covered(place: &TextBox, ink: &[(f64, f64)]) -> f64 {
-    let pad = 1.0;
-    ink.iter()
-        .filter(|(x, y)| {
-            (place.left - pad..=place.right + pad).contains(x)
-                && (place.top - pad..=place.bottom + pad).contains(y)
-        })
-        .count() as f64
-}
-
-fn outside(place: &TextBox, r: Rect) -> f64 {
-    (r.top - place.top).max(0.0) + (place.bottom - r.bottom()).max(0.0)
-}
-
-/// Draws a marker of the given radius at a place in points. Shapes are sized to look equally heavy.
-pub(crate) fn marker(canvas: &mut Canvas, (x, y): (f64, f64), look: Look, r: f64) {
-    let polygon = |canvas: &mut Canvas, corners: &[(f64, f64)]| {
-        let corners: Vec<_> = corners.iter().map(|&(dx, dy)| (x + dx * r, y + dy * r)).collect();
-        canvas.fill(&corners, look.colour, 1.0);
-    };
-    match look.marker {
-        Marker::Disc => disc(canvas, (x, y), r, look.colour),
-        Marker::Square => square(canvas, (x, y), r * 0.9, look.colour),
-        Marker::Triangle => polygon(canvas, &[(0.0, -1.25), (1.15, 0.8), (-1.15, 0.8)]),
-        Marker::Down => polygon(canvas, &[(0.0, 1.25), (1.15, -0.8), (-1.15, -0.8)]),
-        Marker::Diamond => polygon(canvas, &[(0.0, -1.35), (1.2, 0.0), (0.0, 1.35), (-1.2, 0.0)]),
-        Marker::Ring => {
-            disc(canvas, (x, y), r * 1.1, look.colour);
-            disc(canvas, (x, y), r * 0.55, WHITE);
-        }
-    }
-}
-
-fn disc(canvas: &mut Canvas, (x, y): (f64, f64), r: f64, colour: Rgb) {
-    let centre = ((x * UNIT).round() as i32, (y * UNIT).round() as i32);
-    let area: DrawingArea<_, Shift> = canvas.pen(Dash::Solid).into_drawing_area();
-    // A pen cannot fail: it appends to a string.
-    let _ = area.draw(&Circle::new(centre, units(r), paint(colour, 1.0).filled()));
-}
-
-pub(crate) fn square(canvas: &mut Canvas, (x, y): (f64, f64), half: f64, colour: Rgb) {
-    canvas.fill(
-        &[(x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half)],
-        colour,
-        1.0,
-    );
 }
 
 /// Runs of points that are there.
@@ -379,11 +357,11 @@ fn complete_stretches(x: &[f64], lo: &[Option<f64>], hi: &[Option<f64>]) -> Vec<
         .collect()
 }
 
-fn paint(colour: Rgb, alpha: f64) -> ShapeStyle {
+pub(crate) fn paint(colour: Rgb, alpha: f64) -> ShapeStyle {
     ShapeStyle { color: RGBAColor(colour.0, colour.1, colour.2, alpha), filled: false, stroke_width: 1 }
 }
 
-fn units(points: f64) -> u32 {
+pub(crate) fn units(points: f64) -> u32 {
     (points * UNIT).round() as u32
 }
 

@@ -2,7 +2,8 @@
 
 use crate::colour::{INK, MUTED};
 use crate::data::{Reference, plain};
-use crate::grid::{Key, Named, Plot};
+use crate::grid::Plot;
+use crate::legend::{Key, Named};
 use crate::panel::Mark;
 use crate::style::Dash;
 

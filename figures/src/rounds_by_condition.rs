@@ -4,7 +4,8 @@ use crate::Figure;
 use crate::canvas::Drawing;
 use crate::data::{Csv, Reference, Series, check_range, check_some, entry, known, lettered, listed, plain};
 use crate::error::{Error, Result};
-use crate::grid::{self, Key, Named, Plot};
+use crate::grid::{self, Plot};
+use crate::legend::{Key, Named};
 use crate::panel::Mark;
 use crate::references;
 use crate::style::{Look, Style};
@@ -94,9 +95,7 @@ impl RoundsByCondition {
             y_label: panel.y_label.clone(),
             x: (-0.28, rounds as f64 - 0.72),
             y_range: panel.y_range,
-            marks: Vec::new(),
-            named: Vec::new(),
-            strip_rows: 0,
+            ..Plot::default()
         };
         references::add(&mut plot, &panel.references);
         let mut on_top = Vec::new();

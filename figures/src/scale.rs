@@ -59,6 +59,37 @@ pub(crate) fn short(value: f64) -> String {
     minus(&format!("{value:.decimals$}"))
 }
 
+/// A count with a unit prefix, three digits at most: 135M, 1.7B, 70B.
+pub(crate) fn count(value: f64) -> String {
+    const UNITS: [(f64, &str); 5] = [(1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, "")];
+    // What would be rounded up to 1000 of a unit is 1 of the next.
+    let (scale, unit) = UNITS.into_iter().find(|u| value >= 0.9995 * u.0).unwrap_or((1.0, ""));
+    let scaled = value / scale;
+    let decimals = if scaled >= 99.95 { 0 } else { 1 };
+    let text = format!("{scaled:.decimals$}");
+    text.strip_suffix(".0").unwrap_or(&text).to_owned() + unit
+}
+
+/// Which of these extents, in ascending order, to keep so that any two are `gap` apart: the first, the last,
+/// then from left to right.
+pub(crate) fn apart(extents: &[(f64, f64)], gap: f64) -> Vec<bool> {
+    let mut keep = vec![false; extents.len()];
+    let [first, .., last] = extents else {
+        return vec![true; extents.len()];
+    };
+    keep[0] = true;
+    let last_kept = last.0 >= first.1 + gap;
+    keep[extents.len() - 1] = last_kept;
+    let limit = if last_kept { last.0 } else { f64::INFINITY };
+    let mut end = first.1;
+    for (i, extent) in extents.iter().enumerate().skip(1).take(extents.len() - 2) {
+        if extent.0 >= end + gap && extent.1 + gap <= limit {
+            (keep[i], end) = (true, extent.1);
+        }
+    }
+    keep
+}
+
 fn minus(text: &str) -> String {
     text.replace('-', "\u{2212}")
 }

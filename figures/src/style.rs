@@ -97,7 +97,15 @@ impl Style {
             colour: self.theme.palette[index % self.theme.palette.len()],
             dash: Dash::LINES[index % Dash::LINES.len()],
             marker: Marker::ALL[index % Marker::ALL.len()],
+            fill: Fill::Solid,
         }
+    }
+
+    /// The look of what is told apart by full and hollow markers as well: no marker is hollow by itself.
+    pub(crate) fn solid_look(&self, index: usize) -> Look {
+        const SOLID: [Marker; 5] =
+            [Marker::Disc, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::Down];
+        Look { marker: SOLID[index % SOLID.len()], ..self.look(index) }
     }
 }
 
@@ -107,6 +115,16 @@ pub(crate) struct Look {
     pub colour: Rgb,
     pub dash: Dash,
     pub marker: Marker,
+    pub fill: Fill,
+}
+
+/// How a marker is filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fill {
+    Solid,
+    Hollow,
+    /// Thinly, so that a crowd of points shows where it is dense.
+    Clear,
 }
 
 /// The rhythm of a stroke.

@@ -4,8 +4,10 @@
 
 use recant_figures::colour::{DIVERGING, OKABE_ITO, SEQUENTIAL};
 use recant_figures::{
-    Error, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, NullBand, Profile,
-    ProfilePanel, Reference, RoundPanel, RoundsByCondition, Series, Style, Theme, Width, font, render,
+    Error, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, ModelScale,
+    NullBand, PlacePanel, PositionBias, Profile, ProfilePanel, Reference, Reliability, ReliabilityBin,
+    ReliabilityPanel, Role, RoundPanel, RoundsByCondition, ScaleModel, ScalePanel, Scatter, ScatterPanel,
+    ScatterPoint, ScoreByScale, Series, Style, Theme, Width, font, render,
 };
 use resvg::usvg;
 
@@ -90,6 +92,97 @@ fn maps(text: &dyn Fn(usize) -> String, rows: usize, conditions: usize) -> Layer
     }
 }
 
+/// Base and aligned models of `sizes` sizes.
+fn scale(text: &dyn Fn(usize) -> String, panels: usize, sizes: usize, scale: ModelScale) -> ScoreByScale {
+    let model = |m: usize| ScaleModel {
+        name: text(m),
+        at: 135e6 * 3f64.powi((m / 2) as i32),
+        role: if m.is_multiple_of(2) { Role::Base } else { Role::Aligned },
+        family: String::new(),
+    };
+    let values = |c: usize| (0..2 * sizes).map(|m| 0.4 + 0.02 * (m * (c + 1)) as f64).collect::<Vec<_>>();
+    let panel = |p: usize| ScalePanel {
+        title: text(p),
+        y_label: text(p + 1),
+        y_range: None,
+        lines: (0..3).map(|c| series(&text(c + 7), &values(c))).collect(),
+        references: vec![level(&text(5), 0.3333)],
+    };
+    ScoreByScale {
+        name: "scale".into(),
+        scale,
+        models: (0..2 * sizes).map(model).collect(),
+        panels: (0..panels).map(panel).collect(),
+        x_label: text(6),
+        interval: "95 % intervals".into(),
+        columns: None,
+    }
+}
+
+fn places(text: &dyn Fn(usize) -> String, panels: usize, rounds: usize) -> PositionBias {
+    let panel = |p: usize| PlacePanel {
+        title: text(p),
+        places: (0..p + 2).map(|i| text(i + 3)).collect(),
+        series: (0..rounds).map(|r| series(&text(r + 7), &vec![0.31 + 0.04 * r as f64; p + 2])).collect(),
+    };
+    PositionBias {
+        name: "places".into(),
+        panels: (0..panels).map(panel).collect(),
+        x_label: text(6),
+        y_label: text(1),
+        uniform: text(5),
+        interval: "95 % intervals".into(),
+        columns: None,
+    }
+}
+
+fn reliability(text: &dyn Fn(usize) -> String, panels: usize, bins: usize) -> Reliability {
+    let bin = |b: usize| {
+        let confidence = (b as f64 + 0.5) / bins as f64;
+        let accuracy = 0.8 * confidence;
+        ReliabilityBin { confidence, accuracy, interval: Some((0.7 * confidence, confidence)), n: 3 * b + 1 }
+    };
+    let panel = |p: usize| ReliabilityPanel {
+        title: text(p),
+        bins: (0..bins).map(bin).collect(),
+        ece_interval: Some((0.05, 0.1525)),
+    };
+    Reliability {
+        name: "reliability".into(),
+        panels: (0..panels).map(panel).collect(),
+        x_label: text(6),
+        y_label: text(1),
+        diagonal: text(5),
+        range: None,
+        interval: "95 % intervals".into(),
+        columns: None,
+    }
+}
+
+fn scatter(text: &dyn Fn(usize) -> String, panels: usize, points: usize) -> Scatter {
+    let point = |i: usize| {
+        let at = |k: usize| Some(((i * k + 3) % 97) as f64 / 96.0);
+        ScatterPoint { label: text(i), x: at(31), y: at(45), labelled: i.is_multiple_of(3) }
+    };
+    let panel = |p: usize| ScatterPanel {
+        title: text(p),
+        points: (0..points).map(point).collect(),
+        correlation: Some(0.4125),
+        correlation_interval: Some((-0.1, 0.6)),
+    };
+    Scatter {
+        name: "scatter".into(),
+        panels: (0..panels).map(panel).collect(),
+        x_label: text(6),
+        y_label: text(1),
+        range: Some((0.0, 1.0)),
+        diagonal: text(5),
+        statistic: text(4),
+        interval: "95 % interval".into(),
+        columns: None,
+    }
+}
+
 const USUAL: [&str; 10] = [
     "baseline",
     "specificity-1",
@@ -153,6 +246,14 @@ fn all(text: &dyn Fn(usize) -> String) -> Vec<Box<dyn Figure>> {
         Box::new(profile(text, 2)),
         Box::new(maps(text, 1, 2)),
         Box::new(maps(text, 2, 4)),
+        Box::new(scale(text, 1, 1, ModelScale::Step)),
+        Box::new(scale(text, 3, 4, ModelScale::Parameters)),
+        Box::new(places(text, 1, 2)),
+        Box::new(places(text, 3, 5)),
+        Box::new(reliability(text, 1, 10)),
+        Box::new(reliability(text, 3, 15)),
+        Box::new(scatter(text, 1, 100)),
+        Box::new(scatter(text, 3, 30)),
     ]
 }
 
@@ -450,6 +551,125 @@ fn wrong_input_is_a_clear_error() {
 }
 
 #[test]
+fn a_scale_of_models_refuses_what_is_none() {
+    let with = |change: &dyn Fn(&mut ScoreByScale)| {
+        let mut figure = scale(&usual, 2, 2, ModelScale::Parameters);
+        change(&mut figure);
+        figure.draw(&Style::default()).map(|_| ()).unwrap_err()
+    };
+    assert!(matches!(with(&|f| f.panels.clear()), Error::Empty { needs: "panel", .. }));
+    assert!(matches!(with(&|f| f.panels[0].lines.clear()), Error::Empty { needs: "line", .. }));
+    let alone = with(&|f| f.models.truncate(1));
+    assert_eq!(alone.to_string(), "figure \"scale\" has 1 model: a scale needs at least two models");
+    assert!(matches!(with(&|f| f.models.truncate(3)), Error::Ragged { expected: 3, found: 4, .. }));
+    assert!(matches!(with(&|f| f.models[0].at = f64::NAN), Error::NotFinite { .. }));
+    assert!(matches!(with(&|f| f.models[0].at = 0.0), Error::OutOfRange { .. }));
+    assert!(matches!(with(&|f| f.panels[1].lines[0].lo[3] = Some(9.0)), Error::Crossed { .. }));
+    let blank = with(&|f| f.panels[0].lines.iter_mut().for_each(|l| l.value = vec![Some(f64::NAN); 4]));
+    assert!(matches!(blank, Error::NoValues { .. }));
+}
+
+#[test]
+fn a_share_outside_0_to_1_is_refused() {
+    let mut figure = places(&usual, 2, 2);
+    figure.panels[1].series[0].value[2] = Some(31.0);
+    figure.panels[1].series[0].hi[2] = None;
+    let error = figure.draw(&Style::default()).unwrap_err();
+    let said = "panel \"specificity-1\", series \"chance\" is 31, which must lie between 0 and 1";
+    assert_eq!(error.to_string(), said);
+    figure.panels[1].series[0].value[2] = Some(f64::NAN);
+    assert!(figure.draw(&Style::default()).is_ok());
+    assert!(figure.caption().contains("Missing markers: not defined."));
+    figure.panels[1].places.truncate(1);
+    assert!(matches!(figure.draw(&Style::default()), Err(Error::TooFew { found: 1, of: "place", .. })));
+
+    let mut figure = reliability(&usual, 1, 5);
+    figure.panels[0].bins[2].accuracy = f64::NAN;
+    assert!(matches!(figure.draw(&Style::default()), Err(Error::NotFinite { .. })));
+    figure.panels[0].bins[2].n = 0;
+    assert!(figure.draw(&Style::default()).is_ok(), "an empty bin has no accuracy");
+    assert!(figure.caption().contains("Empty bins are left out."));
+    figure.panels[0].bins[1].interval = Some((0.9, 0.2));
+    assert!(matches!(figure.draw(&Style::default()), Err(Error::Crossed { .. })));
+    figure.panels[0].bins.iter_mut().for_each(|b| b.n = 0);
+    assert!(matches!(figure.draw(&Style::default()), Err(Error::NoValues { .. })));
+    figure.panels[0].bins.clear();
+    assert!(matches!(figure.draw(&Style::default()), Err(Error::Empty { needs: "bin", .. })));
+
+    let mut figure = scatter(&usual, 1, 1);
+    figure.draw(&Style::default()).unwrap();
+    figure.panels[0].points[0].x = Some(f64::INFINITY);
+    assert!(matches!(figure.draw(&Style::default()), Err(Error::NotFinite { .. })));
+    figure.panels[0].points[0].x = None;
+    assert!(matches!(figure.draw(&Style::default()), Err(Error::NoValues { .. })));
+    figure.panels[0].points = vec![ScatterPoint { x: Some(0.5), y: Some(0.5), ..ScatterPoint::default() }];
+    figure.panels[0].correlation = Some(1.2);
+    assert!(matches!(figure.draw(&Style::default()), Err(Error::OutOfRange { .. })));
+    figure.panels[0].correlation = Some(f64::NAN);
+    let drawing = figure.draw(&Style::default()).unwrap();
+    assert!(drawing.texts.iter().any(|t| t.text == "stereotype not defined"));
+}
+
+#[test]
+fn lines_join_models_of_one_role_and_family_only() {
+    let mut figure = scale(&usual, 1, 3, ModelScale::Parameters);
+    figure.panels[0].lines.truncate(1);
+    let blue = OKABE_ITO[0].hex();
+    let lines = |figure: &ScoreByScale, width| strokes(&figure.svg(&Style::default()).unwrap(), &blue, width);
+    // The aligned line's width is that of a swatch as well, which the key of a single panel does without.
+    assert_eq!(
+        (lines(&figure, "0.7"), lines(&figure, "1")),
+        (1 + 6, 1),
+        "base line and six intervals; aligned"
+    );
+    figure.panels[0].lines[0].value[3] = None;
+    assert_eq!(lines(&figure, "1"), 0, "a gap leaves single points");
+    assert!(figure.caption().contains("Gaps: not defined."));
+    figure.models.iter_mut().take(2).for_each(|m| m.family = "another".into());
+    assert!(figure.caption().contains("Lines join models of one role and family;"));
+    assert!(figure.caption().contains("Hollow markers: base models; filled markers: aligned models."));
+}
+
+#[test]
+fn sizes_of_models_are_written_as_counts() {
+    let figure = scale(&usual, 1, 4, ModelScale::Parameters);
+    let texts = figure.draw(&Style::at(Width::Page)).unwrap().texts;
+    for size in ["135M", "405M", "1.2B", "3.6B"] {
+        assert!(texts.iter().any(|t| t.text == size), "{size}");
+    }
+    assert!(figure.caption().contains("neutral (405M, aligned)"));
+    assert!(figure.csv().contains("baseline,condition,chance,neutral,aligned,,405000000,0.46,"));
+}
+
+#[test]
+fn the_calibration_error_is_the_weighted_distance_from_the_diagonal() {
+    let bin = |confidence, accuracy, n| ReliabilityBin { confidence, accuracy, interval: None, n };
+    let bins = vec![bin(0.25, 0.5, 1), bin(f64::NAN, f64::NAN, 0), bin(0.75, 0.5, 2), bin(1.0, 1.0, 1)];
+    let panel = ReliabilityPanel { title: "baseline".into(), bins, ece_interval: None };
+    assert_eq!((panel.ece(), panel.n()), (0.1875, 4));
+    let figure = Reliability { panels: vec![panel], ..reliability(&usual, 1, 1) };
+    let drawing = figure.draw(&Style::default()).unwrap();
+    assert!(drawing.texts.iter().any(|t| t.text == "ECE 0.19"));
+    assert!(!drawing.svg.contains("NaN"));
+    assert!(figure.csv().contains("baseline,bin,1,,,,,0\n"));
+    assert!(figure.csv().contains("baseline,ece,,,0.1875,,,4\n"));
+}
+
+#[test]
+fn only_chosen_points_with_room_are_named() {
+    let mut figure = scatter(&usual, 1, 100);
+    let name = |i: usize| format!("occupation {i}");
+    figure.panels[0].points.iter_mut().enumerate().for_each(|(i, p)| p.label = name(i));
+    let texts = figure.draw(&Style::default()).unwrap().texts;
+    let named = |i: usize| texts.iter().any(|t| t.text == name(i));
+    assert!((0..100).filter(|i| named(*i)).all(|i| i % 3 == 0));
+    let count = (0..100).filter(|i| named(*i)).count();
+    assert!((1..34).contains(&count), "{count}");
+    assert!(figure.csv().contains("baseline,point,occupation 1,"));
+    assert!(figure.csv().contains("baseline,correlation,stereotype,,0.4125,-0.1,0.6\n"));
+}
+
+#[test]
 fn odd_but_sound_input_is_drawn() {
     let style = Style::default();
     let one = |values: &[f64]| {
@@ -468,6 +688,16 @@ fn odd_but_sound_input_is_drawn() {
     one(&[1e-9, 2e-9, 3e-9]);
     one(&[-1e12, 1e12]);
     one(&(0..200).map(f64::from).collect::<Vec<_>>());
+    scale(&usual, 1, 50, ModelScale::Step).draw(&style).unwrap();
+    scale(&usual, 1, 40, ModelScale::Parameters).draw(&style).unwrap();
+    places(&usual, 1, 15).draw(&style).unwrap();
+    reliability(&usual, 1, 1).draw(&style).unwrap();
+    reliability(&usual, 2, 100).draw(&style).unwrap();
+    scatter(&usual, 1, 400).draw(&style).unwrap();
+    let mut figure = scatter(&usual, 1, 2);
+    figure.range = None;
+    figure.panels[0].points.iter_mut().for_each(|p| (p.x, p.y) = (Some(0.5), Some(0.5)));
+    figure.draw(&style).unwrap();
     let mut figure = maps(&usual, 1, 1);
     figure.rows[0].maps[0].values = vec![vec![Some(0.0)]];
     figure.rows[0].maps[0].passes.clear();
