@@ -6,6 +6,7 @@ pub mod generate;
 mod input;
 pub mod model;
 pub mod run;
+pub mod score;
 
 use std::path::Path;
 
@@ -32,6 +33,7 @@ pub fn dispatch(cli: Cli) -> Result<()> {
         Verb::Report(args) => run::report(&args, printer),
         Verb::Capture(args) => capture::run(&args, printer),
         Verb::Generate(args) => generate::run(&args, printer),
+        Verb::Score(verb) => score::run(&verb, printer),
         Verb::Model(verb) => model::run(&verb, printer),
         Verb::Fetch(args) => fetch::run(&args, printer),
     }
