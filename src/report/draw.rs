@@ -81,7 +81,7 @@ fn behaviour(study: &Study, summary: &ModelSummary, name: String) -> RoundsByCon
         panels: summary
             .behaviour
             .iter()
-            .filter(|b| b.cells.iter().any(|c| c.value.is_some()))
+            .filter(|b| b.decides && b.cells.iter().any(|c| c.value.is_some()))
             .map(panel)
             .collect(),
         x_label: "Round".into(),

@@ -3,6 +3,7 @@
 pub mod draw;
 pub mod html;
 pub mod table;
+pub mod tables;
 pub mod words;
 
 use std::path::PathBuf;
@@ -62,8 +63,8 @@ pub struct Page<'a> {
 /// # Errors
 /// The disk is full.
 pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manifest) -> Result<PathBuf> {
-    let mut tables = words::tables(sources, summaries);
-    tables.extend(words::checks(manifest));
+    let mut tables = tables::tables(sources, summaries)?;
+    tables.extend(tables::checks(manifest));
     for table in &tables {
         let file = |extension: &str| sources.run.place(&["tables"], &format!("{}.{extension}", table.name));
         atomic::write(&file("csv")?, table.csv().as_bytes())?;
