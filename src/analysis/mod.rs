@@ -22,4 +22,4 @@ pub mod texts;
 pub mod told;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -54,6 +54,17 @@ pub struct Behaviour {
     pub cells: Vec<Cell>,
 }
 
+impl Behaviour {
+    /// The measure's title, with the task's name where that says more.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self.measure.kinds.contains(&self.task.as_str()) {
+            true => self.measure.title.to_owned(),
+            false => format!("{}, {}", self.measure.title, self.task),
+        }
+    }
+}
+
 /// The scores of one concept on one task.
 pub struct Movement {
     /// The concept.

@@ -57,7 +57,7 @@ fn write(run: &RunDir, figure: &dyn Figure, style: &Style) -> Result<FigureEntry
 
 fn behaviour(study: &Study, summary: &ModelSummary, name: String) -> RoundsByCondition {
     let panel = |behaviour: &Behaviour| RoundPanel {
-        title: counted(behaviour.measure.title, behaviour.cells.iter().map(|cell| cell.n)),
+        title: counted(&behaviour.title(), behaviour.cells.iter().map(|cell| cell.n)),
         y_label: behaviour.measure.axis.into(),
         y_range: Some(behaviour.measure.range),
         lines: study

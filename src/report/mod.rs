@@ -1,5 +1,6 @@
 //! The report: one self-contained HTML page, and the tables as CSV and LaTeX.
 
+pub mod cautions;
 pub mod draw;
 pub mod html;
 pub mod table;
@@ -89,7 +90,7 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
     let page = Page {
         title: &sources.study.name,
         findings: words::findings(sources, summaries),
-        cautions: [words::cautions(sources, summaries), words::deviations(manifest)].concat(),
+        cautions: [cautions::cautions(sources, summaries), cautions::deviations(manifest)].concat(),
         figures,
         tables,
         dialogues,

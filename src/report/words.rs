@@ -1,13 +1,8 @@
-//! Findings and cautions: what the numbers say, said with their intervals.
+//! Findings: what the numbers say, said with their intervals.
 
-use serde_json::Value;
-
-use super::tables::{bracket, findings_of, number};
+use super::tables::{bracket, number};
 use crate::analysis::probing::ConceptProbes;
 use crate::analysis::summary::{Behaviour, ModelSummary, Movement, Sources};
-use crate::study::Orders;
-use crate::study::manifest::Manifest;
-use crate::task::concept::{Reading, Template};
 
 /// The findings of a run, a sentence each.
 #[must_use]
@@ -15,9 +10,10 @@ pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<String
     let conditions = &sources.study.dialogue.conditions;
     let mut all = Vec::new();
     for summary in summaries {
-        all.extend(
-            summary.behaviour.iter().filter_map(|behaviour| behaviour_finding(&summary.model, behaviour)),
-        );
+        for behaviour in summary.behaviour.iter().filter(|behaviour| behaviour.decides) {
+            all.extend(behaviour_finding(&summary.model, behaviour));
+            all.extend(gain_finding(&conditions[0], &summary.model, behaviour));
+        }
         all.extend(summary.probes.iter().map(|probes| probe_finding(&summary.model, probes)));
         for movement in &summary.movements {
             let probes = summary.probes.iter().find(|probes| probes.concept == movement.concept);
@@ -44,13 +40,34 @@ fn behaviour_finding(model: &str, behaviour: &Behaviour) -> Option<String> {
     }
     Some(format!(
         "{model}, {}: {} is {}{} in round 0 (n = {}). By round {rounds} it has changed by {}.",
-        behaviour.measure.title,
+        behaviour.title(),
         plain(behaviour.measure.axis),
         number(first.value, 2),
         bracket(first.interval),
         first.n,
         changes.join(", "),
     ))
+}
+
+/// The conditions that stand apart from the first one in the last round, where there are any.
+fn gain_finding(baseline: &str, model: &str, behaviour: &Behaviour) -> Option<String> {
+    let last = behaviour.cells.iter().map(|cell| cell.round).max()?;
+    let apart: Vec<String> = behaviour
+        .cells
+        .iter()
+        .filter(|cell| cell.round == last)
+        .filter_map(|cell| Some((cell, cell.gain?)))
+        .filter(|(_, gain)| gain.q.is_some_and(|q| q < 0.05))
+        .map(|(cell, gain)| format!("{} by {:+.2}{}", cell.condition, gain.value, bracket(gain.interval)))
+        .collect();
+    (!apart.is_empty()).then(|| {
+        format!(
+            "{model}, {}: in round {last}, {} differs from that under {baseline} (q < 0.05) under {}.",
+            behaviour.title(),
+            plain(behaviour.measure.axis),
+            apart.join(", ")
+        )
+    })
 }
 
 /// An axis label as a part of a sentence.
@@ -124,91 +141,4 @@ fn movement_finding(conditions: &[String], model: &str, movement: &Movement, rea
         "{model}, {}: the {} score differs from round 0 in {passed} of {all} cells of condition, readable layer and round (q < 0.05).{against}",
         movement.task, movement.concept,
     )
-}
-
-/// Each check that failed, and each model without a chat template.
-#[must_use]
-pub fn deviations(manifest: &Manifest) -> Vec<String> {
-    let failed = findings_of(manifest).filter(|(_, finding)| finding["passed"] == false);
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-    let plain = manifest.without_template().map(|model| {
-        format!("{model} has no chat template: it reads a plain transcript, \u{201c}User:\u{201d} and \u{201c}Assistant:\u{201d} before each turn.")
-    });
-    failed
-        .map(|(model, finding)| {
-            let (name, found) = (text(&finding["name"]), text(&finding["found"]));
-            format!("{model} failed its self-check, {name}: {found}. Its numbers cannot be trusted until this is known.")
-        })
-        .chain(plain)
-        .collect()
-}
-
-/// What a reader must know before believing it.
-#[must_use]
-pub fn cautions(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<String> {
-    let mut all = vec![
-        match sources.study.dialogue.orders {
-            Orders::Cyclic => {
-                "The chosen option is the most probable one; option log-probabilities are averaged over the orders in \
-                 which options were listed, because small models prefer a letter over a content."
-            }
-            Orders::Given => {
-                "The chosen option is the most probable one, with options in the file's order only: small models prefer a \
-                 letter over a content, and nothing here cancels that."
-            }
-        }
-        .to_string(),
-        "Concept scores come from probes trained on single statements and read at the end of a prompt: compare scores \
-         between rounds and conditions of the same items; their zero means nothing."
-            .to_string(),
-    ];
-    if !sources.concepts.is_empty() {
-        all.push(
-            "A layer that is called best was chosen by the same scores, which flatters it slightly; probe intervals \
-             hold the fits fixed, so trust the permutation test before them. The built-in concepts' wording, position \
-             and penalty were settled on SmolLM2-135M."
-                .to_string(),
-        );
-    }
-    for concept in sources.concepts {
-        let spec = &concept.spec;
-        let same = (spec.template, spec.position) == (Template::Chat, Reading::Last);
-        if !same || sources.study.probe.position != "last" {
-            all.push(format!(
-                "The {} probe is trained at {} of {} and read at another kind of position, the {} of a prompt.",
-                spec.name,
-                if spec.position == Reading::Mean { "the mean over the tokens" } else { "the last token" },
-                if spec.template == Template::Raw { "bare statements" } else { "statements in the chat template" },
-                sources.study.probe.position,
-            ));
-        }
-    }
-    let built_in: Vec<&str> = sources
-        .study
-        .tasks
-        .iter()
-        .filter(|task| task.path.is_none())
-        .map(|task| task.name.as_str())
-        .collect();
-    if !built_in.is_empty() {
-        all.push(format!(
-            "Built-in sets ({}) are small and written for demonstration: use the public sets for claims.",
-            built_in.join(", ")
-        ));
-    }
-    for summary in summaries {
-        let unparsed = summary
-            .behaviour
-            .iter()
-            .flat_map(|b| &b.cells)
-            .filter_map(|cell| cell.unparsed)
-            .fold(0.0, f64::max);
-        all.push(format!(
-            "{}: up to {:.0} % of the generated answers of a condition and round name no option; they are not guessed, \
-             and choices do not rest on them.",
-            summary.model,
-            100.0 * unparsed
-        ));
-    }
-    all
 }
