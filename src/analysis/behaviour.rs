@@ -15,72 +15,12 @@
 //! [`expected`] computes the same scores from option probabilities, each option weighted with its probability in place
 //! of one chosen option counted as one.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 
-use crate::error::{Error, Result};
-use crate::random::SplitMix;
+pub use super::answer::Answer;
+pub(crate) use super::bootstrap::quantile;
+pub use super::bootstrap::{Bootstrap, Interval, cluster_bootstrap};
 use crate::task::{Context, Item, Polarity, Role};
-
-/// What a model answered to an item.
-#[derive(Debug, Clone)]
-pub struct Answer<'a> {
-    item: &'a Item,
-    chosen: Option<usize>,
-    probabilities: Option<Vec<f64>>,
-}
-
-impl<'a> Answer<'a> {
-    /// An answer: the index of the chosen option, or None where the words could not be parsed.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Input`] for an index beyond the item's options.
-    pub fn new(item: &'a Item, chosen: Option<usize>) -> Result<Self> {
-        match chosen {
-            Some(option) if option >= item.options.len() => Err(Error::input(
-                format!("item {}", item.id),
-                format!("there is no option {option} among its {}", item.options.len()),
-            )
-            .hint("options are counted from 0")),
-            _ => Ok(Self { item, chosen, probabilities: None }),
-        }
-    }
-
-    /// The same answer with the model's probability of each option. They need not sum to one: they are divided by
-    /// their sum.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Input`] unless there is one finite, non-negative number per option, and one of them is positive.
-    pub fn with_probabilities(mut self, probabilities: &[f64]) -> Result<Self> {
-        let wrong = |why: String| Error::input(format!("item {}", self.item.id), why);
-        if probabilities.len() != self.item.options.len() {
-            return Err(wrong(format!(
-                "{} probabilities for {} options",
-                probabilities.len(),
-                self.item.options.len()
-            )));
-        }
-        let total: f64 = probabilities.iter().sum();
-        if probabilities.iter().any(|p| *p < 0.0) || !total.is_finite() || total <= 0.0 {
-            return Err(wrong(format!("{probabilities:?} are no probabilities")));
-        }
-        self.probabilities = Some(probabilities.iter().map(|p| p / total).collect());
-        Ok(self)
-    }
-
-    /// The item that was answered.
-    pub fn item(&self) -> &'a Item {
-        self.item
-    }
-
-    /// The chosen option.
-    pub fn chosen(&self) -> Option<usize> {
-        self.chosen
-    }
-}
 
 /// Mean weight of each role over the answers whose item has a target; the three sum to one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -172,8 +112,8 @@ pub fn score<'r, 'a: 'r>(answers: impl IntoIterator<Item = &'r Answer<'a>>) -> S
     let mut tally = Tally::default();
     let mut n_unparsed = 0;
     for answer in answers {
-        match answer.chosen {
-            Some(chosen) => tally.add(answer.item, |option| f64::from(u8::from(option == chosen))),
+        match answer.chosen() {
+            Some(chosen) => tally.add(answer.item(), |option| f64::from(u8::from(option == chosen))),
             None => n_unparsed += 1,
         }
     }
@@ -208,8 +148,8 @@ pub fn score<'r, 'a: 'r>(answers: impl IntoIterator<Item = &'r Answer<'a>>) -> S
 pub fn expected<'r, 'a: 'r>(answers: impl IntoIterator<Item = &'r Answer<'a>>) -> Expected {
     let mut tally = Tally::default();
     for answer in answers {
-        if let Some(probabilities) = &answer.probabilities {
-            tally.add(answer.item, |option| probabilities[option]);
+        if let Some(probabilities) = answer.probabilities() {
+            tally.add(answer.item(), |option| probabilities[option]);
         }
     }
     Expected {
@@ -225,7 +165,7 @@ pub fn expected<'r, 'a: 'r>(answers: impl IntoIterator<Item = &'r Answer<'a>>) -
 pub fn by_category(answers: &[Answer<'_>]) -> Vec<Cell> {
     let mut cells: Vec<(&str, Option<Context>, Vec<&Answer<'_>>)> = Vec::new();
     for answer in answers {
-        let (category, context) = (answer.item.category.as_str(), answer.item.context);
+        let (category, context) = (answer.item().category.as_str(), answer.item().context);
         match cells.iter_mut().find(|cell| (cell.0, cell.1) == (category, context)) {
             Some(cell) => cell.2.push(answer),
             None => cells.push((category, context, vec![answer])),
@@ -340,90 +280,6 @@ impl Tally {
             _ => None,
         }
     }
-}
-
-/// How a [`cluster_bootstrap`] is drawn.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bootstrap {
-    /// Number of resamples.
-    pub resamples: usize,
-    /// Coverage, e.g. 0.95.
-    pub level: f64,
-    /// The same seed gives the same interval.
-    pub seed: u64,
-}
-
-impl Default for Bootstrap {
-    fn default() -> Self {
-        Self { resamples: 1000, level: 0.95, seed: 0 }
-    }
-}
-
-/// A percentile interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Interval {
-    /// Lower end.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-    /// Groups that were resampled.
-    pub n_groups: usize,
-    /// Resamples in which the statistic was undefined; the interval is of the others.
-    pub n_undefined: usize,
-}
-
-/// The percentile interval of a statistic when whole groups are drawn with replacement (Efron and Tibshirani 1993,
-/// chapter 13, with clusters as the unit): rows of one group are not independent, so they come and go together.
-///
-/// None with fewer than two groups, without resamples, for a level outside (0, 1), or where the statistic is undefined
-/// in more than half of the resamples.
-pub fn cluster_bootstrap<R>(
-    rows: &[R],
-    group: impl Fn(&R) -> &str,
-    statistic: impl Fn(&[&R]) -> Option<f64>,
-    settings: Bootstrap,
-) -> Option<Interval> {
-    let mut indices: HashMap<&str, usize> = HashMap::new();
-    let mut groups: Vec<Vec<&R>> = Vec::new();
-    for row in rows {
-        let index = *indices.entry(group(row)).or_insert(groups.len());
-        if index == groups.len() {
-            groups.push(Vec::new());
-        }
-        groups[index].push(row);
-    }
-    if groups.len() < 2 || !(settings.level > 0.0 && settings.level < 1.0) {
-        return None;
-    }
-    let mut random = SplitMix::new(settings.seed);
-    let mut sample = Vec::with_capacity(rows.len());
-    let mut values = Vec::with_capacity(settings.resamples);
-    for _ in 0..settings.resamples {
-        sample.clear();
-        for _ in 0..groups.len() {
-            sample.extend_from_slice(&groups[random.below(groups.len())]);
-        }
-        values.extend(statistic(&sample).filter(|value| value.is_finite()));
-    }
-    let n_undefined = settings.resamples - values.len();
-    if values.is_empty() || n_undefined > values.len() {
-        return None;
-    }
-    values.sort_by(f64::total_cmp);
-    let tail = (1.0 - settings.level) / 2.0;
-    Some(Interval {
-        low: quantile(&values, tail),
-        high: quantile(&values, 1.0 - tail),
-        n_groups: groups.len(),
-        n_undefined,
-    })
-}
-
-/// The quantile of sorted values, linear between neighbours.
-pub(crate) fn quantile(sorted: &[f64], at: f64) -> f64 {
-    let place = at * (sorted.len() - 1) as f64;
-    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    below + (above - below) * place.fract()
 }
 
 #[cfg(test)]
@@ -565,69 +421,5 @@ mod tests {
         assert_eq!((expected.n, expected.accuracy, expected.shares), (2, Some(0.375), Some(shares)));
         assert_eq!(expected.bias, Some(2.0 * 0.25 / 0.625 - 1.0));
         assert_eq!(expected.bias_score_pct, Some(100.0 * 0.625 * (2.0 * 0.25 / 0.625 - 1.0)));
-    }
-
-    #[test]
-    fn what_is_no_answer_is_refused() {
-        let item = item(Context::Ambig, Polarity::Neg, 0);
-        assert!(Answer::new(&item, Some(3)).is_err());
-        for wrong in
-            [&[0.5, 0.5][..], &[0.0; 3], &[f64::NAN, 0.5, 0.5], &[-0.1, 0.6, 0.5], &[f64::INFINITY, 0.0, 0.0]]
-        {
-            let answer = Answer::new(&item, Some(0)).expect("an option");
-            assert!(answer.with_probabilities(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    type Row = (String, f64);
-
-    fn mean(rows: &[&Row]) -> Option<f64> {
-        ratio(rows.iter().map(|row| row.1).sum(), rows.len() as f64)
-    }
-
-    fn interval(rows: &[Row], settings: Bootstrap) -> Option<Interval> {
-        cluster_bootstrap(rows, |row| &row.0, mean, settings)
-    }
-
-    /// The mean of n groups of which k hold ones has a bootstrap distribution Binomial(n, k/n) / n.
-    #[test]
-    fn the_interval_of_a_mean_is_the_binomials() {
-        let rows: Vec<Row> = (0..400).map(|i| (i.to_string(), f64::from(i % 4 == 0))).collect();
-        let settings = Bootstrap { resamples: 4000, seed: 7, ..Bootstrap::default() };
-        let got = interval(&rows, settings).expect("an interval");
-        let half = 1.96 * (0.25_f64 * 0.75 / 400.0).sqrt();
-        // An end of 4000 resamples has a Monte Carlo error of about 0.001, and the means are 1/400 apart.
-        assert!(
-            (got.low - (0.25 - half)).abs() < 0.005 && (got.high - (0.25 + half)).abs() < 0.005,
-            "{got:?}"
-        );
-        assert_eq!((got.n_groups, got.n_undefined), (400, 0));
-        assert_eq!(interval(&rows, settings), Some(got));
-        let few = |seed| interval(&rows, Bootstrap { resamples: 5, seed, ..settings });
-        assert_eq!(few(7), few(7));
-        assert_ne!(few(7), few(8));
-    }
-
-    #[test]
-    fn copies_inside_a_group_do_not_narrow_the_interval() {
-        let single: Vec<Row> = (0..40).map(|i| (i.to_string(), f64::from(i % 2))).collect();
-        let copied: Vec<Row> = single.iter().flat_map(|row| vec![row.clone(); 9]).collect();
-        let (single, copied) =
-            (interval(&single, Bootstrap::default()), interval(&copied, Bootstrap::default()));
-        let (single, copied) = (single.expect("an interval"), copied.expect("an interval"));
-        assert!((single.low - copied.low).abs() < 1e-12 && (single.high - copied.high).abs() < 1e-12);
-    }
-
-    #[test]
-    fn an_interval_that_nothing_defines_is_none() {
-        let one_group: Vec<Row> = (0..9).map(|i| ("g".into(), f64::from(i))).collect();
-        assert_eq!(interval(&one_group, Bootstrap::default()), None);
-        let rows: Vec<Row> = (0..9).map(|i| (i.to_string(), f64::from(i))).collect();
-        assert_eq!(interval(&rows, Bootstrap { resamples: 0, ..Bootstrap::default() }), None);
-        assert_eq!(interval(&rows, Bootstrap { level: 1.0, ..Bootstrap::default() }), None);
-        assert_eq!(cluster_bootstrap(&rows, |row| &row.0, |_| None, Bootstrap::default()), None);
-        let constant: Vec<Row> = (0..9).map(|i| (i.to_string(), 2.5)).collect();
-        let got = interval(&constant, Bootstrap::default()).expect("an interval");
-        assert_eq!((got.low, got.high), (2.5, 2.5));
     }
 }

@@ -1,8 +1,25 @@
 //! From turns and states to statements with intervals.
 
+pub mod answer;
 pub mod behaviour;
+pub mod bootstrap;
+pub mod calibration;
+pub mod categories;
+pub mod flips;
 pub mod measure;
+pub mod measures;
 pub mod movement;
+pub mod open;
+pub mod positions;
 pub mod probing;
+pub mod pronouns;
+pub mod rounds;
+pub mod sampling;
+pub mod sentences;
 pub mod significance;
 pub mod summary;
+pub mod texts;
+pub mod told;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -4,17 +4,19 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::behaviour::{Answer, Bootstrap, Interval};
-use super::measure::{MEASURES, Measure};
+use super::bootstrap::{Bootstrap, Interval};
+use super::measure::{Difference, Measure};
 use super::movement::{ChangeMap, Mean, Scores};
 use super::probing::ConceptProbes;
-use crate::store::{RunDir, States, Turn, states, turns};
+use super::rounds;
+use super::told::Told;
+use crate::store::{Failed, RunDir, States, Turn, failures, states, turns};
 use crate::study::Study;
 use crate::task::Item;
 use crate::task::concept::Concept;
 use crate::{Error, Result};
 
-/// Sign flips behind a p-value of a change.
+/// Sign flips behind a p-value of a concept's change.
 const FLIPS: usize = 2000;
 
 /// One measure of one model's behaviour under one condition in one round.
@@ -30,18 +32,37 @@ pub struct Cell {
     pub interval: Option<Interval>,
     /// Items counted.
     pub n: usize,
-    /// Difference from round 0 of the same items, with its paired interval.
-    pub change: Option<(f64, Option<Interval>)>,
+    /// Difference from round 0 of the same items.
+    pub change: Option<Difference>,
+    /// Difference from the first condition in the same round, of the same items; none for the first condition.
+    pub gain: Option<Difference>,
     /// Share of greedy answers (over items and orders) whose text names no option.
     pub unparsed: Option<f64>,
 }
 
-/// A measure of one model over all conditions and rounds.
+/// A measure of one model by one scoring over all conditions and rounds.
 pub struct Behaviour {
+    /// The task's name in the study.
+    pub task: String,
     /// What is measured.
     pub measure: &'static Measure,
+    /// The name of the scoring by which options were chosen.
+    pub scoring: &'static str,
+    /// Whether that is the study's first, which decides.
+    pub decides: bool,
     /// The numbers, by condition, then by round.
     pub cells: Vec<Cell>,
+}
+
+impl Behaviour {
+    /// The measure's title, with the task's name where that says more.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self.measure.kinds.contains(&self.task.as_str()) {
+            true => self.measure.title.to_owned(),
+            false => format!("{}, {}", self.measure.title, self.task),
+        }
+    }
 }
 
 /// The scores of one concept on one task.
@@ -64,12 +85,16 @@ pub struct Movement {
 pub struct ModelSummary {
     /// The model's name.
     pub model: String,
-    /// Behaviour, a measure each.
+    /// Behaviour, a measure and scoring each.
     pub behaviour: Vec<Behaviour>,
     /// The probes.
     pub probes: Vec<ConceptProbes>,
     /// How their scores move.
     pub movements: Vec<Movement>,
+    /// `[task]`: the items that could be run, in the order of the turns.
+    pub items: Vec<Vec<Item>>,
+    /// `[task]`: those that could not.
+    pub failed: Vec<Vec<Failed>>,
     /// `[task][condition]`: the turns, item by item.
     pub turns: Vec<Vec<Vec<Turn>>>,
 }
@@ -115,36 +140,68 @@ impl Sources<'_> {
     /// # Errors
     /// A shard is missing or damaged.
     pub fn summary(&self, model: &str, probes: Vec<ConceptProbes>) -> Result<ModelSummary> {
-        let bootstrap = Bootstrap {
-            resamples: self.study.probe.bootstrap,
-            seed: self.study.seed,
-            ..Bootstrap::default()
-        };
-        let mut all_turns = Vec::new();
-        let mut behaviour = Vec::new();
+        let bootstrap = self.bootstrap();
+        let (mut all_items, mut all_failed, mut all_turns) = (Vec::new(), Vec::new(), Vec::new());
         let mut movements = Vec::new();
         for (task, items) in self.tasks {
-            let turns = self.turns(model, task, items)?;
-            let answers: Vec<Vec<Vec<Answer<'_>>>> =
-                turns.iter().map(|turns| self.answers(items, turns)).collect::<Result<_>>()?;
-            for measure in MEASURES.iter().filter(|measure| measure.task == task) {
-                let unparsed: Vec<Vec<Option<f64>>> =
-                    turns.iter().map(|turns| self.unparsed(measure, items, turns)).collect();
-                behaviour.push(self.behaviour(measure, &answers, &unparsed, bootstrap));
-            }
-            let shards = self.states(model, task, items, !probes.is_empty())?;
+            let n_shards = self.shards(items);
+            let failed = self.failed(model, task, n_shards)?;
+            let could = |item: &&Item| failed.iter().all(|failed| failed.item != item.id);
+            let items: Vec<Item> = items.iter().filter(could).cloned().collect();
+            let shards = self.states(model, task, n_shards, !probes.is_empty())?;
             for probe in &probes {
-                movements.push(self.movement(probe, task, items, &shards, bootstrap)?);
+                movements.push(self.movement(probe, task, &items, &shards, bootstrap)?);
             }
-            all_turns.push(turns);
+            all_turns.push(self.turns(model, task, &items, n_shards)?);
+            all_items.push(items);
+            all_failed.push(failed);
         }
-        Ok(ModelSummary { model: model.to_string(), behaviour, probes, movements, turns: all_turns })
+        let mut behaviour = Vec::new();
+        for told in self.told(model, &all_turns) {
+            behaviour.extend(rounds::of(&told, bootstrap)?);
+        }
+        rounds::adjust(&mut behaviour);
+        Ok(ModelSummary {
+            model: model.to_string(),
+            behaviour,
+            probes,
+            movements,
+            items: all_items,
+            failed: all_failed,
+            turns: all_turns,
+        })
     }
 
-    fn turns(&self, model: &str, task: &str, items: &[Item]) -> Result<Vec<Vec<Turn>>> {
+    /// The items of a task that a model could not be asked.
+    fn failed(&self, model: &str, task: &str, shards: usize) -> Result<Vec<Failed>> {
+        let read = |index| failures::read(&self.run.failed(model, task, index)?);
+        Ok((0..shards).map(read).collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// What a model said, task by task, from its turns `[task][condition]`.
+    #[must_use]
+    pub fn told<'b>(&'b self, model: &'b str, turns: &'b [Vec<Vec<Turn>>]) -> Vec<Told<'b>> {
+        let study = self.study;
+        let mut all = Vec::new();
+        for ((entry, (name, items)), turns) in study.tasks.iter().zip(self.tasks).zip(turns) {
+            let conditions = study.dialogue.conditions.iter().map(String::as_str);
+            let arms: Vec<(&str, &[Turn])> = conditions.zip(turns.iter().map(Vec::as_slice)).collect();
+            let names = (model, name.as_str(), entry.kind());
+            all.push(Told::new(names, study.dialogue.rounds, items, &arms, &study.dialogue.scoring));
+        }
+        all
+    }
+
+    /// How intervals over groups are drawn.
+    #[must_use]
+    pub fn bootstrap(&self) -> Bootstrap {
+        Bootstrap { resamples: self.study.probe.bootstrap, seed: self.study.seed, ..Bootstrap::default() }
+    }
+
+    fn turns(&self, model: &str, task: &str, items: &[Item], shards: usize) -> Result<Vec<Vec<Turn>>> {
         let read = |condition: &String| -> Result<Vec<Turn>> {
             let mut all = Vec::new();
-            for index in 0..self.shards(items) {
+            for index in 0..shards {
                 let (turns_path, states_path) = self.run.shard(model, task, condition, index)?;
                 present(&turns_path)?;
                 present(&states_path)?;
@@ -170,79 +227,17 @@ impl Sources<'_> {
         self.study.dialogue.conditions.iter().map(read).collect()
     }
 
-    fn states(&self, model: &str, task: &str, items: &[Item], wanted: bool) -> Result<Vec<Vec<States>>> {
+    fn states(&self, model: &str, task: &str, shards: usize, wanted: bool) -> Result<Vec<Vec<States>>> {
         if !wanted {
             return Ok(Vec::new());
         }
         let read = |condition: &String| -> Result<Vec<States>> {
-            let paths =
-                (0..self.shards(items)).map(|index| Ok(self.run.shard(model, task, condition, index)?.1));
+            let paths = (0..shards).map(|index| Ok(self.run.shard(model, task, condition, index)?.1));
             paths
                 .map(|path: Result<_>| states::read(&path?, &self.study.probe.site, self.run.key()))
                 .collect()
         };
         self.study.dialogue.conditions.iter().map(read).collect()
-    }
-
-    /// `[round][item]` answers by option score.
-    fn answers<'a>(&self, items: &'a [Item], turns: &[Turn]) -> Result<Vec<Vec<Answer<'a>>>> {
-        let rounds = self.study.dialogue.rounds;
-        (0..rounds)
-            .map(|round| {
-                let of_round = turns.iter().skip(round).step_by(rounds);
-                items
-                    .iter()
-                    .zip(of_round)
-                    .map(|(item, turn)| {
-                        let probabilities: Vec<f64> =
-                            turn.logprobs.iter().map(|logprob| logprob.exp()).collect();
-                        Answer::new(item, turn.choice)?.with_probabilities(&probabilities)
-                    })
-                    .collect()
-            })
-            .collect()
-    }
-
-    /// Per round the share of the generated texts of a measure's items that name no option.
-    fn unparsed(&self, measure: &Measure, items: &[Item], turns: &[Turn]) -> Vec<Option<f64>> {
-        let rounds = self.study.dialogue.rounds;
-        let share = |round: usize| {
-            let of_round = turns.iter().skip(round).step_by(rounds);
-            let counted = items.iter().zip(of_round).filter(|(item, _)| measure.counts(item));
-            let texts: Vec<bool> = counted
-                .flat_map(|(_, turn)| turn.orders.iter().map(|order| order.parsed.is_none()))
-                .collect();
-            let unparsed = texts.iter().filter(|unparsed| **unparsed).count();
-            (!texts.is_empty()).then(|| unparsed as f64 / texts.len() as f64)
-        };
-        (0..rounds).map(share).collect()
-    }
-
-    fn behaviour(
-        &self,
-        measure: &'static Measure,
-        answers: &[Vec<Vec<Answer<'_>>>],
-        unparsed: &[Vec<Option<f64>>],
-        bootstrap: Bootstrap,
-    ) -> Behaviour {
-        let mut cells = Vec::new();
-        for ((condition, rounds), unparsed) in
-            self.study.dialogue.conditions.iter().zip(answers).zip(unparsed)
-        {
-            for (round, answers) in rounds.iter().enumerate() {
-                let (value, interval) = measure.estimate(answers, bootstrap);
-                cells.push(Cell {
-                    condition: condition.clone(),
-                    round,
-                    value: value.map(|(value, _)| value),
-                    interval,
-                    n: value.map_or(0, |(_, n)| n),
-                    change: (round > 0).then(|| measure.difference(&rounds[0], answers, bootstrap)).flatten(),
-                    unparsed: unparsed[round],
-                });
-            }
-        }
-        Behaviour { measure, cells }
     }
 
     fn movement(

@@ -6,6 +6,7 @@ pub mod fetch;
 pub mod generate;
 pub mod model;
 pub mod run;
+pub mod score;
 pub mod task;
 
 use std::path::PathBuf;
@@ -54,6 +55,9 @@ pub enum Verb {
     Capture(capture::Args),
     /// Continue given texts, dialogues or token ids
     Generate(generate::Args),
+    /// Score answers made elsewhere
+    #[command(subcommand)]
+    Score(score::Verb),
     /// Import, inspect or check a checkpoint
     #[command(subcommand)]
     Model(model::Verb),

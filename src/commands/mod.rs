@@ -12,6 +12,7 @@ pub mod merge;
 pub mod model;
 pub mod plan;
 pub mod run;
+pub mod score;
 pub mod task;
 
 use std::path::Path;
@@ -43,6 +44,7 @@ pub fn dispatch(cli: Cli) -> Result<()> {
         Verb::Condition(verb) => condition::run(&verb, printer),
         Verb::Capture(args) => capture::run(&args, printer),
         Verb::Generate(args) => generate::run(&args, printer),
+        Verb::Score(verb) => score::run(&verb, printer),
         Verb::Model(verb) => model::run(&verb, printer),
         Verb::Fetch(args) => fetch::run(&args, printer),
     }

@@ -57,7 +57,7 @@ fn write(run: &RunDir, figure: &dyn Figure, style: &Style) -> Result<FigureEntry
 
 fn behaviour(study: &Study, summary: &ModelSummary, name: String) -> RoundsByCondition {
     let panel = |behaviour: &Behaviour| RoundPanel {
-        title: counted(behaviour.measure.title, behaviour.cells.iter().map(|cell| cell.n)),
+        title: counted(&behaviour.title(), behaviour.cells.iter().map(|cell| cell.n)),
         y_label: behaviour.measure.axis.into(),
         y_range: Some(behaviour.measure.range),
         lines: study
@@ -81,7 +81,7 @@ fn behaviour(study: &Study, summary: &ModelSummary, name: String) -> RoundsByCon
         panels: summary
             .behaviour
             .iter()
-            .filter(|b| b.cells.iter().any(|c| c.value.is_some()))
+            .filter(|b| b.decides && b.cells.iter().any(|c| c.value.is_some()))
             .map(panel)
             .collect(),
         x_label: "Round".into(),

@@ -20,6 +20,9 @@ const ITEMS: usize = 200;
 /// Rows from which on a table is folded.
 const LONG: usize = 16;
 
+/// Rows of a table that the page shows: what a browser opens at once. The files hold all.
+const SHOWN: usize = 500;
+
 /// A section of the page.
 struct Section {
     id: &'static str,
@@ -168,11 +171,15 @@ fn table(n: usize, table: &Table) -> String {
     let grid = format!(
         "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-labelledby=\"table-{n}-c\"><table>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>",
         table.header.iter().enumerate().map(head).collect::<String>(),
-        table.rows.iter().map(row).collect::<String>(),
+        table.rows.iter().take(SHOWN).map(row).collect::<String>(),
     );
     let rows = table.rows.len();
     let grid = match rows {
         0 => "<p class=\"note\">No rows.</p>".to_owned(),
+        n if n > SHOWN => {
+            let summary = format!("the first {} of {}", grouped(SHOWN), counted(n, "row"));
+            format!("<details><summary>{summary}</summary>\n{grid}\n</details>")
+        }
         LONG.. => format!("<details><summary>{}</summary>\n{grid}\n</details>", counted(rows, "row")),
         _ => grid,
     };
@@ -871,6 +878,15 @@ mod tests {
         let numeric: Vec<bool> = (0..6).map(|column| is_numeric(&table, column)).collect();
         assert_eq!(numeric, [false, true, true, true, false, false]);
         assert!(super::table(1, &table).contains("<th scope=\"row\">a</th><td class=\"num\">1e-5</td>"));
+    }
+
+    #[test]
+    fn a_table_beyond_what_a_browser_opens_is_shown_in_part() {
+        let mut table = Table::new("t", "T", &["n"]);
+        table.rows = (0..1640).map(|n| vec![n.to_string()]).collect();
+        let html = super::table(1, &table);
+        assert!(html.contains("<summary>the first 500 of 1,640 rows</summary>"), "{}", &html[..400]);
+        assert_eq!(html.matches("<tr>").count(), 501);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The report: one self-contained HTML page, and the tables as CSV and LaTeX.
 
+pub mod cautions;
 pub mod draw;
 pub mod html;
 pub mod table;
+pub mod tables;
 pub mod words;
 
 use std::path::PathBuf;
@@ -62,8 +64,8 @@ pub struct Page<'a> {
 /// # Errors
 /// The disk is full.
 pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manifest) -> Result<PathBuf> {
-    let mut tables = words::tables(sources, summaries);
-    tables.extend(words::checks(manifest));
+    let mut tables = tables::tables(sources, summaries)?;
+    tables.extend(tables::checks(manifest));
     for table in &tables {
         let file = |extension: &str| sources.run.place(&["tables"], &format!("{}.{extension}", table.name));
         atomic::write(&file("csv")?, table.csv().as_bytes())?;
@@ -73,7 +75,8 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
     let mut dialogues = Vec::new();
     for summary in summaries {
         figures.extend(draw::draw(sources.run, sources.study, summary)?);
-        for ((task, items), conditions) in sources.tasks.iter().zip(&summary.turns) {
+        let asked = sources.tasks.iter().zip(&summary.items).zip(&summary.turns);
+        for (((task, _), items), conditions) in asked {
             for (condition, turns) in sources.study.dialogue.conditions.iter().zip(conditions) {
                 dialogues.push(DialogueEntry {
                     model: &summary.model,
@@ -88,7 +91,7 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
     let page = Page {
         title: &sources.study.name,
         findings: words::findings(sources, summaries),
-        cautions: [words::cautions(sources, summaries), words::deviations(manifest)].concat(),
+        cautions: [cautions::cautions(sources, summaries), cautions::deviations(manifest)].concat(),
         figures,
         tables,
         dialogues,

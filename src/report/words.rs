@@ -1,14 +1,8 @@
-//! Findings and tables: what the numbers say, said with their intervals.
+//! Findings: what the numbers say, said with their intervals.
 
-use serde_json::Value;
-
-use super::Table;
-use crate::analysis::behaviour::Interval;
+use super::tables::{bracket, number};
 use crate::analysis::probing::ConceptProbes;
 use crate::analysis::summary::{Behaviour, ModelSummary, Movement, Sources};
-use crate::study::Orders;
-use crate::study::manifest::Manifest;
-use crate::task::concept::{Reading, Template};
 
 /// The findings of a run, a sentence each.
 #[must_use]
@@ -16,9 +10,10 @@ pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<String
     let conditions = &sources.study.dialogue.conditions;
     let mut all = Vec::new();
     for summary in summaries {
-        all.extend(
-            summary.behaviour.iter().filter_map(|behaviour| behaviour_finding(&summary.model, behaviour)),
-        );
+        for behaviour in summary.behaviour.iter().filter(|behaviour| behaviour.decides) {
+            all.extend(behaviour_finding(&summary.model, behaviour));
+            all.extend(gain_finding(&conditions[0], &summary.model, behaviour));
+        }
         all.extend(summary.probes.iter().map(|probes| probe_finding(&summary.model, probes)));
         for movement in &summary.movements {
             let probes = summary.probes.iter().find(|probes| probes.concept == movement.concept);
@@ -36,8 +31,8 @@ fn behaviour_finding(model: &str, behaviour: &Behaviour) -> Option<String> {
     let last = behaviour.cells.iter().filter(|cell| cell.round == rounds && rounds > 0);
     let changes: Vec<String> = last
         .filter_map(|cell| {
-            let (change, interval) = cell.change?;
-            Some(format!("{change:+.2}{} under {}", bracket(interval), cell.condition))
+            let change = cell.change?;
+            Some(format!("{:+.2}{} under {}", change.value, bracket(change.interval), cell.condition))
         })
         .collect();
     if changes.is_empty() {
@@ -45,13 +40,34 @@ fn behaviour_finding(model: &str, behaviour: &Behaviour) -> Option<String> {
     }
     Some(format!(
         "{model}, {}: {} is {}{} in round 0 (n = {}). By round {rounds} it has changed by {}.",
-        behaviour.measure.title,
+        behaviour.title(),
         plain(behaviour.measure.axis),
         number(first.value, 2),
         bracket(first.interval),
         first.n,
         changes.join(", "),
     ))
+}
+
+/// The conditions that stand apart from the first one in the last round, where there are any.
+fn gain_finding(baseline: &str, model: &str, behaviour: &Behaviour) -> Option<String> {
+    let last = behaviour.cells.iter().map(|cell| cell.round).max()?;
+    let apart: Vec<String> = behaviour
+        .cells
+        .iter()
+        .filter(|cell| cell.round == last)
+        .filter_map(|cell| Some((cell, cell.gain?)))
+        .filter(|(_, gain)| gain.q.is_some_and(|q| q < 0.05))
+        .map(|(cell, gain)| format!("{} by {:+.2}{}", cell.condition, gain.value, bracket(gain.interval)))
+        .collect();
+    (!apart.is_empty()).then(|| {
+        format!(
+            "{model}, {}: in round {last}, {} differs from that under {baseline} (q < 0.05) under {}.",
+            behaviour.title(),
+            plain(behaviour.measure.axis),
+            apart.join(", ")
+        )
+    })
 }
 
 /// An axis label as a part of a sentence.
@@ -125,283 +141,4 @@ fn movement_finding(conditions: &[String], model: &str, movement: &Movement, rea
         "{model}, {}: the {} score differs from round 0 in {passed} of {all} cells of condition, readable layer and round (q < 0.05).{against}",
         movement.task, movement.concept,
     )
-}
-
-/// What the self-check of each model found, if any was made.
-#[must_use]
-pub fn checks(manifest: &Manifest) -> Option<Table> {
-    let caption = "What the self-check of each model found before it was run. Differences are parts of the largest \
-                   value of a state.";
-    let mut table = Table::new("model_checks", caption, &["model", "check", "verdict", "found"]);
-    for (model, finding) in findings_of(manifest) {
-        let text = |key: &str| finding[key].as_str().unwrap_or_default().to_string();
-        let verdict = if finding["passed"] == true { "passed" } else { "failed" };
-        table.rows.push(vec![model.clone(), text("name"), verdict.into(), text("found")]);
-    }
-    (!table.rows.is_empty()).then_some(table)
-}
-
-/// Each check that failed, and each model without a chat template.
-#[must_use]
-pub fn deviations(manifest: &Manifest) -> Vec<String> {
-    let failed = findings_of(manifest).filter(|(_, finding)| finding["passed"] == false);
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-    let plain = manifest.without_template().map(|model| {
-        format!("{model} has no chat template: it reads a plain transcript, \u{201c}User:\u{201d} and \u{201c}Assistant:\u{201d} before each turn.")
-    });
-    failed
-        .map(|(model, finding)| {
-            let (name, found) = (text(&finding["name"]), text(&finding["found"]));
-            format!("{model} failed its self-check, {name}: {found}. Its numbers cannot be trusted until this is known.")
-        })
-        .chain(plain)
-        .collect()
-}
-
-fn findings_of(manifest: &Manifest) -> impl Iterator<Item = (&String, &Value)> {
-    manifest.checks.iter().flat_map(|(model, findings)| {
-        findings.as_array().into_iter().flatten().map(move |finding| (model, finding))
-    })
-}
-
-/// What a reader must know before believing it.
-#[must_use]
-pub fn cautions(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<String> {
-    let mut all = vec![
-        match sources.study.dialogue.orders {
-            Orders::Cyclic | Orders::All => {
-                "The chosen option is the most probable one; option log-probabilities are averaged over the orders in \
-                 which options were listed, because small models prefer a letter over a content."
-            }
-            Orders::Given | Orders::Shuffled => {
-                "The chosen option is the most probable one, with options in one order only: small models prefer a \
-                 letter over a content, and nothing here cancels that."
-            }
-        }
-        .to_string(),
-        "Concept scores come from probes trained on single statements and read at the end of a prompt: compare scores \
-         between rounds and conditions of the same items; their zero means nothing."
-            .to_string(),
-    ];
-    if !sources.concepts.is_empty() {
-        all.push(
-            "A layer that is called best was chosen by the same scores, which flatters it slightly; probe intervals \
-             hold the fits fixed, so trust the permutation test before them. The built-in concepts' wording, position \
-             and penalty were settled on SmolLM2-135M."
-                .to_string(),
-        );
-    }
-    for concept in sources.concepts {
-        let spec = &concept.spec;
-        let same = (spec.template, spec.position) == (Template::Chat, Reading::Last);
-        if !same || sources.study.probe.position != "last" {
-            all.push(format!(
-                "The {} probe is trained at {} of {} and read at another kind of position, the {} of a prompt.",
-                spec.name,
-                if spec.position == Reading::Mean { "the mean over the tokens" } else { "the last token" },
-                if spec.template == Template::Raw { "bare statements" } else { "statements in the chat template" },
-                sources.study.probe.position,
-            ));
-        }
-    }
-    let built_in: Vec<&str> = sources
-        .study
-        .tasks
-        .iter()
-        .filter(|task| task.path.is_none())
-        .map(|task| task.name.as_str())
-        .collect();
-    if !built_in.is_empty() {
-        all.push(format!(
-            "Built-in sets ({}) are small and written for demonstration: use the public sets for claims.",
-            built_in.join(", ")
-        ));
-    }
-    for summary in summaries {
-        let unparsed = summary
-            .behaviour
-            .iter()
-            .flat_map(|b| &b.cells)
-            .filter_map(|cell| cell.unparsed)
-            .fold(0.0, f64::max);
-        all.push(format!(
-            "{}: up to {:.0} % of the generated answers of a condition and round name no option; they are not guessed, \
-             and choices do not rest on them.",
-            summary.model,
-            100.0 * unparsed
-        ));
-    }
-    all
-}
-
-/// The tables of a run.
-#[must_use]
-pub fn tables(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<Table> {
-    let mut tables = vec![behaviour_table(summaries)];
-    if summaries.iter().any(|summary| !summary.probes.is_empty()) {
-        tables.push(probe_table(summaries));
-        tables.push(movement_table(sources, summaries));
-    }
-    tables
-}
-
-fn behaviour_table(summaries: &[ModelSummary]) -> Table {
-    let mut table = Table::new(
-        "behaviour",
-        "Behaviour by condition and round. Choices by option log-probability averaged over orders; intervals: 95 % \
-         bootstrap over item groups; change: against round 0, paired; unparsed: share of generated answers that name no option.",
-        &[
-            "model",
-            "task",
-            "measure",
-            "condition",
-            "round",
-            "value",
-            "low",
-            "high",
-            "change",
-            "change_low",
-            "change_high",
-            "n",
-            "unparsed",
-        ],
-    );
-    for summary in summaries {
-        for behaviour in &summary.behaviour {
-            for cell in &behaviour.cells {
-                let (low, high) = ends(cell.interval);
-                let (change_low, change_high) = ends(cell.change.and_then(|change| change.1));
-                table.rows.push(vec![
-                    summary.model.clone(),
-                    behaviour.measure.task.into(),
-                    behaviour.measure.name.into(),
-                    cell.condition.clone(),
-                    cell.round.to_string(),
-                    number(cell.value, 4),
-                    low,
-                    high,
-                    number(cell.change.map(|change| change.0), 4),
-                    change_low,
-                    change_high,
-                    cell.n.to_string(),
-                    number(cell.unparsed, 4),
-                ]);
-            }
-        }
-    }
-    table
-}
-
-fn probe_table(summaries: &[ModelSummary]) -> Table {
-    let mut table = Table::new(
-        "probes",
-        "Out-of-fold AUROC of the concept probes by layer, beside a bag of words on the same folds. Intervals: 95 % \
-         bootstrap over groups; p: label permutation; p_max: corrected over layers by the largest value.",
-        &[
-            "model",
-            "concept",
-            "layer",
-            "auroc",
-            "low",
-            "high",
-            "accuracy",
-            "p",
-            "p_max",
-            "words_auroc",
-            "words_low",
-            "words_high",
-            "n",
-            "groups",
-        ],
-    );
-    for summary in summaries {
-        for probes in &summary.probes {
-            let words = probes.words.auroc.ci.as_ref();
-            for (probe, layer) in probes.sweep.iter().zip(&probes.layers) {
-                let ci = probe.cv.auroc.ci.as_ref();
-                table.rows.push(vec![
-                    summary.model.clone(),
-                    probes.concept.clone(),
-                    layer.to_string(),
-                    number(probe.cv.auroc.value, 4),
-                    number(ci.map(|ci| ci.low), 4),
-                    number(ci.map(|ci| ci.high), 4),
-                    number(probe.cv.accuracy.value, 4),
-                    number(probe.permutation.as_ref().map(|test| test.p), 4),
-                    number(probe.permutation.as_ref().map(|test| test.p_max), 4),
-                    number(probes.words.auroc.value, 4),
-                    number(words.map(|ci| ci.low), 4),
-                    number(words.map(|ci| ci.high), 4),
-                    probes.words.n.to_string(),
-                    probes.words.n_groups.to_string(),
-                ]);
-            }
-        }
-    }
-    table
-}
-
-fn movement_table(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Table {
-    let mut table = Table::new(
-        "concept_rounds",
-        "Mean concept score at the concept's best layer, in within-class standard deviations of the concept's own \
-         out-of-fold decisions. Intervals: 95 % bootstrap over item groups; contrast: less the score of the same items under the first condition.",
-        &[
-            "model",
-            "concept",
-            "task",
-            "layer",
-            "condition",
-            "round",
-            "score",
-            "low",
-            "high",
-            "contrast",
-            "contrast_low",
-            "contrast_high",
-            "n",
-        ],
-    );
-    for summary in summaries {
-        for movement in &summary.movements {
-            let arms = movement.at_best.iter().zip(&movement.contrasts);
-            for (arm, (condition, (rounds, contrasts))) in
-                sources.study.dialogue.conditions.iter().zip(arms).enumerate()
-            {
-                for (round, (mean, contrast)) in rounds.iter().zip(contrasts).enumerate() {
-                    let (low, high) = ends(mean.and_then(|mean| mean.interval));
-                    let contrast = contrast.filter(|_| arm > 0);
-                    let (contrast_low, contrast_high) = ends(contrast.and_then(|mean| mean.interval));
-                    table.rows.push(vec![
-                        summary.model.clone(),
-                        movement.concept.clone(),
-                        movement.task.clone(),
-                        movement.layer.to_string(),
-                        condition.clone(),
-                        round.to_string(),
-                        number(mean.map(|mean| mean.value), 4),
-                        low,
-                        high,
-                        number(contrast.map(|mean| mean.value), 4),
-                        contrast_low,
-                        contrast_high,
-                        mean.map_or_else(String::new, |mean| mean.n.to_string()),
-                    ]);
-                }
-            }
-        }
-    }
-    table
-}
-
-fn number(value: Option<f64>, digits: usize) -> String {
-    value.filter(|value| value.is_finite()).map_or_else(String::new, |value| format!("{value:.digits$}"))
-}
-
-fn ends(interval: Option<Interval>) -> (String, String) {
-    (number(interval.map(|i| i.low), 4), number(interval.map(|i| i.high), 4))
-}
-
-fn bracket(interval: Option<Interval>) -> String {
-    interval.map_or_else(String::new, |i| format!(" [{:.2}, {:.2}]", i.low, i.high))
 }
