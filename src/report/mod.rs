@@ -71,10 +71,10 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
         atomic::write(&file("csv")?, table.csv().as_bytes())?;
         atomic::write(&file("tex")?, table.latex().as_bytes())?;
     }
-    let mut figures = Vec::new();
+    let mut figures = draw::over_models(sources, summaries)?;
     let mut dialogues = Vec::new();
     for summary in summaries {
-        figures.extend(draw::draw(sources.run, sources.study, summary)?);
+        figures.extend(draw::draw(sources, summary)?);
         let asked = sources.tasks.iter().zip(&summary.items).zip(&summary.turns);
         for (((task, _), items), conditions) in asked {
             for (condition, turns) in sources.study.dialogue.conditions.iter().zip(conditions) {

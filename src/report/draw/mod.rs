@@ -1,5 +1,8 @@
 //! The figures of a run.
 
+mod places;
+mod scale;
+
 use recant_figures::{
     Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, NullBand, Profile,
     ProfilePanel, Reference, RoundPanel, RoundsByCondition, Series, Style, Width, render,
@@ -7,7 +10,7 @@ use recant_figures::{
 
 use super::FigureEntry;
 use crate::analysis::behaviour::quantile;
-use crate::analysis::summary::{Behaviour, ModelSummary, Movement};
+use crate::analysis::summary::{Behaviour, ModelSummary, Movement, Sources};
 use crate::store::{RunDir, atomic};
 use crate::study::Study;
 use crate::{Error, Result};
@@ -22,7 +25,8 @@ impl From<recant_figures::Error> for Error {
 ///
 /// # Errors
 /// The disk is full.
-pub fn draw(run: &RunDir, study: &Study, summary: &ModelSummary) -> Result<Vec<FigureEntry>> {
+pub fn draw(sources: &Sources<'_>, summary: &ModelSummary) -> Result<Vec<FigureEntry>> {
+    let (run, study) = (sources.run, sources.study);
     let suffix = if study.models.len() > 1 { format!("-{}", summary.model) } else { String::new() };
     let page = Style::at(Width::Page);
     // Rows of maps share a page, so each is lower than a map alone.
@@ -31,6 +35,9 @@ pub fn draw(run: &RunDir, study: &Study, summary: &ModelSummary) -> Result<Vec<F
     if !summary.behaviour.is_empty() {
         figures.push((Box::new(behaviour(study, summary, format!("behaviour{suffix}"))), &page));
     }
+    let told = sources.told(&summary.model, &summary.turns);
+    let bias = places::position_bias_of(&told, format!("position-bias{suffix}"), sources.bootstrap());
+    figures.extend(bias.map(|bias| (Box::new(bias) as Box<dyn Figure>, &page)));
     if !summary.probes.is_empty() {
         figures.push((Box::new(auroc(study, summary, format!("probe-auroc{suffix}"))), &page));
     }
@@ -43,6 +50,16 @@ pub fn draw(run: &RunDir, study: &Study, summary: &ModelSummary) -> Result<Vec<F
         figures.push((Box::new(movement(study, summary, format!("concept-rounds{suffix}"))), &page));
     }
     figures.iter().map(|(figure, style)| write(run, figure.as_ref(), style)).collect()
+}
+
+/// Draws and writes the figures that compare models.
+///
+/// # Errors
+/// The disk is full.
+pub fn over_models(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Result<Vec<FigureEntry>> {
+    let page = Style::at(Width::Page);
+    let figures = scale::scores_by_scale(sources.study, summaries);
+    figures.iter().map(|figure| write(sources.run, figure, &page)).collect()
 }
 
 fn write(run: &RunDir, figure: &dyn Figure, style: &Style) -> Result<FigureEntry> {

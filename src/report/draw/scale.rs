@@ -1,0 +1,82 @@
+//! Scores against the size of models or the step of their alignment.
+
+use recant_figures::{ModelScale, Reference, Role, ScaleModel, ScalePanel, ScoreByScale, Series};
+
+use crate::analysis::summary::ModelSummary;
+use crate::study::{ModelEntry, Study};
+
+/// A figure for each scale that the study's models differ on: the last round of every condition, a panel a measure.
+pub fn scores_by_scale(study: &Study, summaries: &[ModelSummary]) -> Vec<ScoreByScale> {
+    let scales: [(&str, &str, ModelScale, fn(&ModelEntry) -> Option<f64>); 2] = [
+        ("score-by-size", "Parameters", ModelScale::Parameters, |entry| entry.size),
+        ("score-by-step", "Alignment step", ModelScale::Step, |entry| entry.step),
+    ];
+    let figure = |(name, x_label, scale, of): (&str, &str, ModelScale, fn(&ModelEntry) -> Option<f64>)| {
+        let placed: Vec<(&ModelEntry, &ModelSummary, f64)> = study
+            .models
+            .iter()
+            .zip(summaries)
+            .filter_map(|(entry, summary)| Some((entry, summary, of(entry)?)))
+            .collect();
+        let differ = placed.iter().any(|(_, _, at)| *at != placed[0].2);
+        let panels = if differ { panels(study, &placed) } else { Vec::new() };
+        (!panels.is_empty()).then(|| ScoreByScale {
+            name: name.into(),
+            scale,
+            models: placed.iter().map(|(entry, _, at)| model(entry, *at)).collect(),
+            panels,
+            x_label: x_label.into(),
+            interval: "95 % bootstrap intervals over item groups".into(),
+            columns: None,
+        })
+    };
+    scales.into_iter().filter_map(figure).collect()
+}
+
+fn model(entry: &ModelEntry, at: f64) -> ScaleModel {
+    let role = if entry.role.as_deref() == Some("base") { Role::Base } else { Role::Aligned };
+    ScaleModel { name: entry.name.clone(), at, role, family: String::new() }
+}
+
+fn panels(study: &Study, placed: &[(&ModelEntry, &ModelSummary, f64)]) -> Vec<ScalePanel> {
+    let last = study.dialogue.rounds - 1;
+    let Some((_, first, _)) = placed.first() else { return Vec::new() };
+    let mut panels = Vec::new();
+    for shown in first.behaviour.iter().filter(|behaviour| behaviour.decides) {
+        let line = |condition: &String| {
+            let cells: Vec<_> = placed
+                .iter()
+                .map(|(_, summary, _)| {
+                    let behaviour = summary.behaviour.iter().filter(|b| b.decides);
+                    let mut same =
+                        behaviour.filter(|b| b.task == shown.task && b.measure.name == shown.measure.name);
+                    let cells = same.next().into_iter().flat_map(|behaviour| &behaviour.cells);
+                    cells.into_iter().find(|cell| cell.condition == *condition && cell.round == last)
+                })
+                .collect();
+            let end = |of: fn(&crate::analysis::bootstrap::Interval) -> f64| {
+                cells.iter().map(|cell| cell.and_then(|cell| cell.interval.as_ref().map(of))).collect()
+            };
+            Series {
+                label: condition.clone(),
+                value: cells.iter().map(|cell| cell.and_then(|cell| cell.value)).collect(),
+                lo: end(|interval| interval.low),
+                hi: end(|interval| interval.high),
+            }
+        };
+        let lines: Vec<Series> = study.dialogue.conditions.iter().map(line).collect();
+        if lines.iter().any(|line| line.value.iter().any(Option::is_some)) {
+            let reference = shown.measure.reference.iter();
+            panels.push(ScalePanel {
+                title: format!("{}, round {last}", shown.title()),
+                y_label: shown.measure.axis.into(),
+                y_range: Some(shown.measure.range),
+                lines,
+                references: reference
+                    .map(|&(label, value)| Reference { label: label.into(), value, interval: None })
+                    .collect(),
+            });
+        }
+    }
+    panels
+}
