@@ -49,7 +49,8 @@ pub struct Difference {
     pub value: f64,
     /// Its paired interval over groups.
     pub interval: Option<Interval>,
-    /// Two-sided p of no difference, whole groups exchanging their sides.
+    /// Two-sided p of no difference, whole groups exchanging their sides; None with fewer than two groups, and where both
+    /// sides are the same answers, as in a round 0 that conditions share: then there is nothing to test.
     pub p: Option<f64>,
     /// The p adjusted for all differences of its kind that a model has (Benjamini and Hochberg 1995).
     pub q: Option<f64>,
@@ -106,7 +107,9 @@ impl Measure {
         };
         let value = gain(&total(&groups))?;
         let pairs: Vec<(Sums, Sums)> = groups.iter().map(|sums| sides(sums).into()).collect();
-        let p = if self.is_mean && pairs.iter().all(|(before, after)| before[1] == after[1]) {
+        let p = if pairs.iter().all(|(before, after)| before == after) {
+            None
+        } else if self.is_mean && pairs.iter().all(|(before, after)| before[1] == after[1]) {
             let changes: Vec<f64> = pairs.iter().map(|(before, after)| after[0] - before[0]).collect();
             sign_flip_p(&changes, EXCHANGES, bootstrap.seed)
         } else {
@@ -203,7 +206,7 @@ mod tests {
         assert_eq!(gain.value, 1.0);
         assert_eq!(gain.p, Some(1.0 / 2001.0));
         let none = accuracy.difference(&right, &right, Bootstrap::default()).expect("no gain");
-        assert_eq!((none.value, none.p), (0.0, Some(1.0)));
+        assert_eq!((none.value, none.p), (0.0, None));
         let one = accuracy.difference(&wrong[..1], &right[..1], Bootstrap::default()).expect("one item");
         assert_eq!((one.value, one.interval, one.p), (1.0, None, None));
     }

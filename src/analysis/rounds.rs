@@ -158,7 +158,7 @@ mod tests {
         let [.., first, last] = &behaviour[0].cells[..] else { panic!("four cells") };
         assert_eq!((first.value, last.value, last.n), (Some(0.0), Some(1.0), 20));
         assert!(
-            first.change.is_none() && first.gain.is_some_and(|gain| gain.value == 0.0 && gain.p == Some(1.0))
+            first.change.is_none() && first.gain.is_some_and(|gain| gain.value == 0.0 && gain.p.is_none())
         );
         for difference in [last.change, last.gain].map(|found| found.expect("a difference")) {
             assert_eq!((difference.value, difference.p), (1.0, Some(1.0 / 2001.0)));

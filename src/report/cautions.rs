@@ -140,16 +140,20 @@ fn letters_win(told: &Told<'_>) -> Option<String> {
     let at = largest(&shares).filter(|_| bias.p.is_some_and(|p| p < 0.05))?;
     Some(format!(
         "{}, {}: asked without a correction, its most probable letter is ({}) in {:.0} % of answers over all orders of the \
-         options ({:.0} % would be even; p = {:.3}), and the choice changes with the order in {:.0} % of items (n = {}).",
+         options ({:.0} % would be even; {}), and the choice changes with the order in {:.0} % of items (n = {}).",
         told.model,
         told.task,
         char::from(b'a' + at as u8),
         100.0 * shares[at],
         100.0 / shares.len() as f64,
-        bias.p?,
+        p_value(bias.p?),
         100.0 * bias.changed.value?,
         bias.changed.n,
     ))
+}
+
+fn p_value(p: f64) -> String {
+    if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
 }
 
 /// Measures whose value in round 0 depends on the scoring by more than their intervals allow.

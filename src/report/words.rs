@@ -39,11 +39,12 @@ fn behaviour_finding(model: &str, behaviour: &Behaviour) -> Option<String> {
         return None;
     }
     Some(format!(
-        "{model}, {}: {} is {}{} in round 0 (n = {}). By round {rounds} it has changed by {}.",
+        "{model}, {}: {} is {}{} in round 0 under {} (n = {}). By round {rounds} it has changed by {}.",
         behaviour.title(),
         plain(behaviour.measure.axis),
         number(first.value, 2),
         bracket(first.interval),
+        first.condition,
         first.n,
         changes.join(", "),
     ))

@@ -93,3 +93,50 @@ fn difference(found: Option<Difference>) -> [String; 5] {
         number(of(|found| found.q), 4),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::measures::MEASURES;
+
+    #[test]
+    fn rows_are_as_long_as_their_heads_and_name_the_scoring() {
+        let interval = None;
+        let gain = Some(Difference { value: 0.25, interval, p: Some(0.02), q: Some(0.04) });
+        let cell = |round, gain| Cell {
+            condition: "helped".into(),
+            round,
+            value: Some(0.5),
+            interval,
+            n: 8,
+            change: None,
+            gain,
+            unparsed: None,
+        };
+        let behaviour = Behaviour {
+            task: "my-bbq".into(),
+            measure: &MEASURES[0],
+            scoring: "text-sum",
+            decides: false,
+            cells: vec![cell(0, None), cell(1, gain)],
+        };
+        let summary = ModelSummary {
+            model: "m".into(),
+            behaviour: vec![behaviour],
+            probes: Vec::new(),
+            movements: Vec::new(),
+            turns: Vec::new(),
+        };
+        let summaries = [summary];
+        let (rounds, gains) = (rounds(&summaries), gains(&summaries));
+        assert_eq!(
+            (rounds.rows.len(), gains.rows.len()),
+            (2, 1),
+            "a cell without a gain has no row of gains"
+        );
+        for table in [&rounds, &gains] {
+            assert!(table.rows.iter().all(|row| row.len() == table.header.len() && row[2] == "text-sum"));
+        }
+        assert_eq!(gains.rows[0][6..], ["0.2500", "", "", "0.0200", "0.0400", "8"]);
+    }
+}
