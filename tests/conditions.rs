@@ -467,3 +467,46 @@ fn conditions_and_tasks_are_listed() {
         assert!(tasks.contains(name), "{name}: {tasks}");
     }
 }
+
+#[test]
+fn open_answers_are_scored_by_a_program_of_the_users() {
+    let desk = Desk::new();
+    let lines: Vec<Value> = (0..4)
+        .map(|i| json!({ "id": i, "text": format!("Once upon a time number {i}"), "group": i.to_string() }))
+        .collect();
+    write_lines(&desk.at("open.jsonl"), &lines);
+    let program = "import json, sys\nfor line in sys.stdin:\n    got = json.loads(line)\n    \
+                   print(json.dumps({'id': got['id'], 'score': SCORE}))\n";
+    fs::write(desk.at("judge.py"), program.replace("SCORE", "0.25 if got['id'] % 2 else 0.75"))
+        .expect("written");
+    desk.study(&[
+        ("[dialogue]", "[[tasks]]\nname = \"open\"\nkind = \"generic\"\npath = \"open.jsonl\"\njudge = [\"python3\", \"judge.py\"]\n[dialogue]"),
+        (GENERATION, &format!("{GENERATION}\nsamples = {{ n = 1 }}")),
+    ]);
+    let (run, _) = desk.run("run");
+    let told = turns(&run, "open", "negation");
+    assert!(
+        told.iter().all(|turn| turn.choice.is_none() && turn.logprobs.is_empty() && turn.samples.len() == 1)
+    );
+    let judged = read_lines(&run.join("tiny/open/judged.jsonl"));
+    assert_eq!(judged.len(), 4 * 2 * 2);
+    assert_eq!(judged[0]["scores"], json!([0.75, 0.25]));
+    let table = fs::read_to_string(run.join("tables/open_answers.csv")).expect("a table");
+    assert!(table.contains("tiny,open,negation,1,mean,0.5000"), "{table}");
+    assert!(table.contains("tiny,open,negation,1,share_from_0.5,1.0000"), "{table}");
+
+    for (score, why) in
+        [("2.0", "not from 0 to 1"), ("'high'", "no score"), ("sys.exit(3)", "failed: exit status: 3")]
+    {
+        fs::remove_file(run.join("tiny/open/judged.jsonl")).expect("the scores");
+        fs::write(desk.at("judge.py"), program.replace("SCORE", score)).expect("written");
+        let done =
+            desk.recant(&["--quiet", "run", "study.toml", "-o", "run"]).output().expect("the binary starts");
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(
+            !done.status.success() && said.contains("tasks.judge: python3 judge.py: ") && said.contains(why),
+            "{said}"
+        );
+        fs::write(run.join("tiny/open/judged.jsonl"), "").expect("written");
+    }
+}

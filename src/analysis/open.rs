@@ -47,12 +47,6 @@ pub fn open_score<'t, S: IntoIterator<Item = f64>>(
     })
 }
 
-/// The scores that a run keeps of a turn's continuations. It keeps none yet.
-#[must_use]
-pub fn kept(_turn: &Turn) -> Vec<f64> {
-    Vec::new()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,7 +71,7 @@ mod tests {
             (one.mean.value, one.expected_maximum.value, one.reached.value),
             (Some(0.25), Some(0.25), Some(0.0))
         );
-        assert!(open_score(items.iter().zip(&turns), kept, Bootstrap::default()).is_none());
+        assert!(open_score(items.iter().zip(&turns), |_| None, Bootstrap::default()).is_none());
         items[0].format = Format::Letters;
         let two = open_score(items.iter().zip(&turns), |_| Some(0.25), Bootstrap::default()).expect("scores");
         assert_eq!(two.mean.n, 2);

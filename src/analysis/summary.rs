@@ -10,7 +10,7 @@ use super::movement::{ChangeMap, Mean, Scores};
 use super::probing::ConceptProbes;
 use super::rounds;
 use super::told::Told;
-use crate::store::{Failed, RunDir, States, Turn, failures, states, turns};
+use crate::store::{Failed, Judged, RunDir, States, Turn, failures, judged, states, turns};
 use crate::study::Study;
 use crate::task::Item;
 use crate::task::concept::Concept;
@@ -95,6 +95,8 @@ pub struct ModelSummary {
     pub items: Vec<Vec<Item>>,
     /// `[task]`: those that could not.
     pub failed: Vec<Vec<Failed>>,
+    /// `[task]`: what a judge said of open answers.
+    pub judged: Vec<Judged>,
     /// `[task][condition]`: the turns, item by item.
     pub turns: Vec<Vec<Vec<Turn>>>,
 }
@@ -142,17 +144,17 @@ impl Sources<'_> {
     pub fn summary(&self, model: &str, probes: Vec<ConceptProbes>) -> Result<ModelSummary> {
         let bootstrap = self.bootstrap();
         let (mut all_items, mut all_failed, mut all_turns) = (Vec::new(), Vec::new(), Vec::new());
+        let mut all_judged = Vec::new();
         let mut movements = Vec::new();
         for (task, items) in self.tasks {
             let n_shards = self.shards(items);
-            let failed = self.failed(model, task, n_shards)?;
-            let could = |item: &&Item| failed.iter().all(|failed| failed.item != item.id);
-            let items: Vec<Item> = items.iter().filter(could).cloned().collect();
+            let (items, failed) = self.ran(model, task, items)?;
             let shards = self.states(model, task, n_shards, !probes.is_empty())?;
             for probe in &probes {
                 movements.push(self.movement(probe, task, &items, &shards, bootstrap)?);
             }
             all_turns.push(self.turns(model, task, &items, n_shards)?);
+            all_judged.push(judged::read(&self.run.judged(model, task)?)?);
             all_items.push(items);
             all_failed.push(failed);
         }
@@ -168,14 +170,27 @@ impl Sources<'_> {
             movements,
             items: all_items,
             failed: all_failed,
+            judged: all_judged,
             turns: all_turns,
         })
     }
 
-    /// The items of a task that a model could not be asked.
-    fn failed(&self, model: &str, task: &str, shards: usize) -> Result<Vec<Failed>> {
+    /// The items of a task that a model could be asked, and those that it could not.
+    fn ran(&self, model: &str, task: &str, items: &[Item]) -> Result<(Vec<Item>, Vec<Failed>)> {
         let read = |index| failures::read(&self.run.failed(model, task, index)?);
-        Ok((0..shards).map(read).collect::<Result<Vec<_>>>()?.concat())
+        let failed = (0..self.shards(items)).map(read).collect::<Result<Vec<_>>>()?.concat();
+        let could = |item: &&Item| failed.iter().all(|failed| failed.item != item.id);
+        Ok((items.iter().filter(could).cloned().collect(), failed))
+    }
+
+    /// The turns of a task by condition, item by item; the task is named by its place in the study.
+    ///
+    /// # Errors
+    /// A shard is missing or damaged.
+    pub fn said(&self, model: &str, task: usize) -> Result<Vec<Vec<Turn>>> {
+        let (name, items) = &self.tasks[task];
+        let (ran, _) = self.ran(model, name, items)?;
+        self.turns(model, name, &ran, self.shards(items))
     }
 
     /// What a model said, task by task, from its turns `[task][condition]`.

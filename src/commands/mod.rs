@@ -7,6 +7,7 @@ pub mod fetch;
 pub mod generate;
 mod input;
 mod interrupt;
+mod judge;
 mod loaded;
 pub mod merge;
 pub mod model;

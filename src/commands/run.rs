@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::dialogues::{Capture, Pending};
 use super::interrupt;
+use super::judge::judge;
 use super::loaded::{Loaded, Setting};
 use crate::Result;
 use crate::analysis::summary::{ModelSummary, Sources};
@@ -116,6 +117,7 @@ fn analyse(sources: &Sources<'_>, manifest: &Manifest, printer: Printer) -> Resu
         let layers = sources.study.capture.layers.parse::<Layers>()?.resolve(spec.n_layers)?;
         let probes = sources.probes(&entry.name, &layers)?;
         progress.inc(1);
+        judge(sources, &entry.name, printer)?;
         let summary = sources.summary(&entry.name, probes)?;
         write_probes(sources, &summary)?;
         summaries.push(summary);

@@ -156,6 +156,14 @@ impl RunDir {
         self.place(&[model, task], &format!("failed-{index:05}.jsonl"))
     }
 
+    /// Path of what a judge said of (model, task).
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn judged(&self, model: &str, task: &str) -> Result<PathBuf> {
+        self.place(&[model, task], "judged.jsonl")
+    }
+
     /// Path of the states of a concept's texts.
     ///
     /// # Errors

@@ -112,6 +112,9 @@ pub struct TaskEntry {
     /// Items to keep, from the front of each category.
     #[serde(default)]
     pub limit: Option<usize>,
+    /// A program, with its arguments, that scores the answers to open questions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judge: Vec<String>,
 }
 
 impl TaskEntry {

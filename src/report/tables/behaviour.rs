@@ -125,6 +125,9 @@ mod tests {
             behaviour: vec![behaviour],
             probes: Vec::new(),
             movements: Vec::new(),
+            items: Vec::new(),
+            failed: Vec::new(),
+            judged: Vec::new(),
             turns: Vec::new(),
         };
         let summaries = [summary];

@@ -37,7 +37,6 @@ const OF_TURNS: &[Make] = &[
     sentences::tables,
     texts::tables,
     sampling::tables,
-    open::tables,
 ];
 
 /// The tables of a run.
@@ -52,6 +51,7 @@ pub fn tables(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Result<Vec<T
         OF_TURNS.par_iter().map(|make| make(&told, bootstrap)).collect::<Result<_>>()?;
     let mut tables = vec![behaviour::rounds(summaries), behaviour::gains(summaries)];
     tables.extend(of_turns.into_iter().flatten());
+    tables.push(open::table(sources, summaries));
     if summaries.iter().any(|summary| !summary.probes.is_empty()) {
         tables.push(probes::probe_table(summaries));
         tables.push(probes::movement_table(sources, summaries));
