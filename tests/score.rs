@@ -141,6 +141,23 @@ fn what_cannot_be_scored_is_refused_by_file_and_line() {
 }
 
 #[test]
+fn questions_without_a_known_target_are_named_and_counted_in_accuracies_alone() {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("P.csv");
+    fs::write(&path, "category,example_id,prediction\nNationality,4,0\nNationality,0,0\n").expect("written");
+    let data = fixtures().join("bbq");
+    let done =
+        succeed(recant().args(["score", "bbq", "--json", "--data"]).arg(data).arg("--predictions").arg(path));
+    let said = String::from_utf8(done.stderr).expect("text");
+    assert!(said.contains("1 of 2 answered questions do not say whom the stereotype is about"), "{said}");
+    let cells: Vec<Value> = serde_json::from_slice(&done.stdout).expect("JSON");
+    assert_eq!(
+        (&cells[0]["n"], &cells[0]["n_untargeted"], &cells[0]["n_non_unknown"]),
+        (&2.into(), &1.into(), &1.into())
+    );
+}
+
+#[test]
 fn answers_may_be_few_unparsed_and_written_by_a_data_frame() {
     let dir = TempDir::new().expect("a directory");
     let path = dir.path().join("P.csv");

@@ -28,8 +28,8 @@ fn bbq(args: &Bbq, printer: Printer) -> Result<()> {
     let items = task::load("bbq", None, Some(&args.data))?;
     let answers = answers(&args.predictions, &items)?;
     let cells = in_order(by_category(&answers));
-    if let Some(missing) = unanswered(&items, &answers) {
-        printer.say(missing);
+    for remark in [unanswered(&items, &answers), untargeted(&answers)].into_iter().flatten() {
+        printer.say(remark);
     }
     match args.json {
         true => printer.data(cells.iter().map(as_json).collect::<Value>()),
@@ -142,6 +142,18 @@ fn unanswered(items: &[Item], answers: &[Answer<'_>]) -> Option<String> {
         format!(
             "{} of the {asked} questions of the answered categories have no line and count nowhere",
             asked - answers.len()
+        )
+    })
+}
+
+/// What is said where the data do not tell whom the stereotype is about.
+fn untargeted(answers: &[Answer<'_>]) -> Option<String> {
+    let n = answers.iter().filter(|answer| answer.item().target.is_none()).count();
+    (n > 0).then(|| {
+        format!(
+            "{n} of {} answered questions do not say whom the stereotype is about: they count in accuracies and in no \
+             bias score",
+            answers.len()
         )
     })
 }
