@@ -1,9 +1,11 @@
 //! The stages of a run that need the model: dialogues with the states of every round, and the texts of the concepts.
 
+use std::path::Path;
 use std::time::Instant;
 
 use super::interrupt;
-use super::loaded::{Loaded, Setting, feedback_sources};
+use super::loaded::{Loaded, Setting};
+use crate::Result;
 use crate::cli::run::{Shard, Stage};
 use crate::model::{Layers, Load, Model, Site, Spec};
 use crate::printer::Printer;
@@ -11,12 +13,12 @@ use crate::runner::critic::{Critic, Reader};
 use crate::runner::study::{Ask, Failure, Outcome};
 use crate::runner::{Limits, Tally, concept as concept_states, study as dialogues};
 use crate::store::{Failed, RunDir, atomic, failures, states, turns};
+use crate::study::condition::Feedback;
 use crate::study::manifest::hash;
 use crate::study::{Arm, ModelEntry, Position, Study};
 use crate::task::Item;
 use crate::task::concept::Concept;
 use crate::text::{ChatTemplate, Tokenizer};
-use crate::{Error, Result};
 
 /// What is not there yet.
 pub struct Pending<'a> {
@@ -113,8 +115,8 @@ pub struct Capture<'a> {
     pub study: &'a Study,
     pub model: &'a Model,
     pub entry: &'a ModelEntry,
-    pub layers: &'a [usize],
-    pub sites: Vec<Site>,
+    pub setting: &'a Setting,
+    pub asking: Asking<'a>,
 }
 
 impl Capture<'_> {
@@ -126,17 +128,15 @@ impl Capture<'_> {
         &self,
         loaded: &Loaded<'_>,
         shards: &[(usize, usize)],
-        setting: &Setting,
         how: &Load,
         printer: Printer,
     ) -> Result<()> {
         if shards.is_empty() {
             return Ok(());
         }
-        let readers = readers(&setting.arms, how)?;
-        let script = setting.script(self.study);
-        let asking = Asking::new(self.study, setting, &self.model.spec)?;
-        let ask = asking.ask(&readers);
+        let readers = readers(&self.setting.arms, how)?;
+        let script = self.setting.script(self.study);
+        let ask = self.asking.ask(&readers);
         let limits = Limits::for_model(self.model);
         let name = &self.entry.name;
         let progress = printer.progress(shards.len() as u64, &format!("{name}: dialogues"));
@@ -160,7 +160,7 @@ impl Capture<'_> {
             failures::write(&self.run.failed(name, task, index)?, &failures)?;
             let ran = |item: &&Item| failures.iter().all(|failed| failed.item != item.id);
             let items: Vec<&str> = items.iter().filter(ran).map(|item| item.id.as_str()).collect();
-            for (arm, outcome) in setting.arms.iter().zip(&outcomes) {
+            for (arm, outcome) in self.setting.arms.iter().zip(&outcomes) {
                 self.write_shard(task, &arm.name, index, &items, outcome)?;
             }
             progress.inc(1);
@@ -200,7 +200,7 @@ impl Capture<'_> {
             run_key: self.run.key(),
             axes: &["item", "round", "position", "layer", "width"],
             item_ids: items,
-            layers: self.layers,
+            layers: &self.asking.layers,
             positions: &self.study.capture.positions,
             turns_sha256: Some(hash(turns.as_bytes())),
         };
@@ -212,13 +212,13 @@ impl Capture<'_> {
     ///
     /// # Errors
     /// A text that the model cannot read, a full disk.
-    pub fn concepts(&self, concepts: &[&Concept], setting: &Setting, printer: Printer) -> Result<()> {
+    pub fn concepts(&self, concepts: &[&Concept], printer: Printer) -> Result<()> {
         let progress = printer.progress(concepts.len() as u64, &format!("{}: concepts", self.entry.name));
         for concept in concepts {
             interrupt::check()?;
-            let wanted = (self.sites.as_slice(), self.layers);
+            let wanted = (self.asking.sites.as_slice(), self.asking.layers.as_slice());
             let limits = Limits::for_model(self.model);
-            let (tokenizer, template) = (&setting.tokenizer, Some(&setting.template));
+            let (tokenizer, template) = (&self.setting.tokenizer, Some(&self.setting.template));
             let captured = concept_states::capture(self.model, tokenizer, template, concept, wanted, limits)?;
             let tensors: Vec<_> = captured
                 .iter()
@@ -230,7 +230,7 @@ impl Capture<'_> {
                 run_key: self.run.key(),
                 axes: &["text", "layer", "width"],
                 item_ids: &ids,
-                layers: self.layers,
+                layers: &self.asking.layers,
                 positions: &[],
                 turns_sha256: None,
             };
@@ -262,24 +262,26 @@ fn failures_of(failures: Vec<Failure>, nothing_works: bool) -> Result<Vec<Failed
 /// # Errors
 /// A checkpoint or a file that cannot be read.
 pub fn readers(arms: &[Arm], how: &Load) -> Result<Vec<(String, Reader)>> {
-    let load = |(name, feedback): (String, crate::study::condition::Feedback)| {
+    let load = |arm: &Arm| -> Option<Result<(String, Reader)>> {
+        let feedback = arm.feedback.as_ref()?;
         let reader = match (&feedback.file, &feedback.model) {
-            (Some(file), _) => Reader::from_file(file)?,
-            (None, Some(dir)) => {
-                let how =
-                    Load { kind: how.kind, devices: how.devices.clone(), adapter: None, stream: how.stream };
-                let tokenizer = Tokenizer::read(dir)?;
-                Reader::Model(Box::new(Critic {
-                    model: Model::load(dir, &how)?,
-                    template: ChatTemplate::or_plain(dir, &tokenizer)?,
-                    tokenizer,
-                    ask: feedback.ask.clone(),
-                    max_new_tokens: feedback.max_new_tokens,
-                }))
-            }
-            (None, None) => return Err(Error::input(name, "has no source of feedback")),
+            (Some(file), _) => Reader::from_file(file),
+            (None, Some(dir)) => critic(dir, feedback, how),
+            (None, None) => return None,
         };
-        Ok((name, reader))
+        Some(reader.map(|reader| (arm.name.clone(), reader)))
     };
-    feedback_sources(arms).into_iter().map(load).collect()
+    arms.iter().filter_map(load).collect()
+}
+
+fn critic(dir: &Path, feedback: &Feedback, how: &Load) -> Result<Reader> {
+    let how = Load { kind: how.kind, devices: how.devices.clone(), adapter: None, stream: how.stream };
+    let tokenizer = Tokenizer::read(dir)?;
+    Ok(Reader::Model(Box::new(Critic {
+        model: Model::load(dir, &how)?,
+        template: ChatTemplate::or_plain(dir, &tokenizer)?,
+        tokenizer,
+        ask: feedback.ask.clone(),
+        max_new_tokens: feedback.max_new_tokens,
+    })))
 }

@@ -1,6 +1,6 @@
 //! What a study asks for, read and checked before any weights are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, json};
 
@@ -246,9 +246,4 @@ impl Setting {
             filler: Filler::default(),
         }
     }
-}
-
-/// Where each condition's feedback comes from, checkpoints not loaded yet.
-pub fn feedback_sources(arms: &[Arm]) -> BTreeMap<String, crate::study::condition::Feedback> {
-    arms.iter().filter_map(|arm| Some((arm.name.clone(), arm.feedback.clone()?))).collect()
 }

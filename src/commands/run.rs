@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::dialogues::{Capture, Pending};
+use super::dialogues::{Asking, Capture, Pending};
 use super::interrupt;
 use super::judge::judge;
 use super::loaded::{Loaded, Setting};
@@ -74,8 +74,6 @@ fn execute(study: &Study, output: &Path, until: Stage, shard: Option<Shard>, pri
     let mut run = RunDir::open(output, &mut manifest)?;
     interrupt::listen();
     for entry in &study.models {
-        let spec = Spec::read(&entry.path)?;
-        let layers = study.capture.layers.parse::<Layers>()?.resolve(spec.n_layers)?;
         let pending = Pending::of(&loaded, &run, entry, until, shard)?;
         if pending.is_empty() {
             continue;
@@ -97,10 +95,10 @@ fn execute(study: &Study, output: &Path, until: Stage, shard: Option<Shard>, pri
             manifest.checks.insert(entry.name.clone(), json!(findings));
             run.record(&manifest)?;
         }
-        let stage =
-            Capture { run: &run, study, model: &model, entry, layers: &layers, sites: study.sites()? };
-        stage.dialogues(&loaded, &pending.shards, &setting, &how, printer)?;
-        stage.concepts(&pending.concepts, &setting, printer)?;
+        let asking = Asking::new(study, &setting, &model.spec)?;
+        let stage = Capture { run: &run, study, model: &model, entry, setting: &setting, asking };
+        stage.dialogues(&loaded, &pending.shards, &how, printer)?;
+        stage.concepts(&pending.concepts, printer)?;
     }
     if until < Stage::Report {
         return Ok(());

@@ -325,14 +325,20 @@ fn block(entries: &[&DialogueEntry<'_>], conditions: &Value) -> Value {
     let items: Vec<Value> = kept
         .iter()
         .map(|item| {
+            // Everything is told in the order of the options that the shown prompts list.
+            let turns = said.iter().find_map(|rounds| rounds.get(item.id.as_str())?.first());
+            let order = turns.and_then(|turn| Some(turn.orders.first()?.order.clone())).unwrap_or_default();
+            let place = |option: Option<usize>| order.iter().position(|listed| Some(*listed) == option);
+            let listed = order.iter().filter_map(|&option| item.options.get(option));
             let of = |rounds: &BTreeMap<&str, Vec<&Turn>>, strings: &mut Strings| -> Value {
-                rounds.get(item.id.as_str()).into_iter().flatten().map(|turn| row(item, turn, strings)).collect()
+                let turns = rounds.get(item.id.as_str()).into_iter().flatten();
+                turns.map(|turn| row(item, turn, &order, strings)).collect()
             };
             let rounds: Vec<Value> = said.iter().map(|rounds| of(rounds, &mut strings)).collect();
             json!({
                 "id": item.id, "category": item.category, "context": item.context, "polarity": item.polarity, "text": item.text(),
-                "options": item.options.iter().map(|option| json!([option.text, option.role])).collect::<Vec<_>>(),
-                "label": item.label, "target": item.target, "blank": item.format != Format::Letters, "rounds": rounds,
+                "options": listed.map(|option| json!([option.text, option.role])).collect::<Vec<_>>(),
+                "label": place(item.label), "target": place(item.target), "blank": item.format != Format::Letters, "rounds": rounds,
             })
         })
         .collect();
@@ -374,24 +380,31 @@ fn spread<'a>(items: &[&'a Item], limit: usize) -> Vec<&'a Item> {
     kept.into_iter().map(|index| items[index]).collect()
 }
 
-/// A turn as `[user, answer, per-mille probabilities, choice, parsed, ended, agreeing orders, orders]`.
-fn row(item: &Item, turn: &Turn, strings: &mut Strings) -> Value {
+/// A turn as `[user, answer, per-mille probabilities, choice, parsed, ended, agreeing orders, orders, before]`; what came
+/// before the answer as `[user, answer, ended]` each.
+fn row(item: &Item, turn: &Turn, order: &[usize], strings: &mut Strings) -> Value {
     let text = item.text();
     let user = match turn.user.split_once(&text).filter(|_| !text.is_empty()) {
         Some((before, after)) => json!([before, after]),
         None => json!(turn.user),
     };
     let given = turn.orders.first();
+    let place = |option: Option<usize>| order.iter().position(|listed| Some(*listed) == option);
+    let before = given.into_iter().flat_map(|given| &given.before);
+    let before: Vec<Value> = before
+        .map(|said| json!([strings.number(json!(said.user)), strings.number(json!(said.answer)), said.ended]))
+        .collect();
     let agree = turn.orders.iter().filter(|order| most(&order.logprobs) == turn.choice).count();
     json!([
         strings.number(user),
         strings.number(json!(given.map_or("", |given| given.answer.as_str()))),
-        turn.logprobs.iter().map(|logprob| per_mille(*logprob)).collect::<Vec<_>>(),
-        turn.choice,
-        given.and_then(|given| given.parsed),
+        order.iter().map(|&option| turn.logprobs.get(option).and_then(|p| per_mille(*p))).collect::<Vec<_>>(),
+        place(turn.choice),
+        place(given.and_then(|given| given.parsed)),
         given.is_none_or(|given| given.ended),
         agree,
         turn.orders.len(),
+        before,
     ])
 }
 
@@ -830,11 +843,39 @@ mod tests {
         assert_eq!(
             data["items"][0]["rounds"],
             json!([[
-                [0, 1, [500, 250, 250], 0, null, true, 2, 2],
-                [0, 1, [null, 0, 1000], 2, 1, false, 1, 2]
+                [0, 1, [500, 250, 250], 0, null, true, 2, 2, []],
+                [0, 1, [null, 0, 1000], 2, 1, false, 1, 2, []]
             ]])
         );
         assert_eq!((&data["items"][0]["blank"], &data["note"]), (&json!(false), &json!("")));
+    }
+
+    #[test]
+    fn options_stand_as_the_shown_prompt_lists_them_and_reasoning_is_told() {
+        let items = [Item { format: Format::Letters, ..item("Who?") }];
+        let mut turn = turn(&items[0], 0, 0);
+        turn.orders[0].order = vec![2, 0, 1];
+        turn.orders[0].parsed = Some(1);
+        let said = |text: &str| text.to_owned();
+        turn.orders[0].before.push(crate::store::Exchange {
+            user: said("Think."),
+            new_ids: Vec::new(),
+            answer_ids: Vec::new(),
+            answer: said("Hm."),
+            ended: false,
+        });
+        let turns = vec![turn];
+        let entry = DialogueEntry { model: "m", task: "t", condition: "c", items: &items, turns };
+        let data = block(&[&entry], &Value::Null);
+        let row = &data["items"][0]["rounds"][0][0];
+        assert_eq!((&row[2], &row[3], &row[4]), (&json!([250, 500, 250]), &json!(1), &json!(2)));
+        let before = &row[8][0];
+        let text = |at: usize| &data["strings"][before[at].as_u64().expect("a number") as usize];
+        assert_eq!((text(0), text(1), &before[2]), (&json!("Think."), &json!("Hm."), &json!(false)));
+        let roles: Vec<&Value> = (0..3).map(|at| &data["items"][0]["options"][at][1]).collect();
+        let file: Vec<Value> = items[0].options.iter().map(|option| json!(option.role)).collect();
+        assert_eq!(roles, [&file[2], &file[0], &file[1]]);
+        assert_eq!(data["items"][0]["label"], json!(0));
     }
 
     #[test]

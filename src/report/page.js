@@ -38,10 +38,12 @@
   let found = [];
   let first = 0;
 
-  /* A turn is [user, answer, per-mille probabilities, choice, parsed or null, ended, agreeing orders, orders]. */
+  /* A turn is [user, answer, per-mille probabilities, choice or null, parsed or null, ended, agreeing orders, orders,
+     exchanges before the answer: [user, answer, ended]]. */
   const turn = (raw) => ({
     user: data.strings[raw[0]], answer: data.strings[raw[1]], shares: raw[2], choice: raw[3], parsed: raw[4],
     ended: raw[5], agree: raw[6], orders: raw[7],
+    before: raw[8].map(([user, answer, ended]) => ({ user: data.strings[user], answer: data.strings[answer], ended })),
   });
   const rounds = (item, condition) => item.rounds[condition].map(turn);
   const share = (value) => value === null ? "\u2013" : value === 0 ? "<0.1" : value === 1000 ? ">99.9" : (value / 10).toFixed(1);
@@ -129,17 +131,21 @@
       return box;
     }
     const said = turn(raw);
-    const user = make("p", "user", make("span", "who", "user"));
-    if (Array.isArray(said.user)) user.append(said.user[0], make("span", "above", "[the question above]"), said.user[1]);
-    else user.append(said.user);
-    const model = make("p", "model", make("span", "who", "model"), said.answer || "\u2003");
-    if (!said.ended) model.append(make("span", "cut", " [cut at the length limit]"));
-    box.append(user, model, bars(item, said));
+    for (const part of [...said.before, said]) {
+      const user = make("p", "user", make("span", "who", "user"));
+      if (Array.isArray(part.user)) user.append(part.user[0], make("span", "above", "[the question above]"), part.user[1]);
+      else user.append(part.user);
+      const model = make("p", "model", make("span", "who", "model"), part.answer || "\u2003");
+      if (!part.ended) model.append(make("span", "cut", " [cut at the length limit]"));
+      box.append(user, model);
+    }
+    if (item.options.length === 0) return box;
+    box.append(bars(item, said));
     const facts = make("ul", "facts");
-    const choice = make("li", "", "most probable: ", make("b", "", named(item, said.choice)));
+    const choice = make("li", "", "chosen: ", make("b", "", said.choice === null ? "none" : named(item, said.choice)));
     if (item.label !== null) choice.append(said.choice === item.label ? " \u2713 right" : " \u2717 wrong");
     const before = round > 0 ? item.rounds[condition][round - 1][3] : said.choice;
-    if (before !== said.choice) choice.append(", ", make("span", "flag", "was " + named(item, before)));
+    if (before !== said.choice) choice.append(", ", make("span", "flag", "was " + (before === null ? "none" : named(item, before))));
     facts.append(choice);
     const parsed = said.parsed === null
       ? make("li", "", "its text: ", make("b", "warn", "unparsed"))
