@@ -255,7 +255,7 @@ fn an_item_that_fails_is_recorded_and_the_others_go_on() {
 fn texts_of_options_are_scored_as_answers_per_token_and_against_their_own_probability() {
     let desk = Desk::new();
     let scoring = format!(
-        "{GENERATION}\nscoring = [\"text-pmi\", \"text-mean\", \"text-sum\", \"letter\", \"parsed\"]"
+        "{GENERATION}\nscoring = [\"text-pmi\", \"text-alone\", \"text-mean\", \"letter\", \"parsed\"]"
     );
     desk.study(&[(GENERATION, &scoring)]);
     let (run, _) = desk.run("run");

@@ -141,7 +141,7 @@ fn killed_at_any_moment_a_run_ends_with_the_same_bytes_as_undisturbed() {
     let desk = Desk::new();
     let whole = files(&desk.run("whole").0);
     let mut cut = 0;
-    for wait_for in [0, 1, 2, 5, 9, 14, 20, 24, 25, 27, 30, 36, 41] {
+    for wait_for in [0, 1, 2, 3, 5, 7, 9, 11, 14, 17, 20, 22, 24, 25, 27, 30, 33, 36, 41, 46] {
         let name = format!("cut-{wait_for}");
         let run = desk.at(&name);
         let mut child = desk.recant(&["--quiet", "run", "study.toml", "-o", &name]).spawn().expect("a run");

@@ -109,6 +109,10 @@ fn chosen_how(decides: Scoring, orders: Orders) -> &'static str {
             "The chosen option is the one that the generated answer names, each order an answer of its own; answers that \
              name none, or several, are left out of scores."
         }
+        (Scoring::TextAlone, _) => {
+            "The chosen option is the one whose words are the most probable beginning of a document, whatever was asked: it \
+             is the same in every round and condition."
+        }
         (Scoring::TextSum | Scoring::TextMean | Scoring::TextPmi, _) => {
             "The chosen option is the one whose words are the most probable answer, averaged over the orders in which \
              options were listed. Long and common words weigh in this: compare with the other scorings."

@@ -202,7 +202,8 @@ fn unconditional(
     tally: &Tally<'_>,
 ) -> Result<Vec<Vec<f64>>> {
     // Sentences are compared by themselves in the published scores, whatever the scoring of the study.
-    let wanted = |item: &Item| item.format == Format::Sentence || ask.scoring.contains(&Scoring::TextPmi);
+    let asked = ask.scoring.iter().any(|scoring| scoring.needs_unconditional());
+    let wanted = |item: &Item| asked || item.format == Format::Sentence;
     let mut requests = Vec::new();
     let mut all = Vec::with_capacity(items.len());
     if ask.document.is_empty() && items.iter().any(wanted) {

@@ -111,7 +111,7 @@ impl Turn {
     #[must_use]
     pub fn by(&self, scoring: Scoring) -> Option<Vec<f64>> {
         let orders = match scoring {
-            Scoring::LetterGiven => self.orders.get(..1)?,
+            Scoring::LetterGiven | Scoring::TextAlone => self.orders.get(..1)?,
             _ => &self.orders[..],
         };
         let mut mean: Vec<f64> = Vec::new();
@@ -128,6 +128,7 @@ impl Turn {
                     .zip(&self.unconditional)
                     .map(|(text, alone)| text.logprob - alone)
                     .collect(),
+                Scoring::TextAlone => self.unconditional.clone(),
                 Scoring::TextPmi | Scoring::Parsed => return None,
             };
             if raw.is_empty() {

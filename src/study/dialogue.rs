@@ -60,14 +60,24 @@ pub enum Scoring {
     /// The same less the log-probability of the words as the beginning of a document (pointwise mutual information,
     /// Holtzman et al. 2021).
     TextPmi,
+    /// By the log-probability of its words as the beginning of a document, whatever was asked: the published score of
+    /// sentence pairs under a causal model.
+    TextAlone,
     /// By what the generated text says; a text that names no option, or several, chooses none.
     Parsed,
 }
 
 impl Scoring {
     /// Every scoring.
-    pub const ALL: [Self; 6] =
-        [Self::Letter, Self::LetterGiven, Self::TextSum, Self::TextMean, Self::TextPmi, Self::Parsed];
+    pub const ALL: [Self; 7] = [
+        Self::Letter,
+        Self::LetterGiven,
+        Self::TextSum,
+        Self::TextMean,
+        Self::TextPmi,
+        Self::TextAlone,
+        Self::Parsed,
+    ];
 
     /// The name used in studies and tables.
     #[must_use]
@@ -78,11 +88,18 @@ impl Scoring {
             Self::TextSum => "text-sum",
             Self::TextMean => "text-mean",
             Self::TextPmi => "text-pmi",
+            Self::TextAlone => "text-alone",
             Self::Parsed => "parsed",
         }
     }
 
-    /// Whether the options' words must be scored.
+    /// Whether the options' words must be scored by themselves.
+    #[must_use]
+    pub fn needs_unconditional(self) -> bool {
+        matches!(self, Self::TextPmi | Self::TextAlone)
+    }
+
+    /// Whether the options' words must be scored as answers.
     #[must_use]
     pub fn needs_texts(self) -> bool {
         matches!(self, Self::TextSum | Self::TextMean | Self::TextPmi)

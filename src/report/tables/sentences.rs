@@ -11,7 +11,7 @@ use crate::report::Table;
 use crate::study::Scoring;
 
 /// The table `sentences`, of CrowS-Pairs and StereoSet. Sentences are compared by every scoring of the study, and by the
-/// sum and the mean per token of their log-probability where those were recorded.
+/// sum and the mean per token of their log-probability, as answers and by themselves, where those were recorded.
 pub fn tables(told: &[Told<'_>], bootstrap: Bootstrap) -> Result<Vec<Table>> {
     let mut table = Table::new(
         "sentences",
@@ -53,7 +53,7 @@ pub fn tables(told: &[Told<'_>], bootstrap: Bootstrap) -> Result<Vec<Table>> {
 
 fn scorings(told: &Told<'_>) -> Vec<Scoring> {
     let mut scorings = told.scorings.clone();
-    for scoring in [Scoring::TextSum, Scoring::TextMean] {
+    for scoring in [Scoring::TextSum, Scoring::TextMean, Scoring::TextAlone] {
         if !scorings.contains(&scoring) {
             scorings.push(scoring);
         }
