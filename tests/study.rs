@@ -603,3 +603,42 @@ fn a_shard_of_another_run_is_reported_and_not_used() {
     fs::copy(other.join(name), run.join(name)).expect("copied");
     refused_as_damaged(&desk, name);
 }
+
+#[test]
+fn models_are_drawn_against_their_size_and_the_step_of_their_alignment() {
+    let desk = Desk::new();
+    let more = "[[models]]\nname = \"larger\"\npath = \"model\"\nsize = 2e6\nstep = 100\n\n[[tasks]]\nname = \"bbq\"";
+    desk.study(&[
+        ("path = \"model\"", "path = \"model\"\nrole = \"base\"\nsize = 1e6\nstep = 0"),
+        ("[[tasks]]\nname = \"bbq\"", more),
+    ]);
+    let (run, _) = desk.run("run");
+    for (figure, ticks) in [("score-by-size", ["1000000", "2000000"]), ("score-by-step", ["0", "100"])] {
+        let csv = fs::read_to_string(run.join(format!("figures/{figure}.csv"))).expect("a figure");
+        for part in ["tiny", "larger", "baseline", "negation"].iter().chain(&ticks) {
+            assert!(csv.contains(part), "{figure} lacks {part}: {csv}");
+        }
+    }
+    // The same weights: the same scores.
+    let table = fs::read_to_string(run.join("tables/behaviour.csv")).expect("a table");
+    let of = |model: &str| -> Vec<String> {
+        let own = table.lines().filter(|line| line.starts_with(&format!("{model},")));
+        own.map(|line| line.split_once(',').expect("cells").1.to_string()).collect()
+    };
+    assert!(!of("tiny").is_empty());
+    assert_eq!(of("tiny"), of("larger"));
+}
+
+#[test]
+fn the_order_of_options_is_measured_and_drawn() {
+    let desk = Desk::new();
+    let (run, _) = desk.run("run");
+    let table = fs::read_to_string(run.join("tables/position_bias.csv")).expect("a table");
+    assert!(table.lines().count() > 4 && table.contains("tiny,bbq,letter,baseline,0,3,a,"), "{table}");
+    let mut csv = csv::Reader::from_path(run.join("figures/position-bias.csv")).expect("a figure");
+    let shares: Vec<f64> = csv
+        .records()
+        .filter_map(|row| row.expect("a row").iter().rev().nth(2).and_then(|cell| cell.parse().ok()))
+        .collect();
+    assert!(shares.len() >= 6 && shares.iter().all(|share| (0.0..=1.0).contains(share)), "{shares:?}");
+}

@@ -2,6 +2,7 @@
 
 mod places;
 mod scale;
+mod split;
 
 use recant_figures::{
     Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, NullBand, Profile,
@@ -33,7 +34,8 @@ pub fn draw(sources: &Sources<'_>, summary: &ModelSummary) -> Result<Vec<FigureE
     let low = Style { panel_height: Some(84.0), ..page.clone() };
     let mut figures: Vec<(Box<dyn Figure>, &Style)> = Vec::new();
     if !summary.behaviour.is_empty() {
-        figures.push((Box::new(behaviour(study, summary, format!("behaviour{suffix}"))), &page));
+        let parts = split::rounds(&behaviour(study, summary, format!("behaviour{suffix}")));
+        figures.extend(parts.into_iter().map(|part| (Box::new(part) as Box<dyn Figure>, &page)));
     }
     let told = sources.told(&summary.model, &summary.turns);
     let bias = places::position_bias_of(&told, format!("position-bias{suffix}"), sources.bootstrap());
@@ -45,9 +47,11 @@ pub fn draw(sources: &Sources<'_>, summary: &ModelSummary) -> Result<Vec<FigureE
         let map = map(study, summary, format!("concept-map{suffix}"));
         if !map.rows.is_empty() {
             let style = if map.rows.len() > 2 { &low } else { &page };
-            figures.push((Box::new(map), style));
+            let parts = split::maps(map);
+            figures.extend(parts.into_iter().map(|part| (Box::new(part) as Box<dyn Figure>, style)));
         }
-        figures.push((Box::new(movement(study, summary, format!("concept-rounds{suffix}"))), &page));
+        let parts = split::rounds(&movement(study, summary, format!("concept-rounds{suffix}")));
+        figures.extend(parts.into_iter().map(|part| (Box::new(part) as Box<dyn Figure>, &page)));
     }
     figures.iter().map(|(figure, style)| write(run, figure.as_ref(), style)).collect()
 }
@@ -58,7 +62,8 @@ pub fn draw(sources: &Sources<'_>, summary: &ModelSummary) -> Result<Vec<FigureE
 /// The disk is full.
 pub fn over_models(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Result<Vec<FigureEntry>> {
     let page = Style::at(Width::Page);
-    let figures = scale::scores_by_scale(sources.study, summaries);
+    let whole = scale::scores_by_scale(sources.study, summaries);
+    let figures: Vec<_> = whole.iter().flat_map(split::scales).collect();
     figures.iter().map(|figure| write(sources.run, figure, &page)).collect()
 }
 
