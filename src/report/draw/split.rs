@@ -76,7 +76,7 @@ pub fn maps(whole: LayerRoundMap) -> Vec<LayerRoundMap> {
 }
 
 fn numbered(name: &str, number: usize) -> String {
-    if number == 0 { name.to_owned() } else { format!("{name}-{}", number + 1) }
+    if number == 0 { name.to_owned() } else { format!("{name}-part-{}", number + 1) }
 }
 
 #[cfg(test)]
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(rounds(&figure(7)).len(), 1);
         let parts = rounds(&figure(16));
         let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
-        assert_eq!(names, ["behaviour", "behaviour-2", "behaviour-3"]);
+        assert_eq!(names, ["behaviour", "behaviour-part-2", "behaviour-part-3"]);
         let mut seen = std::collections::BTreeSet::new();
         for part in &parts {
             let labels: Vec<&str> = part.panels[0].lines.iter().map(|line| line.label.as_str()).collect();
