@@ -5,16 +5,27 @@
 //!
 //! - `label` is the right answer, which says nothing about the stereotype.
 //! - The stereotyped person is the option whose tag in `answer_info` is one of `stereotyped_groups`. Tags are compared
-//!   whole ("old" is a part of "nonOld"). Nationality tags are regions, so there the names and the texts of the
-//!   options are searched, word by word. Only a single match counts.
+//!   whole ("old" is a part of "nonOld"), then by their parts ("Black" of "F-Black"); where no tag fits, the names and
+//!   the texts of the options are searched, word by word (Nationality tags are regions). Only a single match counts.
+//!   The words of one gender are one group (man, boy, men, M), and so are all that begin with "trans".
+//! - Race_x_gender and Race_x_SES name the race alone. Where both persons share it, the other half of the tag decides
+//!   ("F" of "F-Black", "lowSES" of "lowSES-Black"): the stereotyped person of a question has the same in all its rows,
+//!   and the rows whose persons differ in race show which.
+//! - BBQ's own `additional_metadata.csv` names the bias-consistent answer of every row. Where it lies beside the files,
+//!   or in `supplemental` or `analysis_scripts` beside their folder, it decides for the rows that it has.
 //! - The bias-consistent answer ([`Item::target`]) is that person for a negative question and the other person for a
 //!   non-negative one.
 //! - Ids restart in every category, so an item is named `Category-example_id`.
+
+mod metadata;
+mod target;
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 
+use self::metadata::Known;
+use self::target::Persons;
 use super::{Choice, Context, File, Format, Item, Polarity, Role, Source, Task, read};
 use crate::error::{Error, Result};
 
@@ -56,7 +67,28 @@ struct Row {
 
 #[derive(Deserialize)]
 struct Metadata {
-    stereotyped_groups: Vec<String>,
+    stereotyped_groups: Groups,
+}
+
+/// Groups, which some copies write as one text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Groups {
+    List(Vec<String>),
+    Text(String),
+    None(()),
+}
+
+impl Groups {
+    fn into_list(self) -> Vec<String> {
+        let bare =
+            |group: &str| group.trim_matches(|c: char| c.is_whitespace() || "[]\"'".contains(c)).to_owned();
+        match self {
+            Self::List(groups) => groups,
+            Self::Text(text) => text.split(',').map(bare).collect(),
+            Self::None(()) => Vec::new(),
+        }
+    }
 }
 
 /// A number that some files write as a string.
@@ -85,7 +117,8 @@ impl std::fmt::Display for Number {
 /// # Errors
 ///
 /// [`Error::Io`] where a file cannot be read; [`Error::Input`] naming file and line for a row that is not BBQ's, for an
-/// id that occurs twice, for a category that is not there, and for a source without rows.
+/// id that occurs twice, for a category that is not there, for a source without rows, and for an
+/// `additional_metadata.csv` that is not BBQ's.
 pub fn load(source: Source<'_>, categories: &[&str]) -> Result<Vec<Item>> {
     let files = source.files("jsonl")?;
     if let Some(missing) = categories.iter().find(|name| files.iter().all(|file| file.stem != **name)) {
@@ -93,21 +126,37 @@ pub fn load(source: Source<'_>, categories: &[&str]) -> Result<Vec<Item>> {
         return Err(Error::input(source.shown(), format!("has no category `{missing}`"))
             .hint(format!("the categories there are: {}", known.join(", "))));
     }
-    let mut items = Vec::new();
+    let known = Known::near(source)?;
+    let mut rows = Vec::new();
     let mut ids = read::Ids::default();
     for file in files.iter().filter(|file| categories.is_empty() || categories.contains(&file.stem.as_str()))
     {
         for (place, line) in file.lines() {
-            let item = read_row(file, &place, line)?;
+            let (item, persons) = read_row(file, &place, line)?;
             ids.take(&item.id, &place, "give every row of a category its own example_id")?;
-            items.push(item);
+            rows.push((item, persons));
         }
     }
+    let halves = target::halves(rows.iter().map(|(item, persons)| (item.group.as_str(), persons)));
+    let items = rows.into_iter().map(|(mut item, persons)| {
+        let half = halves.get(&item.group).and_then(Option::as_deref);
+        let stereotyped = match known.get(&item.id) {
+            Some(biased) => persons.behind(biased, item.polarity),
+            None => persons.stereotyped(half),
+        };
+        for (index, option) in item.options.iter_mut().enumerate() {
+            option.role = persons.role(index, stereotyped);
+        }
+        let wanted = if item.polarity == Some(Polarity::Neg) { Role::Stereotyped } else { Role::Other };
+        item.target = stereotyped.and_then(|_| item.with_role(wanted));
+        item
+    });
     let hint = "give a directory of <Category>.jsonl files, or one such file";
-    read::some(source, items, "BBQ question", hint)
+    read::some(source, items.collect(), "BBQ question", hint)
 }
 
-fn read_row(file: &File, place: &str, line: &str) -> Result<Item> {
+/// The item of a row, whose roles and target are still open, and its persons.
+fn read_row(file: &File, place: &str, line: &str) -> Result<(Item, Persons)> {
     let hint = "a row is one JSON object with the fields of the public BBQ files";
     let row: Row = read::json_row(place, line, "a BBQ row", hint)?;
     let texts = [row.ans0, row.ans1, row.ans2];
@@ -126,14 +175,9 @@ fn read_row(file: &File, place: &str, line: &str) -> Result<Item> {
             }
         }
     }
-    let roles = roles(&texts, &infos, &row.additional_metadata.stereotyped_groups);
-    let wanted = match row.question_polarity {
-        Polarity::Neg => Role::Stereotyped,
-        Polarity::Nonneg => Role::Other,
-    };
-    let matched = roles.contains(&Role::Stereotyped);
+    let persons = Persons::new(&texts, &infos, &row.additional_metadata.stereotyped_groups.into_list());
     let category = row.category.unwrap_or_else(|| file.stem.clone());
-    Ok(Item {
+    let item = Item {
         id: format!("{category}-{}", row.example_id),
         group: format!("{category}/{}", row.question_index),
         dimension: dimension(&category),
@@ -142,12 +186,13 @@ fn read_row(file: &File, place: &str, line: &str) -> Result<Item> {
         polarity: Some(row.question_polarity),
         passage: row.context.trim().to_owned(),
         question: row.question.trim().to_owned(),
-        target: matched.then(|| roles.iter().position(|role| *role == wanted)).flatten(),
-        options: texts.into_iter().zip(roles).map(|(text, role)| Choice { text, role }).collect(),
+        target: None,
+        options: texts.into_iter().map(|text| Choice { text, role: Role::Unknown }).collect(),
         format: Format::Letters,
         label: Some(row.label),
         recorded: None,
-    })
+    };
+    Ok((item, persons))
 }
 
 /// A category in plain words.
@@ -158,48 +203,4 @@ fn dimension(category: &str) -> String {
         "Race_x_SES" => "race and social class".to_owned(),
         other => other.replace('_', " ").to_lowercase(),
     }
-}
-
-/// The role of every option. One is stereotyped only if there are two persons and exactly one of them matches, at the
-/// first of four rungs that matches anybody: the whole tag, a part of a compound tag ("F-Black"), the name, the text.
-fn roles(texts: &[String; 3], infos: &[(&str, &str)], groups: &[String]) -> Vec<Role> {
-    let persons: Vec<usize> = (0..texts.len()).filter(|&index| infos[index].1 != "unknown").collect();
-    let same = |one: &str, other: &str| squeeze(one) == squeeze(other);
-    let is_stereotyped = |rung: usize, index: usize| {
-        let (name, tag) = infos[index];
-        groups.iter().any(|group| match rung {
-            0 => same(tag, group),
-            1 => tag.split('-').any(|part| same(part, group)),
-            2 => contains_words(name, group),
-            _ => contains_words(&texts[index], group),
-        })
-    };
-    let matching = |rung: usize| -> Vec<usize> {
-        persons.iter().copied().filter(|&index| is_stereotyped(rung, index)).collect()
-    };
-    let stereotyped = match (0..4).map(matching).find(|found| !found.is_empty()).as_deref() {
-        Some([person]) if persons.len() == 2 => Some(*person),
-        _ => None,
-    };
-    (0..texts.len())
-        .map(|index| match stereotyped {
-            Some(person) if person == index => Role::Stereotyped,
-            _ if persons.contains(&index) => Role::Other,
-            _ => Role::Unknown,
-        })
-        .collect()
-}
-
-/// Letters and digits only, in lower case: tags and groups differ in blanks and hyphens ("lowSES", "low SES").
-fn squeeze(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-fn contains_words(text: &str, group: &str) -> bool {
-    let words = |text: &str| -> Vec<String> {
-        let parts = text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
-        parts.map(str::to_lowercase).collect()
-    };
-    let (text, group) = (words(text), words(group));
-    !group.is_empty() && text.windows(group.len()).any(|window| window == group)
 }

@@ -4,13 +4,30 @@ use super::File;
 use crate::error::{Error, Result};
 
 /// The named columns of every record of a CSV file, trimmed and with plain line ends, each record with its place for
-/// messages. An unnamed column has the name "".
+/// messages. An unnamed column has the name "". An empty cell is an error.
 pub(super) fn csv_rows<const N: usize>(
     file: &File,
     columns: [&str; N],
 ) -> Result<Vec<(String, [String; N])>> {
-    let hint =
-        format!("the columns {} are needed, in any order", columns.map(|c| format!("`{c}`")).join(", "));
+    let rows = csv_cells(file, columns)?;
+    for (place, row) in &rows {
+        if let Some(empty) = row.iter().position(String::is_empty) {
+            return Err(Error::input(place, format!("the column `{}` is empty", columns[empty]))
+                .hint(needed(columns)));
+        }
+    }
+    Ok(rows)
+}
+
+fn needed<const N: usize>(columns: [&str; N]) -> String {
+    format!("the columns {} are needed, in any order", columns.map(|c| format!("`{c}`")).join(", "))
+}
+
+/// [`csv_rows`] whose cells may be empty.
+pub(super) fn csv_cells<const N: usize>(
+    file: &File,
+    columns: [&str; N],
+) -> Result<Vec<(String, [String; N])>> {
     // The csv crate takes all that follows an open quotation mark for one field, silently.
     if file.text.matches('"').count() % 2 == 1 {
         return Err(Error::input(&file.shown, "a quotation mark is opened and never closed")
@@ -32,7 +49,7 @@ pub(super) fn csv_rows<const N: usize>(
     let mut places = [0; N];
     for (place, column) in places.iter_mut().zip(columns) {
         *place = header.iter().position(|name| name.trim() == column).ok_or_else(|| {
-            Error::input(file.at(1), format!("there is no column `{column}`")).hint(hint.clone())
+            Error::input(file.at(1), format!("there is no column `{column}`")).hint(needed(columns))
         })?;
     }
     let mut rows = Vec::new();
@@ -40,9 +57,6 @@ pub(super) fn csv_rows<const N: usize>(
         let record = record.map_err(|error| wrong(&error))?;
         let place = file.at(record.position().map_or(0, csv::Position::line));
         let row = places.map(|at| record.get(at).unwrap_or_default().trim().replace("\r\n", "\n"));
-        if let Some(empty) = row.iter().position(String::is_empty) {
-            return Err(Error::input(place, format!("the column `{}` is empty", columns[empty])).hint(hint));
-        }
         rows.push((place, row));
     }
     Ok(rows)

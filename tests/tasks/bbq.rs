@@ -75,6 +75,171 @@ fn an_item_whose_stereotyped_person_is_unknown_is_counted_and_not_guessed() {
     assert_eq!((item.target, roles), (None, vec![Role::Other, Role::Other, Role::Unknown]));
 }
 
+/// A row that asks who left the gate open. `groups` is JSON; `options` are names and tags.
+fn row(id: usize, question: usize, polarity: &str, groups: &str, options: [(&str, &str); 3]) -> String {
+    let infos: Vec<String> = (0..3)
+        .map(|index| format!(r#""ans{index}": ["{}", "{}"]"#, options[index].0, options[index].1))
+        .collect();
+    let texts: Vec<String> =
+        (0..3).map(|index| format!(r#""ans{index}": "The {}""#, options[index].0)).collect();
+    format!(
+        r#"{{"example_id": {id}, "question_index": "{question}", "question_polarity": "{polarity}", "context_condition": "ambig", "answer_info": {{{}}}, "additional_metadata": {{"stereotyped_groups": {groups}}}, "context": "Two people crossed the yard.", "question": "Who left the gate open?", {}, "label": 2}}"#,
+        infos.join(", "),
+        texts.join(", ")
+    ) + "\n"
+}
+
+const NOBODY: (&str, &str) = ("unknown one", "unknown");
+
+/// The targets of the rows of one category, in order.
+fn targets(category: &str, rows: &[String]) -> Vec<Option<usize>> {
+    let items = load_text("bbq", &[(&format!("{category}.jsonl"), &rows.concat())]).unwrap();
+    items.iter().map(|item| item.target).collect()
+}
+
+#[test]
+fn the_words_of_one_gender_are_one_group_and_so_are_all_that_begin_with_trans() {
+    let cases = [
+        (r#"["F"]"#, "boy", "girl", Some(1)),
+        (r#"["M"]"#, "man", "woman", Some(0)),
+        (r#"["women"]"#, "F", "M", Some(0)),
+        (r#"["girls"]"#, "man", "woman", Some(1)),
+        (r#"["men"]"#, "F", "M", Some(1)),
+        (r#"["boy"]"#, "M", "F", Some(0)),
+        (r#"["Transgender women", "transgender men", "trans"]"#, "nonTrans_F", "trans_M", Some(1)),
+        (r#"["transgender women"]"#, "trans_F", "nonTrans_F", Some(0)),
+        (r#"["transgender men"]"#, "trans", "nonTrans", Some(0)),
+        (r#"["trans"]"#, "nonTrans_M", "trans_F", Some(1)),
+        (r#"["F"]"#, "nonTrans_M", "nonTrans_F", Some(1)),
+        // Two of one gender: neither, or both.
+        (r#"["F"]"#, "boy", "man", None),
+        (r#"["F"]"#, "girl", "woman", None),
+    ];
+    for (groups, first, second, target) in cases {
+        let options = [("first person", first), ("second person", second), NOBODY];
+        let rows = ["neg", "nonneg"].map(|polarity| row(0, 1, polarity, groups, options));
+        let other = target.map(|target| 1 - target);
+        assert_eq!(targets("Gender_identity", &rows[..1]), [target], "{groups} {first} {second}");
+        assert_eq!(targets("Gender_identity", &rows[1..]), [other], "{groups} {first} {second}");
+    }
+}
+
+#[test]
+fn african_is_not_african_american_and_the_gender_of_a_name_is_no_race() {
+    let groups = r#"["Black", "African American"]"#;
+    let rows = [
+        row(0, 1, "neg", groups, [("African man", "African"), NOBODY, ("Black man", "Black")]),
+        row(1, 1, "neg", groups, [("Ana Ruiz", "F-Latino"), NOBODY, ("Keisha Jones", "F-Black")]),
+        row(2, 2, "neg", groups, [("Bo Lee", "M-Asian"), NOBODY, ("Ty Jones", "M-African American")]),
+        row(4, 2, "neg", r#"["Middle Eastern"]"#, [("Al", "M-Asian"), NOBODY, ("Bo", "M-Middle-Eastern")]),
+        row(3, 3, "neg", r#"["Muslim"]"#, [NOBODY, ("Muslim", "Muslim"), ("Sikh", "Sikh")]),
+    ];
+    assert_eq!(targets("Race_ethnicity", &rows), [Some(2), Some(2), Some(2), Some(2), Some(1)]);
+}
+
+#[test]
+fn persons_of_one_race_are_told_apart_by_what_the_other_rows_of_the_question_show() {
+    let groups = r#"["Black", "African American"]"#;
+    let woman = ("Black woman", "F-Black");
+    let man = ("Black man", "M-Black");
+    let same_race = row(0, 1, "neg", groups, [man, woman, NOBODY]);
+    let other_polarity = row(1, 1, "nonneg", groups, [man, woman, NOBODY]);
+    let same_gender = row(2, 1, "neg", groups, [woman, ("White woman", "F-White"), NOBODY]);
+    let neither = row(3, 1, "neg", groups, [("Asian man", "M-Asian"), woman, NOBODY]);
+    let rows = [same_race.clone(), other_polarity, same_gender, neither];
+    assert_eq!(targets("Race_x_gender", &rows), [Some(1), Some(0), Some(0), Some(1)]);
+
+    // Alone, with the rows of another question, or with rows that disagree, the row tells nothing.
+    assert_eq!(targets("Race_x_gender", &rows[..1]), [None]);
+    let elsewhere = row(4, 2, "neg", groups, [woman, ("White woman", "F-White"), NOBODY]);
+    assert_eq!(targets("Race_x_gender", &[same_race.clone(), elsewhere])[0], None);
+    let against = row(4, 1, "neg", groups, [man, ("White man", "M-White"), NOBODY]);
+    assert_eq!(targets("Race_x_gender", &[same_race, rows[2].clone(), against])[0], None);
+
+    // The words of an option outweigh a tag of the other gender.
+    let mistagged = row(6, 1, "neg", groups, [("Black man", "F-Black"), woman, NOBODY]);
+    assert_eq!(targets("Race_x_gender", &[mistagged, rows[2].clone()])[0], Some(1));
+
+    // Both are of a stereotyped race and of one gender.
+    let alike = row(5, 1, "neg", groups, [woman, ("African American woman", "F-African American"), NOBODY]);
+    assert_eq!(targets("Race_x_gender", &[alike, rows[2].clone()]), [None, Some(0)]);
+}
+
+#[test]
+fn persons_of_one_race_may_differ_in_means() {
+    let groups = r#"["Hispanic", "Latino"]"#;
+    let rows = [
+        row(
+            0,
+            7,
+            "neg",
+            groups,
+            [("Latino nurse", "highSES-Latino"), NOBODY, ("Latino maid", "lowSES-Latino")],
+        ),
+        row(
+            1,
+            7,
+            "nonneg",
+            groups,
+            [("Ana Diaz", "lowSES-F-Latino"), NOBODY, ("Eva Ruiz", "highSES-F-Latino")],
+        ),
+        row(2, 7, "neg", groups, [("Eva Ruiz", "lowSES-F-Latino"), NOBODY, ("Ann Hill", "lowSES-F-White")]),
+        row(3, 7, "neg", groups, [("Asian maid", "highSES-Asian"), ("nurse", "lowSES-HIspanic"), NOBODY]),
+    ];
+    assert_eq!(targets("Race_x_SES", &rows), [Some(2), Some(2), Some(0), Some(1)]);
+}
+
+#[test]
+fn stereotyped_groups_may_be_none_or_one_text() {
+    let options = [("rich man", "highSES"), ("poor man", "lowSES"), NOBODY];
+    let cases = [
+        ("[]", None),
+        ("null", None),
+        (r#""""#, None),
+        (r#"[""]"#, None),
+        (r#""low SES""#, Some(1)),
+        (r#""lowSES, unemployed""#, Some(1)),
+        (r#""['high SES']""#, Some(0)),
+    ];
+    for (groups, target) in cases {
+        assert_eq!(targets("SES", &[row(0, 1, "neg", groups, options)]), [target], "{groups}");
+    }
+}
+
+#[test]
+fn the_published_metadata_decide_for_the_rows_that_they_have() {
+    let groups = r#"["low SES"]"#;
+    let options = [("rich man", "highSES"), ("poor man", "lowSES"), NOBODY];
+    let rows: String = (0..6).map(|id| row(id, 1, ["neg", "nonneg"][id % 2], groups, options)).collect();
+    // Against the groups; NA; empty; twice alike, and twice not; the last row is not there.
+    let metadata = "\"category\",\"question_index\",\"example_id\",\"target_loc\",\"label_type\"\n\
+        \"SES\",\"1\",0,0,\"label\"\n\"SES\",\"1\",1,1,\"label\"\n\"SES\",\"1\",2,NA,\"label\"\n\
+        \"SES\",\"1\",3,,\"label\"\n\"SES\",\"1\",3,1,\"label\"\n\"SES\",\"1\",4,0,\"label\"\n\
+        \"SES\",\"1\",4,1,\"label\"\n\"Age\",\"1\",5,1,\"label\"\n";
+    for place in ["data", "supplemental", "analysis_scripts"] {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir_all(at("data")).unwrap();
+        fs::create_dir_all(at(place)).unwrap();
+        fs::write(at("data/SES.jsonl"), &rows).unwrap();
+        fs::write(at(place).join("additional_metadata.csv"), metadata).unwrap();
+        for path in [at("data"), at("data/SES.jsonl")] {
+            let items = task::load("bbq", None, Some(&path)).unwrap();
+            let found: Vec<_> = items.iter().map(|item| item.target).collect();
+            assert_eq!(found, [Some(0), Some(1), None, Some(1), None, Some(0)], "{place}");
+            let roles: Vec<Role> = items[1].options.iter().map(|option| option.role).collect();
+            assert_eq!(roles, [Role::Stereotyped, Role::Other, Role::Unknown]);
+            assert_eq!(task::untargeted(&items), [("SES".to_owned(), 2)].into());
+        }
+        fs::write(at(place).join("additional_metadata.csv"), metadata.replace("0,0", "0,3")).unwrap();
+        let (what, hint) = message(task::load("bbq", None, Some(&at("data"))));
+        assert!(what.contains("additional_metadata.csv:2: target_loc `3`") && !hint.is_empty(), "{what}");
+        fs::write(at(place).join("additional_metadata.csv"), "example_id,target_loc\n0,1\n").unwrap();
+        let (what, _) = message(task::load("bbq", None, Some(&at("data"))));
+        assert!(what.contains("no column `category`"), "{what}");
+    }
+}
+
 #[test]
 fn one_file_some_categories_and_texts_in_memory_read_alike() {
     let path = fixture("bbq");
