@@ -18,6 +18,9 @@ const SAME: f64 = 2e-4;
 
 const GENERATION: &str = "max_new_tokens = 4";
 
+/// A round, the answers in each order, and the samples.
+type Said = (usize, Vec<Vec<i64>>, Vec<Vec<i64>>);
+
 fn turns(run: &Path, task: &str, condition: &str) -> Vec<Turn> {
     let dir = run.join("tiny").join(task).join(condition);
     let mut all = Vec::new();
@@ -370,9 +373,7 @@ fn a_drawn_answer_hangs_on_seed_and_item_and_not_on_its_batch() {
     let [baseline, negation] = drawn("seed = 3", "shard_items = 3");
     assert_eq!([baseline.clone(), negation.clone()], drawn("seed = 3", "shard_items = 100"));
     assert_ne!(baseline, drawn("seed = 4", "shard_items = 3")[0]);
-    let first = |turns: &[(usize, Vec<Vec<i64>>, Vec<Vec<i64>>)]| {
-        turns.iter().filter(|turn| turn.0 == 0).cloned().collect::<Vec<_>>()
-    };
+    let first = |turns: &[Said]| turns.iter().filter(|turn| turn.0 == 0).cloned().collect::<Vec<_>>();
     assert_eq!(
         first(&baseline),
         first(&negation),

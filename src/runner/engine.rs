@@ -32,6 +32,9 @@ impl Limits {
     }
 }
 
+/// Says whether the tokens of an answer make it complete.
+pub type Complete<'a> = dyn Fn(&[i64]) -> Result<bool> + 'a;
+
 /// When an answer ends.
 #[derive(Clone, Copy, Default)]
 pub struct Stop<'a> {
@@ -44,7 +47,7 @@ pub struct Stop<'a> {
     /// Tokens that are never chosen.
     pub never: &'a [i64],
     /// Whether the tokens of an answer, at least one, make it complete.
-    pub complete: Option<&'a dyn Fn(&[i64]) -> Result<bool>>,
+    pub complete: Option<&'a Complete<'a>>,
 }
 
 impl Stop<'_> {

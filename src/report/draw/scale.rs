@@ -7,11 +7,15 @@ use crate::study::{ModelEntry, Study};
 
 /// A figure for each scale that the study's models differ on: the last round of every condition, a panel a measure.
 pub fn scores_by_scale(study: &Study, summaries: &[ModelSummary]) -> Vec<ScoreByScale> {
-    let scales: [(&str, &str, ModelScale, fn(&ModelEntry) -> Option<f64>); 2] = [
-        ("score-by-size", "Parameters", ModelScale::Parameters, |entry| entry.size),
-        ("score-by-step", "Alignment step", ModelScale::Step, |entry| entry.step),
+    let scales = [
+        ("score-by-size", "Parameters", ModelScale::Parameters),
+        ("score-by-step", "Alignment step", ModelScale::Step),
     ];
-    let figure = |(name, x_label, scale, of): (&str, &str, ModelScale, fn(&ModelEntry) -> Option<f64>)| {
+    let figure = |(name, x_label, scale): (&str, &str, ModelScale)| {
+        let of = |entry: &ModelEntry| match scale {
+            ModelScale::Parameters => entry.size,
+            ModelScale::Step => entry.step,
+        };
         let placed: Vec<(&ModelEntry, &ModelSummary, f64)> = study
             .models
             .iter()
