@@ -1,5 +1,6 @@
 //! TOML files that users write: studies, conditions, concepts.
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::{Error, Result};
@@ -7,10 +8,46 @@ use crate::{Error, Result};
 /// Parses TOML; an error is one line and names the place.
 pub(crate) fn parse_toml<T: serde::de::DeserializeOwned>(text: &str, place: &str) -> Result<T> {
     toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| line_of(text, span.start));
-        let place = line.map_or(place.to_string(), |line| format!("{place}: line {line}"));
-        Error::input(place, error.message().trim().replace('\n', " "))
+        let why = error.message().trim().replace('\n', " ");
+        let Some(span) = error.span() else { return Error::input(place, why) };
+        let place = format!("{place}: line {}", line_of(text, span.start));
+        match key_at(text, span.start).as_str() {
+            "" => Error::input(place, why),
+            key => Error::input(format!("{place}: {key}"), why),
+        }
     })
+}
+
+/// The dotted key whose value, or whose own name, stands at a place of a TOML text; empty where none does.
+fn key_at(text: &str, at: usize) -> String {
+    fn inside(value: &Spanned<DeValue<'_>>, at: usize, key: &mut Vec<String>) {
+        match value.get_ref() {
+            DeValue::Table(table) => within(table, at, key),
+            DeValue::Array(list) => {
+                if let Some(entry) = list.iter().find(|entry| entry.span().contains(&at)) {
+                    inside(entry, at, key);
+                }
+            }
+            _ => {}
+        }
+    }
+    /// The entry that holds the place: a table that is written in several parts spans only the first.
+    fn within(table: &DeTable<'_>, at: usize, key: &mut Vec<String>) {
+        for (name, value) in table {
+            let before = key.len();
+            key.push(name.get_ref().to_string());
+            inside(value, at, key);
+            if key.len() > before + 1 || name.span().contains(&at) || value.span().contains(&at) {
+                return;
+            }
+            key.truncate(before);
+        }
+    }
+    let mut key = Vec::new();
+    if let Ok(table) = DeTable::parse(text) {
+        within(table.get_ref(), at, &mut key);
+    }
+    key.join(".")
 }
 
 fn line_of(text: &str, at: usize) -> usize {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use common::study::Desk;
-use common::{read_lines, succeed, tensors, tiny, write_lines};
+use common::{files, read_lines, succeed, tensors, tiny, write_lines};
 use recant::store::{OrderTurn, Turn};
 use recant::text::Tokenizer;
 use serde_json::{Value, json};
@@ -407,6 +407,10 @@ fn answers_are_as_long_as_asked_and_end_where_a_text_stops_them() {
     let mut cut = 0;
     for order in stopped.iter().flat_map(|turn| &turn.orders) {
         assert!(!order.answer.contains(&stop), "{:?} holds {stop:?}", order.answer);
+        assert!(
+            !tokenizer().decode(&order.answer_ids).expect("text").contains(&stop),
+            "the ids go on as the text does"
+        );
         cut += usize::from(order.ended && order.answer_ids.len() < 12);
     }
     assert!(cut > 0, "no answer was cut at {stop:?}");
@@ -510,4 +514,87 @@ fn open_answers_are_scored_by_a_program_of_the_users() {
         );
         fs::write(run.join("tiny/open/judged.jsonl"), "").expect("written");
     }
+}
+
+/// Takes turns, as Llama 2's and Mistral's templates do: two turns of one role are an error.
+const STRICT: &str = "{{ bos_token }}{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}\
+    {{ raise_exception('Conversation roles must alternate') }}{% endif %}\
+    {% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}</s>{% endif %}{% endfor %}";
+
+#[test]
+fn a_template_that_insists_on_turns_is_followed_through_rounds_and_reasoning() {
+    let desk = Desk::new();
+    fs::write(desk.at("model/chat_template.jinja"), STRICT).expect("written");
+    for history in ["linear", "none", "repeated"] {
+        desk.study(&[
+            ("\"negation\"", "\"cot\""),
+            ("rounds = 2", "rounds = 3"),
+            ("[capture]", &format!("[wording]\nhistory = \"{history}\"\n[capture]")),
+        ]);
+        fs::write(
+            desk.at("kind.toml"),
+            fs::read_to_string(desk.at("kind.toml")).expect("a spec").replace("chat", "raw"),
+        )
+        .expect("written");
+        let (run, _) = desk.run(history);
+        let tokenizer = tokenizer();
+        for turns in turns(&run, "winogender", "cot").chunks(3).take(2) {
+            let mut text = String::new();
+            for turn in turns {
+                if history != "linear" {
+                    text.clear(); // a round's first prompt is recorded whole
+                }
+                for (new, answer) in parts(&turn.orders[0]) {
+                    text += &tokenizer.spelled(new).expect("text");
+                    text += &tokenizer.spelled(answer).expect("text");
+                }
+            }
+            let asked = text.matches("[INST]").count();
+            match history {
+                "linear" => assert_eq!((asked, text.matches("</s>").count()), (5, 4), "{text}"),
+                "none" => assert_eq!(asked, 2, "{text}"),
+                _ => assert!(asked > 5, "{text}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn an_item_that_fails_alone_in_its_shard_is_recorded_by_a_resumed_run_too() {
+    let desk = Desk::new();
+    let item = |i: usize, label: Option<usize>| {
+        let mut item = json!({ "id": i.to_string(), "text": format!("Was it number {i}?"), "options": ["Yes", "No"], "group": i.to_string() });
+        if let Some(label) = label {
+            item["label"] = label.into();
+        }
+        item
+    };
+    write_lines(&desk.at("own.jsonl"), &[item(0, Some(1)), item(1, Some(0)), item(2, None)]);
+    desk.study(&[
+        (
+            "name = \"bbq\"\npath = \"bbq\"\ncategories = [\"Age\", \"Nationality\"]\nlimit = 4",
+            "name = \"own\"\nkind = \"generic\"\npath = \"own.jsonl\"",
+        ),
+        ("[[tasks]]\nname = \"winogender\"\npath = \"winogender\"", ""),
+        ("\"negation\"", "\"answer-told\""),
+        ("shard_items = 3", "shard_items = 1"),
+    ]);
+    let (run, _) = desk.run("run");
+    let whole = files(&run);
+    assert!(whole.contains_key(Path::new("tiny/own/failed-00002.jsonl")));
+    for name in whole.keys().filter(|name| name.to_string_lossy().contains("00002.")) {
+        fs::remove_file(run.join(name)).expect("removed");
+    }
+    assert_eq!(files(&desk.run("run").0), whole);
+    for part in ["1/3", "2/3", "3/3"] {
+        succeed(&mut desk.recant(&["run", "study.toml", "-o", &part.replace('/', "-"), "--shard", part]));
+    }
+    succeed(&mut desk.recant(&["merge", "1-3", "2-3", "3-3", "-o", "merged"]));
+    assert_eq!(files(&desk.run("merged").0), whole);
+
+    // A failure of an attempt that was cut short does not outlive the attempt that succeeds.
+    let stale = run.join("tiny/own/failed-00000.jsonl");
+    fs::write(&stale, "{\"item\":\"0\",\"why\":\"no memory\"}\n").expect("written");
+    fs::remove_file(run.join("tiny/own/baseline/turns-00000.jsonl")).expect("removed");
+    assert_eq!(files(&desk.run("run").0), whole);
 }

@@ -473,6 +473,7 @@ impl Told {
             eos: &self.model.spec.eos,
             ends: &self.model.spec.eos,
             stop: &[],
+            before_stop: &[],
             texts: false,
             filler: Filler::default(),
         };

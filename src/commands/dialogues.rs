@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use super::interrupt;
 use super::loaded::{Loaded, Setting};
-use crate::Result;
 use crate::cli::run::{Shard, Stage};
 use crate::model::{Layers, Load, Model, Site, Spec};
 use crate::printer::Printer;
@@ -19,11 +18,14 @@ use crate::study::{Arm, ModelEntry, Position, Study};
 use crate::task::Item;
 use crate::task::concept::Concept;
 use crate::text::{ChatTemplate, Tokenizer};
+use crate::{Error, Result};
 
 /// What is not there yet.
 pub struct Pending<'a> {
     /// (task, shard).
     pub shards: Vec<(usize, usize)>,
+    /// Whether an item that fails may be at fault itself: something has worked already, or others work on the rest.
+    pub begun: bool,
     pub concepts: Vec<&'a Concept>,
 }
 
@@ -42,6 +44,7 @@ impl<'a> Pending<'a> {
         let study = loaded.study;
         let mine = |number: usize| shard.is_none_or(|shard| shard.holds(number));
         let mut shards = Vec::new();
+        let mut begun = shard.is_some();
         let mut number = 0; // over all tasks, so that short tasks are shared out evenly too
         for (task, (name, items)) in loaded.tasks.iter().enumerate() {
             for index in 0..loaded.sources(run).shards(items) {
@@ -50,6 +53,8 @@ impl<'a> Pending<'a> {
                     let (turns, states) = run.shard(&entry.name, name, condition, index)?;
                     whole &= turns.is_file() && states.is_file();
                 }
+                let (turns, _) = run.shard(&entry.name, name, &study.dialogue.conditions[0], index)?;
+                begun |= whole && std::fs::metadata(turns).is_ok_and(|about| about.len() > 0);
                 if !whole && mine(number) {
                     shards.push((task, index));
                 }
@@ -62,7 +67,7 @@ impl<'a> Pending<'a> {
                 concepts.push(concept);
             }
         }
-        Ok(Self { shards, concepts })
+        Ok(Self { shards, begun, concepts })
     }
 
     /// Whether nothing is missing.
@@ -127,7 +132,7 @@ impl Capture<'_> {
     pub fn dialogues(
         &self,
         loaded: &Loaded<'_>,
-        shards: &[(usize, usize)],
+        (shards, begun): (&[(usize, usize)], bool),
         how: &Load,
         printer: Printer,
     ) -> Result<()> {
@@ -140,9 +145,9 @@ impl Capture<'_> {
         let limits = Limits::for_model(self.model);
         let name = &self.entry.name;
         let progress = printer.progress(shards.len() as u64, &format!("{name}: dialogues"));
-        let begun = Instant::now();
+        let since = Instant::now();
         let after = |encoded: usize, generated: usize| {
-            let speed = (encoded + generated) as f64 / begun.elapsed().as_secs_f64().max(1e-3);
+            let speed = (encoded + generated) as f64 / since.elapsed().as_secs_f64().max(1e-3);
             progress.set_message(format!("{name}: {speed:.0} tokens/s"));
             progress.tick();
             interrupt::check()
@@ -156,7 +161,7 @@ impl Capture<'_> {
             let (outcomes, failures) = dialogues::run(self.model, &script, &ask, items, limits, &tally)?;
             failed += failures.len();
             done += items.len() - failures.len();
-            let failures = failures_of(failures, done == 0)?;
+            let failures = failures_of(failures, items.len(), begun || done > 0)?;
             failures::write(&self.run.failed(name, task, index)?, &failures)?;
             let ran = |item: &&Item| failures.iter().all(|failed| failed.item != item.id);
             let items: Vec<&str> = items.iter().filter(ran).map(|item| item.id.as_str()).collect();
@@ -166,7 +171,7 @@ impl Capture<'_> {
             progress.inc(1);
         }
         progress.finish_and_clear();
-        let seconds = begun.elapsed().as_secs_f64();
+        let seconds = since.elapsed().as_secs_f64();
         let (encoded, generated) = (tally.encoded(), tally.generated());
         printer.say(format!(
             "{name}: {} items, {encoded} tokens read, {generated} written, {seconds:.0} s, {:.0} tokens/s",
@@ -245,11 +250,14 @@ impl Capture<'_> {
 /// What is written down of the items that failed.
 ///
 /// # Errors
-/// The first failure, where nothing has worked so far: then it is no item's fault.
-fn failures_of(failures: Vec<Failure>, nothing_works: bool) -> Result<Vec<Failed>> {
+/// The first failure, where all of the shard's items failed and nothing has worked so far, or libtorch refuses every one:
+/// then it is no item's fault.
+fn failures_of(failures: Vec<Failure>, items: usize, begun: bool) -> Result<Vec<Failed>> {
+    let torch = failures.iter().all(|failure| matches!(failure.error, Error::Torch(_)));
+    let no_items_fault = failures.len() == items && (!begun || torch);
     let mut all = Vec::with_capacity(failures.len());
     for Failure { item, error } in failures {
-        if nothing_works {
+        if no_items_fault {
             return Err(error);
         }
         all.push(Failed { item, why: error.to_string() });

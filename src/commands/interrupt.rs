@@ -19,6 +19,17 @@ pub fn listen() {
     unsafe { libc::signal(libc::SIGINT, handler as *const () as libc::sighandler_t) };
 }
 
+/// Ctrl-C ends the program at once again.
+#[cfg(unix)]
+pub fn release() {
+    // SAFETY: this gives the signal its default meaning.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+}
+
+/// Nothing to release where nothing was listened for.
+#[cfg(not(unix))]
+pub fn release() {}
+
 /// Listens for nothing: Ctrl-C ends the program at once, which loses no finished shard either.
 #[cfg(not(unix))]
 pub fn listen() {}

@@ -22,13 +22,18 @@ use crate::{Error, Result};
 pub fn judge(sources: &Sources<'_>, model: &str, printer: Printer) -> Result<()> {
     for (i, entry) in sources.study.tasks.iter().enumerate().filter(|(_, entry)| !entry.judge.is_empty()) {
         let path = sources.run.judged(model, &entry.name)?;
-        if path.is_file() {
+        let turns = sources.said(model, i)?;
+        let conditions = || sources.study.dialogue.conditions.iter().zip(&turns);
+        let known = judged::read(&path)?;
+        let is_known = |condition: &String, turn: &Turn| {
+            known.contains_key(&(condition.clone(), turn.item.clone(), turn.round))
+        };
+        if path.is_file() && conditions().all(|(name, turns)| turns.iter().all(|turn| is_known(name, turn))) {
             continue;
         }
-        let turns = sources.said(model, i)?;
         let mut texts = Vec::new();
         let mut places = Vec::new();
-        for (condition, turns) in sources.study.dialogue.conditions.iter().zip(&turns) {
+        for (condition, turns) in conditions() {
             for turn in turns {
                 for text in answers(turn) {
                     texts.push(text.to_string());
@@ -87,19 +92,23 @@ fn scores(program: &[String], texts: &[String]) -> Result<Vec<f64>> {
                 }
             }
         });
-        for line in output.into_iter().flat_map(|output| BufReader::new(output).lines()) {
+        let verdict = |line: std::io::Result<String>| -> Result<Verdict> {
             let line = line.map_err(|error| failed(error.to_string()))?;
             let verdict: Verdict = serde_json::from_str(&line)
                 .map_err(|error| failed(format!("wrote {line:?}, which is no score: {error}")))?;
-            if !(0.0..=1.0).contains(&verdict.score) {
-                return Err(failed(format!("gave the score {}, which is not from 0 to 1", verdict.score)));
+            match (0.0..=1.0).contains(&verdict.score) {
+                true => Ok(verdict),
+                false => Err(failed(format!("gave the score {}, which is not from 0 to 1", verdict.score))),
             }
+        };
+        for line in output.into_iter().flat_map(|output| BufReader::new(output).lines()) {
+            // Ended here, it lets go of the thread that feeds it.
+            let verdict = verdict(line).inspect_err(|_| {
+                let _ = child.kill();
+            })?;
             found.insert(verdict.id, verdict.score);
         }
         Ok(())
-    })
-    .inspect_err(|_| {
-        let _ = child.kill();
     })?;
     let status = child.wait().map_err(|error| failed(error.to_string()))?;
     if !status.success() {

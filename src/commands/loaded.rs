@@ -5,23 +5,22 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use serde_json::{Map, json};
 
 use crate::analysis::summary::Sources;
-use crate::dialogue::{Dialogue, Part, Script, filler::Filler, orders};
+use crate::dialogue::{Dialogue, Part, Script, fill, filler::Filler, orders};
 use crate::model::{Config, Layers, Spec};
 use crate::runner::critic::Reader;
 use crate::store::RunDir;
 use crate::study::manifest::{Manifest, hash};
-use crate::study::{Arm, ModelEntry, Study, TaskEntry};
+use crate::study::{Arm, History, ModelEntry, Orders, Study, TaskEntry};
 use crate::task::concept::{self, Concept};
-use crate::task::{self, Item};
+use crate::task::{self, Format, Item};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::{Error, Result};
 
-/// A study with its items, its concepts' texts and its key.
+/// A study with its items and its concepts' texts.
 pub struct Loaded<'a> {
     pub study: &'a Study,
     pub tasks: Vec<(String, Vec<Item>)>,
     pub concepts: Vec<Concept>,
-    pub manifest: Manifest,
 }
 
 impl<'a> Loaded<'a> {
@@ -47,30 +46,55 @@ impl<'a> Loaded<'a> {
             Ok(concept)
         });
         let concepts = concepts.collect::<Result<Vec<_>>>()?;
-        let hashed: Map<_, _> = concepts
-            .iter()
-            .map(|concept| {
-                let digest = hash(json!(concept).to_string().as_bytes());
-                (concept.spec.name.clone(), json!({ "texts": concept.statements.len(), "sha256": digest }))
-            })
-            .collect();
-        let manifest = Manifest::of(study, &tasks, &hashed.into())?;
-        Ok(Self { study, tasks, concepts, manifest })
+        Ok(Self { study, tasks, concepts })
+    }
+
+    /// What a run of it rests on, which takes reading every file of every checkpoint.
+    ///
+    /// # Errors
+    /// As [`Manifest::of`].
+    pub fn manifest(&self) -> Result<Manifest> {
+        let hashed = self.concepts.iter().map(|concept| {
+            let digest = hash(json!(concept).to_string().as_bytes());
+            (concept.spec.name.clone(), json!({ "texts": concept.statements.len(), "sha256": digest }))
+        });
+        Manifest::of(self.study, &self.tasks, &hashed.collect::<Map<_, _>>().into())
     }
 
     /// What would otherwise be found out after hours of work.
     ///
     /// # Errors
-    /// A model that lacks what is to be captured, a condition without words for a task, too few groups for the folds.
+    /// A model that lacks what is to be captured or the room for the longest dialogue, a condition without words for a task,
+    /// too few groups for the folds.
     pub fn check(&self) -> Result<()> {
+        let arms = self.study.arms()?;
+        for (i, arm) in arms.iter().enumerate() {
+            let at = |error| self.study.origin.at(&format!("dialogue.conditions.{i}"), error);
+            arm.texts().try_for_each(known_placeholders).map_err(at)?;
+            self.reader_exists(arm).map_err(at)?;
+        }
+        if self.study.dialogue.orders == Orders::All {
+            let items = self.tasks.iter().flat_map(|(_, items)| items);
+            let listed = items.filter(|item| item.format == Format::Letters);
+            if let Some(item) =
+                listed.max_by_key(|item| item.options.len()).filter(|item| item.options.len() > 6)
+            {
+                let why = format!("item {} has {} options: too many orders", item.id, item.options.len());
+                let error =
+                    Error::input("", why).hint("orders = \"cyclic\" has as many as there are options");
+                return Err(self.study.origin.at("dialogue.orders", error));
+            }
+        }
         let layers: Layers = self.study.capture.layers.parse()?;
         for (i, entry) in self.study.models.iter().enumerate() {
-            let at = |error| self.study.origin.at(&format!("models.{i}"), error);
+            let at = |error| self.study.origin.at(&format!("models.{i}.path"), error);
             let spec = Spec::read(&entry.path).map_err(at)?;
             let wrong = |error| self.study.origin.at("capture", error);
             layers.resolve(spec.n_layers).map_err(wrong)?;
             self.study.sites()?.into_iter().try_for_each(|site| spec.offers(site)).map_err(wrong)?;
-            self.rehearse(&Setting::of(self.study, entry).map_err(at)?)?;
+            let setting = Setting::of(self.study, entry).map_err(at)?;
+            self.rehearse(&setting)?;
+            self.fits(&setting, spec.n_ctx as usize).map_err(at)?;
         }
         let folds = self.study.probe.folds;
         for concept in &self.concepts {
@@ -89,7 +113,62 @@ impl<'a> Loaded<'a> {
                     .hint("probe.folds is at least 2 and at most the number of groups"));
             }
         }
-        readers_exist(self.study, &self.study.arms()?)
+        Ok(())
+    }
+
+    /// Whether the longest item of each task fits the model's context when every reply uses its whole budget.
+    fn fits(&self, setting: &Setting, context: usize) -> Result<()> {
+        let script = setting.script(self.study);
+        for (task, items) in &self.tasks {
+            let size = |item: &&Item| {
+                item.text().len() + item.options.iter().map(|option| option.text.len()).sum::<usize>()
+            };
+            let Some(item) = items.iter().max_by_key(size) else { continue };
+            for arm in &setting.arms {
+                let order = orders(item, self.study.dialogue.orders, self.study.seed).remove(0);
+                let mut dialogue = Dialogue::new(item, arm, order);
+                // An item that cannot be asked at all is recorded when its turn comes.
+                let longest = rehearsed(&script, &mut dialogue, self.study.dialogue.rounds).unwrap_or(0);
+                if longest > context {
+                    let why = format!(
+                        "task {task}: the dialogue of {} under {} may reach {longest} tokens, the model's context is {context}",
+                        item.id, arm.name
+                    );
+                    return Err(Error::input("", why)
+                        .hint("ask for fewer rounds, shorter answers or less reasoning (before.NAME.max_new_tokens)"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A condition that speaks of feedback must have a source of it.
+    fn reader_exists(&self, arm: &Arm) -> Result<()> {
+        let speaks = arm.texts().any(|text| text.contains("{feedback}"));
+        let Some(feedback) = &arm.feedback else {
+            let error = Error::input(format!("condition {:?}", arm.name), "has no source of its {feedback}");
+            let hint = format!(
+                "[condition.{0}] extends = \"{0}\", feedback.file = \"..\" or feedback.model = \"..\"",
+                arm.name
+            );
+            return if speaks { Err(error.hint(hint)) } else { Ok(()) };
+        };
+        match (&feedback.file, &feedback.model) {
+            (Some(file), None) => Reader::from_file(file).map(|_| ()),
+            (None, Some(model)) => {
+                Spec::read(model)?;
+                let mut items = self.tasks.iter().flat_map(|(_, items)| items);
+                match items.find(|item| feedback.ask.of(&item.format, 0).is_none()) {
+                    None => Ok(()),
+                    Some(item) => {
+                        let why = format!("has no words for tasks of the format {}", item.format.name());
+                        Err(Error::input("feedback.ask", why)
+                            .hint("they say what the model is asked of an {answer}"))
+                    }
+                }
+            }
+            _ => Err(Error::input("feedback", "needs exactly one of `file` and `model`")),
+        }
     }
 
     /// Asks the first item of each category every question of two rounds, in thought.
@@ -101,7 +180,9 @@ impl<'a> Loaded<'a> {
             {
                 let order = orders(item, self.study.dialogue.orders, self.study.seed).remove(0);
                 for (i, arm) in setting.arms.iter().enumerate() {
-                    rehearsed(&script, &mut Dialogue::new(item, arm, order.clone())).map_err(|error| {
+                    let rounds = self.study.dialogue.rounds.min(2);
+                    let mut dialogue = Dialogue::new(item, arm, order.clone());
+                    rehearsed(&script, &mut dialogue, rounds).map_err(|error| {
                         let key = format!("dialogue.conditions.{i}");
                         self.study.origin.at(&key, named(error, &format!("task {task}")))
                     })?;
@@ -117,16 +198,34 @@ impl<'a> Loaded<'a> {
     }
 }
 
-fn rehearsed(script: &Script<'_>, dialogue: &mut Dialogue<'_>) -> Result<()> {
-    for _ in 0..2 {
+/// Goes through the rounds of a dialogue without its answers; returns how many tokens it reaches if every reply uses its
+/// budget.
+fn rehearsed(script: &Script<'_>, dialogue: &mut Dialogue<'_>, rounds: usize) -> Result<usize> {
+    let (mut replies, mut longest) = (0, 0);
+    for _ in 0..rounds {
+        if dialogue.arm.history == History::None {
+            replies = 0;
+        }
         for k in 0..=dialogue.before().len() {
             let part = if k < dialogue.before().len() { Part::Before(k) } else { Part::Answer };
             let prompt = script.prompt(dialogue, part)?;
+            replies += prompt.max_new_tokens;
+            longest = longest.max(prompt.ids.len() + replies);
             script.replied(dialogue, &prompt, &[])?;
         }
         script.next_round(dialogue)?;
     }
-    Ok(())
+    Ok(longest)
+}
+
+/// A misspelt placeholder would be read by the model.
+fn known_placeholders(text: &str) -> Result<()> {
+    match fill::unknown(text) {
+        None => Ok(()),
+        Some(key) => {
+            Err(Error::input(key, "is no placeholder").hint(format!("known: {}", fill::KEYS.join(", "))))
+        }
+    }
 }
 
 /// The same error with a place in front.
@@ -172,35 +271,6 @@ pub fn items(study: &Study, index: usize, entry: &TaskEntry) -> Result<Vec<Item>
     Ok(items)
 }
 
-/// A condition that speaks of feedback must have a source of it.
-fn readers_exist(study: &Study, arms: &[Arm]) -> Result<()> {
-    for (i, arm) in arms.iter().enumerate() {
-        let speaks = arm.say.all().chain(arm.norm.all()).any(|text| text.contains("{feedback}"));
-        let at = |error| study.origin.at(&format!("dialogue.conditions.{i}"), error);
-        match &arm.feedback {
-            None if speaks => {
-                let error =
-                    Error::input(format!("condition {:?}", arm.name), "has no source of its {feedback}");
-                let hint = format!(
-                    "[condition.{0}] extends = \"{0}\", feedback.file = \"..\" or feedback.model = \"..\"",
-                    arm.name
-                );
-                return Err(at(error.hint(hint)));
-            }
-            Some(feedback) => match (&feedback.file, &feedback.model) {
-                (Some(file), None) => Reader::from_file(file).map(|_| ()).map_err(at)?,
-                (None, Some(model)) => Spec::read(model).map(|_| ()).map_err(at)?,
-                _ => {
-                    let error = Error::input("feedback", "needs exactly one of `file` and `model`");
-                    return Err(at(error));
-                }
-            },
-            None => {}
-        }
-    }
-    Ok(())
-}
-
 /// How a study speaks to one of its models.
 pub struct Setting {
     pub tokenizer: Tokenizer,
@@ -208,6 +278,10 @@ pub struct Setting {
     pub arms: Vec<Arm>,
     eos: Vec<i64>,
     ends: Vec<i64>,
+    /// Texts that end an answer.
+    stop: Vec<String>,
+    /// Texts that end what precedes one.
+    before_stop: Vec<String>,
     /// The tokens that a document begins with; empty where the checkpoint names none.
     pub document: Vec<i64>,
 }
@@ -231,7 +305,14 @@ impl Setting {
             let begin = Config::read(&entry.path.join("config.json"))?.tokens("bos_token_id")?;
             document.extend(begin.first().or(spec.eos.first()));
         }
-        Ok(Self { tokenizer, template, arms: study.arms()?, eos: spec.eos, ends, document })
+        // A model that was never taught to end its turn goes on with the user's.
+        let before_stop: Vec<String> = match ChatTemplate::present(&entry.path)? {
+            true => Vec::new(),
+            false => vec!["\n\nUser:".into()],
+        };
+        let stop = [study.dialogue.stop.as_slice(), &before_stop].concat();
+        let (arms, eos) = (study.arms()?, spec.eos);
+        Ok(Self { tokenizer, template, arms, eos, ends, stop, before_stop, document })
     }
 
     /// What turns items into this model's prompts.
@@ -241,7 +322,8 @@ impl Setting {
             template: &self.template,
             eos: &self.eos,
             ends: &self.ends,
-            stop: &study.dialogue.stop,
+            stop: &self.stop,
+            before_stop: &self.before_stop,
             texts: study.dialogue.scoring.iter().any(|scoring| scoring.needs_texts()),
             filler: Filler::default(),
         }

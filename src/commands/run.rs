@@ -61,7 +61,7 @@ pub fn demo(args: &Demo, printer: Printer) -> Result<()> {
 pub fn report(args: &Report, printer: Printer) -> Result<()> {
     let study = RunDir::manifest(&args.run)?.study()?;
     let loaded = Loaded::new(&study)?;
-    let mut manifest = loaded.manifest.clone();
+    let mut manifest = loaded.manifest()?;
     let run = RunDir::open(&args.run, &mut manifest)?;
     analyse(&loaded.sources(&run), &manifest, printer)
 }
@@ -70,7 +70,7 @@ fn execute(study: &Study, output: &Path, until: Stage, shard: Option<Shard>, pri
     let devices = device::devices(&study.run.device).map_err(|error| study.origin.at("run.device", error))?;
     let loaded = Loaded::new(study)?;
     loaded.check()?;
-    let mut manifest = loaded.manifest.clone();
+    let mut manifest = loaded.manifest()?;
     let mut run = RunDir::open(output, &mut manifest)?;
     interrupt::listen();
     for entry in &study.models {
@@ -97,9 +97,10 @@ fn execute(study: &Study, output: &Path, until: Stage, shard: Option<Shard>, pri
         }
         let asking = Asking::new(study, &setting, &model.spec)?;
         let stage = Capture { run: &run, study, model: &model, entry, setting: &setting, asking };
-        stage.dialogues(&loaded, &pending.shards, &how, printer)?;
+        stage.dialogues(&loaded, (&pending.shards, pending.begun), &how, printer)?;
         stage.concepts(&pending.concepts, printer)?;
     }
+    interrupt::release();
     if until < Stage::Report {
         return Ok(());
     }

@@ -3,6 +3,38 @@
 use crate::task::{Format, Item, Role};
 use crate::{Error, Result};
 
+/// Every placeholder.
+pub const KEYS: [&str; 17] = [
+    "{text}",
+    "{passage}",
+    "{question}",
+    "{options}",
+    "{before}",
+    "{right}",
+    "{unknown}",
+    "{group}",
+    "{dimension}",
+    "{share}",
+    "{rest}",
+    "{category}",
+    "{norm}",
+    "{filler}",
+    "{history}",
+    "{answer}",
+    "{feedback}",
+];
+
+/// The first thing in a wording that looks like a placeholder and is none.
+#[must_use]
+pub fn unknown(text: &str) -> Option<&str> {
+    text.match_indices('{').map(|(at, _)| &text[at..]).find_map(|rest| {
+        let key = &rest[..=rest.find('}')?];
+        let name = &key[1..key.len() - 1];
+        let like = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+        (like && !KEYS.contains(&key)).then_some(key)
+    })
+}
+
 /// What placeholders stand for.
 pub struct Words<'a> {
     /// The item.
@@ -179,6 +211,16 @@ mod tests {
             fill("{group}, {unknown}, {dimension}, {answer}", "").expect("filled"),
             "The old man, Not known, age, (a)"
         );
+    }
+
+    #[test]
+    fn every_placeholder_is_known_and_a_misspelt_one_is_not() {
+        for key in KEYS {
+            assert_eq!(unknown(key), None);
+            // What the item lacks is an error, and what is no placeholder stays.
+            assert!(fill(key, "n").map_or(true, |filled| filled != key), "{key}");
+        }
+        assert_eq!(unknown("{text} and {optoins}, {2} {a b} {"), Some("{optoins}"));
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Script<'a> {
     pub ends: &'a [i64],
     /// Texts that end an answer.
     pub stop: &'a [String],
+    /// Texts that end what precedes an answer.
+    pub before_stop: &'a [String],
     /// Whether the words of listed options are put as answers too.
     pub texts: bool,
     /// Finds `{filler}`.
@@ -167,6 +169,9 @@ impl Script<'_> {
             true => self.fill(dialogue, words, &history(&dialogue.said))?,
             false => own.clone(),
         };
+        if user.trim().is_empty() {
+            return Err(self.silent(dialogue, "what the user says"));
+        }
         let prefill = self.fill(dialogue, prefill, "")?;
         let fresh = self.fresh(dialogue, &user)?;
         let before = dialogue.ids.len();
@@ -244,16 +249,25 @@ impl Script<'_> {
             Some(said) => said.to_string(),
             None => self.tokenizer.decode(kept)?,
         };
-        let stop = stop.iter().filter_map(|stop| said.find(stop.as_str())).min();
-        let text = format!("{}{}", prompt.prefill, stop.map_or(&*said, |at| &said[..at]));
-        Ok(Reply { ids: kept.to_vec(), text, ended: stop.is_some() || kept.len() < generated.len() })
+        let Some(at) = stop.iter().filter_map(|stop| said.find(stop.as_str())).min() else {
+            let text = format!("{}{said}", prompt.prefill);
+            return Ok(Reply { ids: kept.to_vec(), text, ended: kept.len() < generated.len() });
+        };
+        // The ids end where the text does, or within the token that runs into the stop.
+        let before = self.tokenizer.decode(opening)?.len() + at;
+        let mut length = kept.len();
+        while length > 0 && self.tokenizer.decode(&[opening, &kept[..length]].concat())?.len() > before {
+            length -= 1;
+        }
+        let text = format!("{}{}", prompt.prefill, &said[..at]);
+        Ok(Reply { ids: kept[..length].to_vec(), text, ended: true })
     }
 
     /// The tokens and the texts that end a part of a round: reasoning may run over many lines.
     #[must_use]
     pub fn ending(&self, part: Part) -> (&[i64], &[String]) {
         match part {
-            Part::Before(_) => (self.eos, &[]),
+            Part::Before(_) => (self.eos, self.before_stop),
             Part::Answer => (self.ends, self.stop),
         }
     }
@@ -273,9 +287,7 @@ impl Script<'_> {
             }
             History::Repeated => {
                 if !dialogue.stem.is_empty() {
-                    let mut asked = self.with_system(dialogue, &[])?;
-                    asked.pop();
-                    let closing = self.template.closing(&asked)?;
+                    let closing = self.template.closing(&self.asked(dialogue)?)?;
                     let closing = self.tokenizer.encode(&closing, false)?;
                     dialogue.ids = [dialogue.stem.as_slice(), &closing, &dialogue.ids].concat();
                 }
@@ -289,16 +301,26 @@ impl Script<'_> {
     /// What the template adds for the user's words, up to the opening of the answer.
     fn fresh(&self, dialogue: &Dialogue<'_>, user: &str) -> Result<String> {
         let message = Message::new("user", user);
-        match dialogue.messages.is_empty() {
-            true => self.template.render(&self.with_system(dialogue, &[message])?, true),
-            false => self.template.continuation(&self.with_system(dialogue, &[])?, &message),
+        if dialogue.messages.is_empty() {
+            return self.template.render(&self.with_system(dialogue, &[message])?, true);
         }
+        self.template.continuation(&self.asked(dialogue)?, &message)
+    }
+
+    /// What was said up to the last answer, which the template is to follow.
+    fn asked(&self, dialogue: &Dialogue<'_>) -> Result<Vec<Message>> {
+        let mut asked = self.with_system(dialogue, &[])?;
+        asked.pop();
+        Ok(asked)
     }
 
     /// The system prompt, what was said, and `more`.
     fn with_system(&self, dialogue: &Dialogue<'_>, more: &[Message]) -> Result<Vec<Message>> {
         let system = dialogue.arm.system.of(&dialogue.item.format, 0).filter(|text| !text.is_empty());
         let system = system.map(|text| self.fill(dialogue, text, "")).transpose()?;
+        if system.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            return Err(self.silent(dialogue, "system"));
+        }
         let system = system.into_iter().map(|text| Message::new("system", text));
         Ok(system.chain(dialogue.messages.iter().cloned()).chain(more.iter().cloned()).collect())
     }
@@ -331,6 +353,15 @@ impl Script<'_> {
                 (words, opening(&arm.prefill), arm.max_new_tokens)
             }
         })
+    }
+
+    /// An instruction must not vanish unseen.
+    fn silent(&self, dialogue: &Dialogue<'_>, what: &str) -> Error {
+        let (name, round) = (&dialogue.arm.name, dialogue.round);
+        let why = format!("{what} is empty in round {round} for item {}", dialogue.item.id);
+        Error::input(format!("condition {name:?}"), why).hint(
+            "a line whose placeholders come out empty is left out: give it a norm for this task, or words without {norm}",
+        )
     }
 
     fn fill(&self, dialogue: &Dialogue<'_>, text: &str, history: &str) -> Result<String> {
@@ -380,13 +411,13 @@ fn history(said: &[(String, String)]) -> String {
 /// What the model would say after the prefill to choose an option.
 fn answer_text(dialogue: &Dialogue<'_>, option: usize) -> String {
     let words = &dialogue.item.options[option].text;
-    match dialogue.item.format {
+    match &dialogue.item.format {
         Format::Letters => {
             let place = dialogue.order.iter().position(|&listed| listed == option).unwrap_or_default();
             letter(place).to_string()
         }
-        Format::Blank { .. } => format!(" {words}"),
-        Format::Sentence | Format::Open => words.clone(),
+        Format::Blank { before } if !before.is_empty() => format!(" {words}"),
+        Format::Blank { .. } | Format::Sentence | Format::Open => words.clone(),
     }
 }
 

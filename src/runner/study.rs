@@ -9,10 +9,10 @@ use super::round::{Answered, Rounds, Scores};
 use super::tally::Tally;
 use crate::dialogue::{Answers, Dialogue, Part, Script, orders};
 use crate::model::{Model, Site};
-use crate::store::Turn;
 use crate::store::turns::largest;
+use crate::store::{OrderTurn, Turn};
 use crate::study::dialogue::Samples;
-use crate::study::{Arm, Orders, Position, Sampling, Scoring};
+use crate::study::{Arm, History, Orders, Position, Sampling, Scoring};
 use crate::task::{Format, Item};
 use crate::{Error, Result};
 
@@ -149,7 +149,9 @@ fn item_tokens(script: &Script<'_>, ask: &Ask<'_>, item: &Item) -> Result<usize>
     let (mut shared, mut own) = (0, 0);
     for arm in ask.arms {
         let mut dialogue = Dialogue::new(item, arm, orders[0].clone());
-        for round in 0..ask.rounds.min(2) {
+        // A linear history grows by the same with every round.
+        let linear = arm.history == History::Linear;
+        for round in 0..if linear { ask.rounds.min(2) } else { ask.rounds } {
             let mut tokens = 0;
             for k in 0..=dialogue.before().len() {
                 let part = if k < dialogue.before().len() { Part::Before(k) } else { Part::Answer };
@@ -161,7 +163,8 @@ fn item_tokens(script: &Script<'_>, ask: &Ask<'_>, item: &Item) -> Result<usize>
             match round {
                 0 if arm.from > 0 => shared = shared.max(tokens),
                 0 => own += tokens,
-                _ => own += tokens * (ask.rounds - 1),
+                _ if linear => own += tokens * (ask.rounds - 1),
+                _ => own += tokens,
             }
         }
     }
@@ -211,7 +214,8 @@ fn unconditional(
         return Err(Error::input("the checkpoint", why).hint("give bos_token_id in its config.json"));
     }
     for item in items {
-        let lead = if matches!(item.format, Format::Blank { .. }) { " " } else { "" };
+        let lead =
+            if matches!(&item.format, Format::Blank { before } if !before.is_empty()) { " " } else { "" };
         let mut answers = Answers { ids: Vec::new(), shared: ask.document.len() };
         let mut places = Vec::new();
         for option in item.options.iter().filter(|_| wanted(item)) {
@@ -279,8 +283,13 @@ fn turn(
     scoring: &[Scoring],
 ) -> Result<Turn> {
     let orders: Vec<_> = answered.iter().map(|answer| answer.turn.clone()).collect();
-    let scores = orders.iter().flat_map(|order| &order.logprobs).chain(unconditional);
-    if scores.chain(orders.iter().map(|order| &order.answer_logprob)).any(|score| !score.is_finite()) {
+    let own = |order: &OrderTurn| {
+        let texts = order.texts.iter().map(|text| text.logprob);
+        order.logprobs.iter().copied().chain(texts).chain([order.answer_logprob]).collect::<Vec<_>>()
+    };
+    let samples = answered[0].samples.iter().map(|sample| sample.logprob);
+    let mut scores = orders.iter().flat_map(own).chain(samples).chain(unconditional.iter().copied());
+    if scores.any(|score| !score.is_finite()) {
         let why = "its log-probabilities are not finite";
         return Err(Error::input(format!("item {}", item.id), why)
             .hint("`recant model check DIR` says more about the checkpoint"));

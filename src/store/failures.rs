@@ -16,13 +16,16 @@ pub struct Failed {
     pub why: String,
 }
 
-/// Writes the failures of a shard; nothing where there are none.
+/// Writes the failures of a shard. Where there are none no file is left, not even of an earlier attempt.
 ///
 /// # Errors
 /// The disk is full.
 pub fn write(path: &Path, failures: &[Failed]) -> Result<()> {
     if failures.is_empty() {
-        return Ok(());
+        return match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, error)),
+            _ => Ok(()),
+        };
     }
     let line = |failed: &Failed| serde_json::to_string(failed).unwrap_or_default() + "\n";
     atomic::write(path, failures.iter().map(line).collect::<String>().as_bytes())

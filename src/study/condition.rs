@@ -152,6 +152,19 @@ pub struct Arm {
     pub feedback: Option<Feedback>,
 }
 
+impl Arm {
+    /// Every text of it.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let before = self
+            .before
+            .iter()
+            .flat_map(|before| [&before.question, &before.say, &before.then, &before.prefill]);
+        let own = [&self.system, &self.question, &self.say, &self.norm, &self.prefill, &self.filled_like];
+        let ask = self.feedback.iter().map(|feedback| &feedback.ask);
+        own.into_iter().chain(before).chain(ask).flat_map(Texts::all)
+    }
+}
+
 /// Wordings, exchanges and conditions by name.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -307,6 +307,9 @@ impl Study {
             let checked = sampling.map(|sampling| sampling.checked(["temperature", "top_p"])).transpose();
             checked.map_err(|error| self.origin.at(key, error))?;
         }
+        for name in self.condition.keys() {
+            self.arm(name).map_err(|error| self.origin.at(&format!("condition.{name}"), error))?;
+        }
         for (i, name) in dialogue.conditions.iter().enumerate() {
             self.arm(name).map_err(|error| self.origin.at(&format!("dialogue.conditions.{i}"), error))?;
         }

@@ -154,7 +154,7 @@ impl ChatTemplate {
     }
 
     /// What stands between an answer and the next one: the end of the assistant's turn, the next user turn, and the
-    /// opening of the next assistant turn.
+    /// opening of the next assistant turn. `messages` end with what was answered.
     ///
     /// # Errors
     /// As [`ChatTemplate::render`]; also when the template rewrites earlier turns, so that no continuation exists.
