@@ -281,7 +281,7 @@ fn reader(options: &str, paths: &str) -> String {
     };
     format!(
         "<p>What was said, round by round. Probabilities are averages over the orders in which the options were listed, and an \
-         item\u{2019}s answer is the most probable option; the words are those of the dialogue in the given order. Wrong to right and right \
+         item\u{2019}s answer is the option that the study\u{2019}s first scoring chooses; the words are those of the dialogue in the first order. Wrong to right and right \
          to wrong compare the first round with the last.</p>\n\
          <noscript><p class=\"note\">The reader needs JavaScript. The dialogues also lie beside this page, one JSON line per item and round:</p>\n\
          <ul class=\"note\">\n{paths}</ul></noscript>\n\

@@ -1,6 +1,7 @@
 //! Findings: what the numbers say, said with their intervals.
 
 use super::tables::{bracket, number};
+use crate::analysis::bootstrap::Interval;
 use crate::analysis::probing::ConceptProbes;
 use crate::analysis::summary::{Behaviour, ModelSummary, Movement, Sources};
 
@@ -25,28 +26,44 @@ pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<String
 }
 
 /// The last round of each condition against round 0.
+/// Conditions whose changes are all named.
+const NAMED: usize = 6;
+
 fn behaviour_finding(model: &str, behaviour: &Behaviour) -> Option<String> {
     let first = behaviour.cells.iter().find(|cell| cell.round == 0)?;
     let rounds = behaviour.cells.iter().map(|cell| cell.round).max()?;
     let last = behaviour.cells.iter().filter(|cell| cell.round == rounds && rounds > 0);
-    let changes: Vec<String> = last
-        .filter_map(|cell| {
-            let change = cell.change?;
-            Some(format!("{:+.2}{} under {}", change.value, bracket(change.interval), cell.condition))
+    let changes: Vec<_> = last.filter_map(|cell| Some((cell, cell.change?))).collect();
+    // Of many conditions only those are named whose change is clear of nought.
+    let all = changes.len() <= NAMED;
+    let clear = |interval: Option<Interval>| interval.is_some_and(|i| i.low > 0.0 || i.high < 0.0);
+    let named: Vec<String> = changes
+        .iter()
+        .filter(|(_, change)| all || clear(change.interval))
+        .map(|(cell, change)| {
+            format!("{:+.2}{} under {}", change.value, bracket(change.interval), cell.condition)
         })
         .collect();
-    if changes.is_empty() {
-        return None;
-    }
+    let told = match (named.len(), changes.len()) {
+        (_, 0) => return None,
+        (0, others) => {
+            format!("By round {rounds} no change under its {others} conditions is clear of nought.")
+        }
+        (named_n, n) if named_n == n => format!("By round {rounds} it has changed by {}.", named.join(", ")),
+        (named_n, n) => format!(
+            "By round {rounds} it has changed by {}; under the other {} conditions no change is clear of nought.",
+            named.join(", "),
+            n - named_n
+        ),
+    };
     Some(format!(
-        "{model}, {}: {} is {}{} in round 0 under {} (n = {}). By round {rounds} it has changed by {}.",
+        "{model}, {}: {} is {}{} in round 0 under {} (n = {}). {told}",
         behaviour.title(),
         plain(behaviour.measure.axis),
         number(first.value, 2),
         bracket(first.interval),
         first.condition,
         first.n,
-        changes.join(", "),
     ))
 }
 
