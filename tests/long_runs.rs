@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use common::study::Desk;
+use common::study::{Desk, whole_files};
 use common::{files, read_lines, succeed};
 use serde_json::Value;
 
@@ -68,7 +68,7 @@ fn an_interrupted_run_says_so_and_goes_on() {
         let run = desk.at(&name);
         let mut command = desk.recant(&["run", "study.toml", "-o", &name]);
         let child = command.stderr(std::process::Stdio::piped()).spawn().expect("a run");
-        while !run.is_dir() || files(&run).len() < wait_for {
+        while whole_files(&run) < wait_for {
             std::thread::sleep(Duration::from_micros(300));
         }
         // SAFETY: the process is a child of this one that nobody has waited for.

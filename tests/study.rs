@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::study::{Desk, has_extension};
+use common::study::{Desk, has_extension, whole_files};
 use common::{about, close, files, read_lines, succeed, tensors, tiny, varied, write_lines};
 use recant::store::Turn;
 use recant::text::{ChatTemplate, Message, Tokenizer};
@@ -199,19 +199,6 @@ fn a_base_model_without_a_template_is_asked_in_a_transcript() {
 fn same_inputs(a: &[u8], b: &[u8]) -> bool {
     let [a, b] = [a, b].map(|text| serde_json::from_slice::<Value>(text).expect("a manifest"));
     a["run_key"] == b["run_key"] && a["inputs"] == b["inputs"]
-}
-
-/// Number of files that have their final name; others come and go while this counts.
-fn whole_files(dir: &Path) -> usize {
-    let Ok(entries) = fs::read_dir(dir) else { return 0 };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    paths
-        .map(
-            |path| {
-                if path.is_dir() { whole_files(&path) } else { usize::from(!has_extension(&path, "partial")) }
-            },
-        )
-        .sum()
 }
 
 #[test]

@@ -111,3 +111,16 @@ impl Desk {
 pub fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found == extension)
 }
+
+/// Number of files that have their final name; others come and go while this counts.
+pub fn whole_files(dir: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths
+        .map(
+            |path| {
+                if path.is_dir() { whole_files(&path) } else { usize::from(!has_extension(&path, "partial")) }
+            },
+        )
+        .sum()
+}
