@@ -90,6 +90,18 @@ impl Error {
         matches!(self, Self::Input { .. } | Self::Failed(_) | Self::Torch(_))
     }
 
+    /// The same error with a place in front of what is wrong; errors about files name their own.
+    #[must_use]
+    pub fn within(self, place: &str) -> Self {
+        match self {
+            Self::Input { what, why, hint } if what.is_empty() => {
+                Self::Input { what: place.into(), why, hint }
+            }
+            Self::Input { what, why, hint } => Self::Input { what: format!("{place}: {what}"), why, hint },
+            other => other,
+        }
+    }
+
     /// The same error with a hint of what to do next.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {

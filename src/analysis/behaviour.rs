@@ -17,9 +17,7 @@
 
 use serde::Serialize;
 
-pub use super::answer::Answer;
-pub(crate) use super::bootstrap::quantile;
-pub use super::bootstrap::{Bootstrap, Interval, cluster_bootstrap};
+use super::answer::Answer;
 use crate::task::{Context, Item, Polarity, Role};
 
 /// Mean weight of each role over the answers whose item has a target; the three sum to one.

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::behaviour::{Bootstrap, Interval, cluster_bootstrap};
+use super::bootstrap::{Bootstrap, Interval, cluster_bootstrap};
 use super::probing::ConceptProbes;
 use super::significance::{benjamini_hochberg, sign_flip_p};
 use crate::store::States;

@@ -43,7 +43,7 @@ pub fn read(path: &Path, dir: &Path, spec: &Spec, more: usize) -> Result<Vec<Rec
         let place = format!("{}: line {}", path.display(), number + 1);
         let line = line.map_err(|error| Error::input(place.clone(), error.to_string()))?;
         let record = texts.record(&line).and_then(|record| fitting(record, spec, more));
-        records.push(record.map_err(|error| at(&place, error))?);
+        records.push(record.map_err(|error| error.within(&place))?);
     }
     if records.is_empty() {
         return Err(Error::input(path.display().to_string(), "holds no lines"));
@@ -69,17 +69,6 @@ fn fitting(record: Record, spec: &Spec, more: usize) -> Result<Record> {
         }
     }
     Ok(record)
-}
-
-/// Names the line in front of what was wrong with it; errors about other files stay as they are.
-fn at(place: &str, error: Error) -> Error {
-    match error {
-        Error::Input { what, why, hint } if what.is_empty() => Error::Input { what: place.into(), why, hint },
-        Error::Input { what, why, hint } => {
-            Error::Input { what: place.into(), why: format!("{what}: {why}"), hint }
-        }
-        other => other,
-    }
 }
 
 struct Texts<'a> {

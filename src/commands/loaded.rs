@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, json};
+use tch::Device;
 
 use crate::analysis::summary::Sources;
-use crate::dialogue::{Dialogue, Part, Script, fill, filler::Filler, orders};
-use crate::model::{Config, Layers, Spec};
+use crate::dialogue::{Dialogue, Script, fill, filler::Filler, orders};
+use crate::model::{Config, Layers, Load, Spec, device};
 use crate::runner::critic::Reader;
 use crate::store::RunDir;
 use crate::study::manifest::{Manifest, hash};
@@ -61,12 +62,13 @@ impl<'a> Loaded<'a> {
         Manifest::of(self.study, &self.tasks, &hashed.collect::<Map<_, _>>().into())
     }
 
-    /// What would otherwise be found out after hours of work.
+    /// Finds out what would otherwise be found out after hours of work; returns how each model is spoken to.
     ///
     /// # Errors
     /// A model that lacks what is to be captured or the room for the longest dialogue, a condition without words for a task,
-    /// too few groups for the folds.
-    pub fn check(&self) -> Result<()> {
+    /// too few groups for the folds, a device that is not there.
+    pub fn check(&self) -> Result<Vec<Setting>> {
+        devices(self.study)?;
         let arms = self.study.arms()?;
         for (i, arm) in arms.iter().enumerate() {
             let at = |error| self.study.origin.at(&format!("dialogue.conditions.{i}"), error);
@@ -86,6 +88,7 @@ impl<'a> Loaded<'a> {
             }
         }
         let layers: Layers = self.study.capture.layers.parse()?;
+        let mut settings = Vec::with_capacity(self.study.models.len());
         for (i, entry) in self.study.models.iter().enumerate() {
             let at = |error| self.study.origin.at(&format!("models.{i}.path"), error);
             let spec = Spec::read(&entry.path).map_err(at)?;
@@ -95,6 +98,7 @@ impl<'a> Loaded<'a> {
             let setting = Setting::of(self.study, entry).map_err(at)?;
             self.rehearse(&setting)?;
             self.fits(&setting, spec.n_ctx as usize).map_err(at)?;
+            settings.push(setting);
         }
         let folds = self.study.probe.folds;
         for concept in &self.concepts {
@@ -113,7 +117,7 @@ impl<'a> Loaded<'a> {
                     .hint("probe.folds is at least 2 and at most the number of groups"));
             }
         }
-        Ok(())
+        Ok(settings)
     }
 
     /// Whether the longest item of each task fits the model's context when every reply uses its whole budget.
@@ -184,7 +188,7 @@ impl<'a> Loaded<'a> {
                     let mut dialogue = Dialogue::new(item, arm, order.clone());
                     rehearsed(&script, &mut dialogue, rounds).map_err(|error| {
                         let key = format!("dialogue.conditions.{i}");
-                        self.study.origin.at(&key, named(error, &format!("task {task}")))
+                        self.study.origin.at(&key, error.within(&format!("task {task}")))
                     })?;
                 }
             }
@@ -206,8 +210,7 @@ fn rehearsed(script: &Script<'_>, dialogue: &mut Dialogue<'_>, rounds: usize) ->
         if dialogue.arm.history == History::None {
             replies = 0;
         }
-        for k in 0..=dialogue.before().len() {
-            let part = if k < dialogue.before().len() { Part::Before(k) } else { Part::Answer };
+        for part in dialogue.parts() {
             let prompt = script.prompt(dialogue, part)?;
             replies += prompt.max_new_tokens;
             longest = longest.max(prompt.ids.len() + replies);
@@ -228,12 +231,22 @@ fn known_placeholders(text: &str) -> Result<()> {
     }
 }
 
-/// The same error with a place in front.
-fn named(error: Error, place: &str) -> Error {
-    match error {
-        Error::Input { what, why, hint } => Error::Input { what: format!("{place}: {what}"), why, hint },
-        other => other,
-    }
+/// Where a study's models compute.
+fn devices(study: &Study) -> Result<Vec<Device>> {
+    device::devices(&study.run.device).map_err(|error| study.origin.at("run.device", error))
+}
+
+/// How a model of a study is loaded.
+///
+/// # Errors
+/// A device that is not there.
+pub fn how_to_load(study: &Study, entry: &ModelEntry) -> Result<Load> {
+    Ok(Load {
+        kind: study.run.dtype.kind(),
+        devices: devices(study)?,
+        adapter: entry.adapter.clone(),
+        stream: study.run.stream,
+    })
 }
 
 /// The items of a task, cut down as the study says.

@@ -6,7 +6,7 @@ use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use super::dialogues::Asking;
-use super::loaded::{Loaded, Setting};
+use super::loaded::{Loaded, Setting, how_to_load};
 use super::run::limited;
 use crate::cli::run::Plan;
 use crate::model::{Layers, Load, Model, Spec, device};
@@ -39,16 +39,15 @@ struct Estimate {
 pub fn run(args: &Plan, printer: Printer) -> Result<()> {
     let study = limited(Study::read(&args.study)?, args.limit);
     let loaded = Loaded::new(&study)?;
-    loaded.check()?;
+    let settings = loaded.check()?;
     let mut estimates = Vec::new();
     let mut memory = Vec::new();
-    for entry in &study.models {
-        let setting = Setting::of(&study, entry)?;
+    for (entry, setting) in study.models.iter().zip(&settings) {
         let spec = Spec::read(&entry.path)?;
         let trial = args.trial.map(|n| Trial::new(&study, entry, n)).transpose()?;
         let machine = Machine::measure(&study, &spec)?;
         for (task, items) in &loaded.tasks {
-            let planned = Planned { study: &study, entry, setting: &setting, spec: &spec };
+            let planned = Planned { study: &study, entry, setting, spec: &spec };
             estimates.push(planned.estimate(task, items, &machine, trial.as_ref())?);
         }
         memory.push((entry.name.clone(), held(&study, entry, &spec)?));
@@ -91,7 +90,7 @@ impl Planned<'_> {
             None => {
                 let chosen = spread(items, SAMPLE);
                 let factor = items.len() as f64 / chosen.len() as f64;
-                total.add(&cost(&script, &asking.ask(&[]), &chosen, 1.0)?, factor);
+                total.add(&cost(&script, &asking.ask(&[]), &chosen)?, factor);
             }
         }
         let flops = flops(self.spec, &total);
@@ -207,12 +206,7 @@ impl Trial {
         if items == 0 {
             return Err(Error::input("--trial", "must be at least 1"));
         }
-        let how = Load {
-            kind: study.run.dtype.kind(),
-            devices: device::devices(&study.run.device)?,
-            adapter: entry.adapter.clone(),
-            stream: study.run.stream,
-        };
+        let how = how_to_load(study, entry)?;
         Ok(Self { model: Model::load(&entry.path, &how)?, items, how })
     }
 

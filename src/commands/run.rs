@@ -7,11 +7,11 @@ use serde_json::json;
 use super::dialogues::{Asking, Capture, Pending};
 use super::interrupt;
 use super::judge::judge;
-use super::loaded::{Loaded, Setting};
+use super::loaded::{Loaded, how_to_load};
 use crate::Result;
 use crate::analysis::summary::{ModelSummary, Sources};
 use crate::cli::run::{Demo, Report, Run, Shard, Stage};
-use crate::model::{Layers, Load, Model, Spec, device};
+use crate::model::{Layers, Model, Spec};
 use crate::printer::Printer;
 use crate::report;
 use crate::runner::check;
@@ -67,26 +67,19 @@ pub fn report(args: &Report, printer: Printer) -> Result<()> {
 }
 
 fn execute(study: &Study, output: &Path, until: Stage, shard: Option<Shard>, printer: Printer) -> Result<()> {
-    let devices = device::devices(&study.run.device).map_err(|error| study.origin.at("run.device", error))?;
     let loaded = Loaded::new(study)?;
-    loaded.check()?;
+    let settings = loaded.check()?;
     let mut manifest = loaded.manifest()?;
     let mut run = RunDir::open(output, &mut manifest)?;
     interrupt::listen();
-    for entry in &study.models {
+    for (entry, setting) in study.models.iter().zip(&settings) {
         let pending = Pending::of(&loaded, &run, entry, until, shard)?;
         if pending.is_empty() {
             continue;
         }
         printer.say(format!("{}: loading", entry.name));
-        let how = Load {
-            kind: study.run.dtype.kind(),
-            devices: devices.clone(),
-            adapter: entry.adapter.clone(),
-            stream: study.run.stream,
-        };
+        let how = how_to_load(study, entry)?;
         let model = Model::load(&entry.path, &how)?;
-        let setting = Setting::of(study, entry)?;
         if !manifest.checks.contains_key(&entry.name) {
             let findings = check::check(&model, Some(&setting.tokenizer), Some(&setting.template))?;
             for finding in findings.iter().filter(|finding| !finding.passed) {
@@ -95,8 +88,8 @@ fn execute(study: &Study, output: &Path, until: Stage, shard: Option<Shard>, pri
             manifest.checks.insert(entry.name.clone(), json!(findings));
             run.record(&manifest)?;
         }
-        let asking = Asking::new(study, &setting, &model.spec)?;
-        let stage = Capture { run: &run, study, model: &model, entry, setting: &setting, asking };
+        let asking = Asking::new(study, setting, &model.spec)?;
+        let stage = Capture { run: &run, study, model: &model, entry, setting, asking };
         stage.dialogues(&loaded, (&pending.shards, pending.begun), &how, printer)?;
         stage.concepts(&pending.concepts, printer)?;
     }

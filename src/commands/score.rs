@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::analysis::behaviour::{Answer, Cell, by_category};
+use crate::analysis::answer::Answer;
+use crate::analysis::behaviour::{Cell, by_category};
 use crate::cli::score::{Bbq, Verb};
 use crate::printer::Printer;
 use crate::task::{self, Context, Item};

@@ -100,9 +100,8 @@ fn shown(
         if arm.feedback.is_some() && round > 0 {
             dialogue.feedback = "[what the reader says]".into();
         }
-        for k in 0..=dialogue.before().len() {
-            let last = k == dialogue.before().len();
-            let part = if last { Part::Answer } else { Part::Before(k) };
+        for part in dialogue.parts() {
+            let last = part == Part::Answer;
             let prompt = script.prompt(&dialogue, part)?;
             let what = if last { "answer" } else { "before the answer" };
             printer.data(format!(

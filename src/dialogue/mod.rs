@@ -150,6 +150,11 @@ impl<'a> Dialogue<'a> {
         if self.round < self.arm.from { &[] } else { &self.arm.before }
     }
 
+    /// The parts of this round, in order.
+    pub fn parts(&self) -> impl Iterator<Item = Part> + use<> {
+        (0..self.before().len()).map(Part::Before).chain([Part::Answer])
+    }
+
     /// The text of the last answer; nothing before there is one.
     #[must_use]
     pub fn answer(&self) -> &str {

@@ -30,12 +30,12 @@ impl Cost {
     }
 }
 
-/// The cost of items that are run together, when every answer has `share` of its budget. Answers are random tokens, which
+/// The cost of items that are run together, when every answer uses its budget. Answers are random tokens, which
 /// is all that sharing depends on: equal prompts have equal answers.
 ///
 /// # Errors
 /// As [`Script::prompt`].
-pub fn cost(script: &Script<'_>, ask: &Ask<'_>, items: &[Item], share: f64) -> Result<Cost> {
+pub fn cost(script: &Script<'_>, ask: &Ask<'_>, items: &[Item]) -> Result<Cost> {
     let mut dialogues = Vec::new(); // each with whether it is in its item's first order
     for item in items {
         for arm in ask.arms {
@@ -45,7 +45,7 @@ pub fn cost(script: &Script<'_>, ask: &Ask<'_>, items: &[Item], share: f64) -> R
     }
     // The states of an answer's tokens are computed again once the answer is known.
     let again = ask.positions.iter().any(|position| position.of_answer());
-    let mut seen = Seen { forest: Forest::default(), cost: Cost::default(), share };
+    let mut seen = Seen { forest: Forest::default(), cost: Cost::default() };
     for _ in 0..ask.rounds {
         let deepest = dialogues.iter().map(|(dialogue, _)| dialogue.before().len()).max().unwrap_or(0);
         for k in 0..deepest {
@@ -81,22 +81,17 @@ pub fn cost(script: &Script<'_>, ask: &Ask<'_>, items: &[Item], share: f64) -> R
 struct Seen {
     forest: Forest,
     cost: Cost,
-    share: f64,
 }
 
 impl Seen {
     /// Counts the tokens of a sequence that are new; returns how many.
     fn insert(&mut self, ids: &[i64]) -> usize {
-        let known: usize = self.held();
+        let known = self.forest.tokens();
         self.forest.insert(0, ids);
-        let new = self.held() - known;
+        let new = self.forest.tokens() - known;
         self.cost.encoded += new as f64;
         self.cost.attended += (ids.len() - new..ids.len()).sum::<usize>() as f64;
         new
-    }
-
-    fn held(&self) -> usize {
-        self.forest.tokens()
     }
 
     /// Counts a prompt and its answer.
@@ -104,7 +99,7 @@ impl Seen {
         self.insert(&prompt.ids);
         self.cost.scored += 1.0;
         let mut random = SplitMix::named(number as u64, &format!("{:?}", prompt.ids));
-        let length = (prompt.max_new_tokens as f64 * self.share).round().max(1.0) as usize;
+        let length = prompt.max_new_tokens.max(1);
         let answer: Vec<i64> = (0..length).map(|_| random.below(1 << 40) as i64 + (1 << 40)).collect();
         let whole = [prompt.ids.as_slice(), &answer].concat();
         let (encoded, attended) = (self.cost.encoded, self.cost.attended);

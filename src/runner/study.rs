@@ -7,7 +7,7 @@ use super::critic::Reader;
 use super::engine::{Engine, Limits, Request};
 use super::round::{Answered, Rounds, Scores};
 use super::tally::Tally;
-use crate::dialogue::{Answers, Dialogue, Part, Script, orders};
+use crate::dialogue::{Answers, Dialogue, Script, orders};
 use crate::model::{Model, Site};
 use crate::store::turns::largest;
 use crate::store::{OrderTurn, Turn};
@@ -153,8 +153,7 @@ fn item_tokens(script: &Script<'_>, ask: &Ask<'_>, item: &Item) -> Result<usize>
         let linear = arm.history == History::Linear;
         for round in 0..if linear { ask.rounds.min(2) } else { ask.rounds } {
             let mut tokens = 0;
-            for k in 0..=dialogue.before().len() {
-                let part = if k < dialogue.before().len() { Part::Before(k) } else { Part::Answer };
+            for part in dialogue.parts() {
                 let prompt = script.prompt(&dialogue, part)?;
                 tokens += prompt.new + prompt.max_new_tokens * (1 + more);
                 script.replied(&mut dialogue, &prompt, &[])?;

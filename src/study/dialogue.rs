@@ -68,17 +68,6 @@ pub enum Scoring {
 }
 
 impl Scoring {
-    /// Every scoring.
-    pub const ALL: [Self; 7] = [
-        Self::Letter,
-        Self::LetterGiven,
-        Self::TextSum,
-        Self::TextMean,
-        Self::TextPmi,
-        Self::TextAlone,
-        Self::Parsed,
-    ];
-
     /// The name used in studies and tables.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use recant::analysis::behaviour::{self, Answer, Bootstrap};
+use recant::analysis::answer::Answer;
+use recant::analysis::behaviour;
+use recant::analysis::bootstrap::{Bootstrap, cluster_bootstrap};
 use recant::task::{self, Context, Format, Item, Role, Source, bbq};
 
 use crate::{by_key, fixture, load_text, message, shared};
@@ -317,8 +319,7 @@ fn a_bias_score_has_an_interval_over_its_groups() {
         .collect();
     let bias = |sample: &[&Answer<'_>]| behaviour::score(sample.iter().copied()).bias;
     let interval =
-        behaviour::cluster_bootstrap(&ambiguous, |answer| &answer.item().group, bias, Bootstrap::default())
-            .unwrap();
+        cluster_bootstrap(&ambiguous, |answer| &answer.item().group, bias, Bootstrap::default()).unwrap();
     let point = behaviour::score(&ambiguous).bias.unwrap();
     assert!(
         interval.low <= point && point <= interval.high && interval.n_groups == 2,

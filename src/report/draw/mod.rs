@@ -10,7 +10,7 @@ use recant_figures::{
 };
 
 use super::FigureEntry;
-use crate::analysis::behaviour::quantile;
+use crate::analysis::bootstrap::quantile;
 use crate::analysis::summary::{Behaviour, ModelSummary, Movement, Sources};
 use crate::store::{RunDir, atomic};
 use crate::study::Study;

@@ -2,6 +2,7 @@
 
 use recant_figures::{PlacePanel, PositionBias, Series};
 
+use super::series;
 use crate::analysis::bootstrap::Bootstrap;
 use crate::analysis::positions::{Read, position_bias};
 use crate::analysis::told::Told;
@@ -23,27 +24,20 @@ pub fn position_bias_of(told: &[Told<'_>], name: String, bootstrap: Bootstrap) -
 
 fn panel(told: &Told<'_>, bootstrap: Bootstrap) -> Option<PlacePanel> {
     let condition = told.arms.first()?.condition;
-    let mut series = Vec::new();
+    let mut lines: Vec<Series> = Vec::new();
     let mut n = 0;
     for round in 0..told.rounds {
         // Items with another number of options than the first's have places of their own.
         let bias = position_bias(told.turns(0, round), Read::Letter, bootstrap).into_iter().next()?;
         n = n.max(bias.changed.n);
-        let end = |of: fn(&crate::analysis::bootstrap::Interval) -> f64| {
-            bias.chosen.iter().map(|share| share.interval.as_ref().map(of)).collect()
-        };
-        series.push(Series {
-            label: format!("round {round}"),
-            value: bias.chosen.iter().map(|share| share.value).collect(),
-            lo: end(|interval| interval.low),
-            hi: end(|interval| interval.high),
-        });
+        let shares = bias.chosen.iter().map(|share| (share.value, share.interval.map(|i| (i.low, i.high))));
+        lines.push(series(&format!("round {round}"), shares));
     }
-    let places = series.first()?.value.len();
-    series.retain(|line| line.value.len() == places);
+    let places = lines.first()?.value.len();
+    lines.retain(|line| line.value.len() == places);
     Some(PlacePanel {
         title: format!("{}, {condition} (n = {n})", told.task),
         places: (0..places).map(|place| format!("({})", crate::dialogue::fill::letter(place))).collect(),
-        series,
+        series: lines,
     })
 }

@@ -2,7 +2,8 @@
 
 use recant_figures::{ModelScale, Reference, Role, ScaleModel, ScalePanel, ScoreByScale, Series};
 
-use crate::analysis::summary::ModelSummary;
+use super::series;
+use crate::analysis::summary::{Cell, ModelSummary};
 use crate::study::{ModelEntry, Study};
 
 /// A figure for each scale that the study's models differ on: the last round of every condition, a panel a measure.
@@ -58,15 +59,10 @@ fn panels(study: &Study, placed: &[(&ModelEntry, &ModelSummary, f64)]) -> Vec<Sc
                     cells.into_iter().find(|cell| cell.condition == *condition && cell.round == last)
                 })
                 .collect();
-            let end = |of: fn(&crate::analysis::bootstrap::Interval) -> f64| {
-                cells.iter().map(|cell| cell.and_then(|cell| cell.interval.as_ref().map(of))).collect()
+            let point = |cell: Option<&Cell>| {
+                cell.map_or((None, None), |cell| (cell.value, cell.interval.map(|i| (i.low, i.high))))
             };
-            Series {
-                label: condition.clone(),
-                value: cells.iter().map(|cell| cell.and_then(|cell| cell.value)).collect(),
-                lo: end(|interval| interval.low),
-                hi: end(|interval| interval.high),
-            }
+            series(condition, cells.into_iter().map(point))
         };
         let lines: Vec<Series> = study.dialogue.conditions.iter().map(line).collect();
         if lines.iter().any(|line| line.value.iter().any(Option::is_some)) {
