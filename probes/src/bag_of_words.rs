@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ndarray::{Array2, ArrayView2, Axis};
-use rayon::prelude::*;
 
 use crate::bootstrap::Bootstrap;
 use crate::data::Labelled;
@@ -41,25 +40,16 @@ pub fn words_only<S: AsRef<str> + Sync>(
     bootstrap: &Bootstrap,
 ) -> Result<Evaluation> {
     logistic.check()?;
-    for (what, found) in [("texts", texts.len()), ("folds", folds.of_row().len())] {
-        if found != labelled.n() {
-            return Err(Error::ShapeMismatch { what, expected: labelled.n(), found });
-        }
+    if texts.len() != labelled.n() {
+        return Err(Error::ShapeMismatch { what: "texts", expected: labelled.n(), found: texts.len() });
     }
     let bags = Bags::new(texts, counting);
-    let parts: Vec<Result<_>> = (0..folds.k())
-        .into_par_iter()
-        .map(|fold| {
-            let (train, held_out) = folds.split(fold);
-            let decisions = bags.decisions(labelled, fold, &train, &held_out, logistic)?;
-            Ok((held_out, decisions))
-        })
-        .collect();
-    let mut pooled = vec![0.0; labelled.n()];
-    for part in parts {
-        let (held_out, decisions) = part?;
-        held_out.into_iter().zip(decisions).for_each(|(row, decision)| pooled[row] = decision);
-    }
+    let pooled = folds.held_out(labelled.n(), |train, held_out| {
+        if train.iter().all(|&row| bags.rows[row].is_empty()) {
+            return Err(Error::EmptyVocabulary { fold: folds.of_row()[held_out[0]] });
+        }
+        bags.decisions(labelled, train, held_out, logistic)
+    })?;
     Evaluation::new(labelled, pooled, bootstrap)
 }
 
@@ -101,14 +91,10 @@ impl Bags {
     fn decisions(
         &self,
         labelled: &Labelled,
-        fold: usize,
         train: &[usize],
         held_out: &[usize],
         logistic: &Logistic,
     ) -> Result<Vec<f64>> {
-        if train.iter().all(|&row| self.rows[row].is_empty()) {
-            return Err(Error::EmptyVocabulary { fold });
-        }
         let training = self.products(train, train);
         let held = self.products(held_out, train);
         let means = training.sum_axis(Axis(1)) / train.len() as f64;

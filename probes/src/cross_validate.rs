@@ -3,23 +3,10 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use crate::data::{Dataset, Labelled};
+use crate::data::Labelled;
 use crate::error::{Error, Result};
 use crate::folds::Folds;
 use crate::logistic::{Logistic, Training};
-
-impl Logistic {
-    /// The pooled out-of-fold decisions: each row is scored by the fit, standardisation included, on the rows of
-    /// the other folds.
-    ///
-    /// # Errors
-    /// [`Error::ShapeMismatch`] if the folds are of other rows, and as [`Logistic::fit`].
-    pub fn cross_validate(&self, data: &Dataset, folds: &Folds) -> Result<Vec<f64>> {
-        let targets = targets(data.labelled());
-        let mut decisions = out_of_fold(data.x(), folds, &[Job { targets: &targets, settings: *self }])?;
-        Ok(decisions.remove(0).into_raw_vec_and_offset().0)
-    }
-}
 
 /// The labels as one row of targets, `[1, N]`.
 pub(crate) fn targets(labelled: &Labelled) -> Array2<f64> {

@@ -5,10 +5,11 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use crate::cross_validate::targets;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::estimator::{Estimator, Twin};
 use crate::newton::{self, Goal, Solution};
 use crate::probe::Probe;
 use crate::scale::Scaler;
-use crate::space::{Space, gradient_norm};
+use crate::space::Space;
 
 /// How a logistic probe is fitted.
 ///
@@ -33,29 +34,37 @@ impl Default for Logistic {
     }
 }
 
-impl Logistic {
-    /// Fits on all rows.
-    ///
-    /// # Errors
-    /// [`Error::BadPenalty`], [`Error::BadTolerance`], [`Error::NotConverged`] or [`Error::NotPositiveDefinite`].
-    pub fn fit(&self, data: &Dataset) -> Result<Probe> {
-        Ok(self.fit_path(data, &[self.c])?.remove(0))
+impl Estimator for Logistic {
+    fn fit_rows(&self, data: &Dataset, rows: &[usize]) -> Result<Probe> {
+        Ok(self.path_on(data, rows, &[self.c])?.remove(0))
     }
 
+    /// The first Newton step from zero weights is this ridge regression.
+    fn twin(&self, data: &Dataset) -> Twin {
+        let rate = data.labelled().n_positive() as f64 / data.labelled().n() as f64;
+        Twin { penalty: 1.0 / (self.c * rate * (1.0 - rate)), standardise: self.standardise }
+    }
+}
+
+impl Logistic {
     /// Fits at each of the given C, in their order; the Gram matrix is shared and each fit starts from the one before.
     ///
     /// # Errors
-    /// As [`Logistic::fit`].
+    /// [`Error::BadPenalty`], [`Error::BadTolerance`], [`Error::NotConverged`] or [`Error::NotPositiveDefinite`].
     pub fn fit_path(&self, data: &Dataset, path: &[f64]) -> Result<Vec<Probe>> {
-        path.iter().try_for_each(|&c| Self { c, ..*self }.check())?;
         let rows: Vec<usize> = (0..data.labelled().n()).collect();
-        let training = Training::new(data.x(), &rows, self.standardise);
-        let targets = targets(data.labelled());
+        self.path_on(data, &rows, path)
+    }
+
+    fn path_on(&self, data: &Dataset, rows: &[usize], path: &[f64]) -> Result<Vec<Probe>> {
+        path.iter().try_for_each(|&c| Self { c, ..*self }.check())?;
+        let training = Training::new(data.x(), rows, self.standardise);
+        let targets = targets(data.labelled()).select(Axis(1), rows);
         let mut start = None;
         let mut probes = Vec::with_capacity(path.len());
         for &c in path {
             let solution = newton::solve(&training.space, &targets, Self { c, ..*self }.goal(), start)?;
-            probes.push(training.probe(&solution, &targets, c)?);
+            probes.push(training.probe(&solution));
             start = Some(solution);
         }
         Ok(probes)
@@ -109,10 +118,9 @@ impl Training {
         Ok(solution.weights.dot(&projected.t()) + &solution.intercepts.insert_axis(Axis(1)))
     }
 
-    fn probe(&self, solution: &Solution, targets: &Array2<f64>, c: f64) -> Result<Probe> {
+    fn probe(&self, solution: &Solution) -> Probe {
         let coef = self.space.weights(&solution.weights, self.z.view()).row(0).to_owned();
-        let gradient_norm = gradient_norm(self.z.view(), targets, &coef, solution.intercepts[0], c);
         let intercept = solution.intercepts[0] - coef.dot(&self.centre);
-        Ok(Probe { scaler: self.scaler.clone(), coef, intercept, c, gradient_norm })
+        Probe { scaler: self.scaler.clone(), coef, intercept }
     }
 }

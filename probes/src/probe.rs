@@ -17,10 +17,6 @@ pub struct Probe {
     pub coef: Array1<f64>,
     /// The intercept for scaled columns.
     pub intercept: f64,
-    /// The inverse penalty it was fitted with.
-    pub c: f64,
-    /// The Euclidean norm of the objective's gradient at these weights, intercept included.
-    pub gradient_norm: f64,
 }
 
 impl Probe {
@@ -29,7 +25,8 @@ impl Probe {
         &self.coef / &self.scaler.scale
     }
 
-    /// The decision of one raw row: the log-odds of class 1.
+    /// The decision of one raw row, positive for class 1. What one unit of it means is the kind's: log-odds for a
+    /// logistic probe.
     ///
     /// # Errors
     /// [`Error::ShapeMismatch`] if the row is not `D` long.

@@ -5,7 +5,7 @@
 //! on `Q` has the same margins and the same penalty as the fit on `Z`: nothing is lost. `Q` is the pivoted Cholesky
 //! factor of the Gram matrix, which also drops directions in which the rows do not differ at all.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::dense;
 use crate::error::Result;
@@ -75,18 +75,4 @@ impl Space {
             Some(rows) => products.select(Axis(1), &rows.pivots).dot(&rows.inverse.t()),
         }
     }
-}
-
-/// The gradient norm of the whole objective at weights on the features themselves; what a fit is judged by.
-pub(crate) fn gradient_norm(
-    z: ArrayView2<f64>,
-    targets: &Array2<f64>,
-    weights: &Array1<f64>,
-    intercept: f64,
-    c: f64,
-) -> f64 {
-    let residuals: Array1<f64> =
-        (z.dot(weights) + intercept).mapv(crate::newton::sigmoid) - targets.slice(s![0, ..]);
-    let gradient: Array1<f64> = z.t().dot(&residuals) + weights / c;
-    (gradient.dot(&gradient) + residuals.sum().powi(2)).sqrt()
 }

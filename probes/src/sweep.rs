@@ -7,7 +7,9 @@ use crate::bootstrap::{Bootstrap, Estimate};
 use crate::cross_validate::{Job, out_of_fold, targets};
 use crate::data::{Dataset, Labelled};
 use crate::error::{Error, Result};
+use crate::estimator::Estimator;
 use crate::folds::Folds;
+use crate::kind::Kind;
 use crate::logistic::Logistic;
 use crate::metrics::{Metric, Scored};
 use crate::permutation::{PermutationTest, exchanged_labels, test_layers};
@@ -21,8 +23,8 @@ const NULL_TOLERANCE: f64 = 1e-3;
 /// How a sweep is made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The fit.
-    pub logistic: Logistic,
+    /// The kind of probe.
+    pub probe: Kind,
     /// The splits.
     pub folds: FoldPlan,
     /// The intervals.
@@ -36,7 +38,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            logistic: Logistic::default(),
+            probe: Kind::Logistic(Logistic::default()),
             folds: FoldPlan::Grouped(5),
             bootstrap: Bootstrap::default(),
             permutations: 200,
@@ -166,17 +168,17 @@ fn fit_layer(
     settings: &Settings,
 ) -> Result<(LayerProbe, Vec<f64>)> {
     let labelled = data.labelled();
-    let observed = targets(labelled);
-    let loose = Logistic { tolerance: NULL_TOLERANCE.max(settings.logistic.tolerance), ..settings.logistic };
-    let mut jobs = vec![Job { targets: &observed, settings: settings.logistic }];
+    let decisions = settings.probe.cross_validate(data, folds)?;
+    let mut tested = Vec::new();
     if settings.permutations > 0 {
-        jobs.push(Job { targets: labellings, settings: loose });
+        let Kind::Logistic(logistic) = settings.probe;
+        let loose = Logistic { tolerance: NULL_TOLERANCE.max(logistic.tolerance), ..logistic };
+        let null = out_of_fold(data.x(), folds, &[Job { targets: labellings, settings: loose }])?;
+        tested = aurocs(&null[0], labellings);
     }
-    let decisions = out_of_fold(data.x(), folds, &jobs)?;
-    let tested = decisions.get(1).map_or_else(Vec::new, |decisions| aurocs(decisions, labellings));
-    let probe = settings.logistic.fit(data)?;
+    let probe = settings.probe.fit(data)?;
     let train = Scored::new(&probe.decisions(data.x())?, labelled.labels());
-    let cv = Evaluation::new(labelled, decisions[0].row(0).to_vec(), &settings.bootstrap)?;
+    let cv = Evaluation::new(labelled, decisions, &settings.bootstrap)?;
     Ok((LayerProbe { layer, probe, train_auroc: Metric::Auroc.of(&train), cv, permutation: None }, tested))
 }
 

@@ -6,7 +6,7 @@ mod common;
 use approx::assert_relative_eq;
 use common::{Noise, pairs};
 use ndarray::{Array2, Axis, array, concatenate, s};
-use recant_probes::{Dataset, Error, Labelled, Logistic};
+use recant_probes::{Dataset, Error, Estimator, Labelled, Logistic};
 
 /// The gradient of the objective, written out row by row.
 fn gradient(x: &Array2<f64>, labels: &[bool], coef: &[f64], intercept: f64, c: f64) -> Vec<f64> {
@@ -31,7 +31,6 @@ fn the_gradient_vanishes_at_the_reported_weights_with_many_and_with_few_columns(
         let start = gradient(&x.mapv(f64::from), labelled.labels(), &vec![0.0; columns], 0.0, c);
         let norm = |slopes: &[f64]| slopes.iter().map(|slope| slope * slope).sum::<f64>().sqrt();
         assert!(norm(&at) < 1e-9 * norm(&start), "{columns} columns, C = {c}: {:e}", norm(&at));
-        assert!((probe.gradient_norm - norm(&at)).abs() < 1e-9 * norm(&start));
     }
 }
 
@@ -132,7 +131,6 @@ fn a_path_of_penalties_equals_single_fits_in_its_order() {
     let path = [10.0, 0.01, 1.0];
     for (probe, c) in Logistic::default().fit_path(&data, &path).unwrap().iter().zip(path) {
         let alone = Logistic { c, ..Logistic::default() }.fit(&data).unwrap();
-        assert_eq!(probe.c, c);
         for (one, two) in probe.coef.iter().zip(&alone.coef) {
             assert_relative_eq!(one, two, epsilon = 1e-8);
         }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use ndarray::Array2;
 use recant_probes::{
-    Bootstrap, Counting, Dataset, Folds, Labelled, Logistic, Metric, Scored, words_and_pairs, words_only,
+    Bootstrap, Counting, Dataset, Estimator, Folds, Labelled, Logistic, Metric, Scored, words_and_pairs,
+    words_only,
 };
 use serde_json::Value;
 

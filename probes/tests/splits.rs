@@ -6,7 +6,7 @@ mod common;
 use common::{Noise, pairs, pure_groups};
 use ndarray::Array2;
 use proptest::prelude::*;
-use recant_probes::{Dataset, Error, Folds, Labelled, Logistic, Metric, Scored};
+use recant_probes::{Dataset, Error, Estimator, Folds, Labelled, Logistic, Metric, Scored};
 
 proptest! {
     #[test]

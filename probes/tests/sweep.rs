@@ -6,7 +6,8 @@ mod common;
 use common::{Noise, pairs, pure_groups};
 use ndarray::{Array3, Axis, s};
 use recant_probes::{
-    Bootstrap, Dataset, Error, FoldPlan, Folds, Labelled, LayerProbe, Logistic, Settings, fit_layers,
+    Bootstrap, Dataset, Error, Estimator, FoldPlan, Folds, Labelled, LayerProbe, Logistic, Settings,
+    fit_layers,
 };
 
 fn settings(permutations: usize) -> Settings {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ndarray::{Array3, ArrayView3};
 use recant_probes::{
-    Bootstrap, Counting, Estimate, Evaluation, FoldPlan, Labelled, LayerProbe, Logistic, Settings,
+    Bootstrap, Counting, Estimate, Evaluation, FoldPlan, Kind, Labelled, LayerProbe, Logistic, Settings,
     fit_layers, words_only,
 };
 use serde_json::{Value, json};
@@ -71,7 +71,7 @@ impl ConceptProbes {
         let labels: Vec<bool> = concept.statements.iter().map(|statement| statement.positive).collect();
         let labelled = Labelled::from_bools(&labels, &group_numbers(concept)).map_err(named)?;
         let settings = Settings {
-            logistic: Logistic { c: entry.c, ..Logistic::default() },
+            probe: Kind::Logistic(Logistic { c: entry.c, ..Logistic::default() }),
             folds: FoldPlan::Grouped(entry.folds),
             bootstrap: Bootstrap { resamples: entry.bootstrap, seed, ..Bootstrap::default() },
             permutations: entry.permutations,
