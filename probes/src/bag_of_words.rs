@@ -6,15 +6,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::Array2;
 
+use crate::base::Base;
 use crate::bootstrap::Bootstrap;
 use crate::data::Labelled;
+use crate::dense;
 use crate::error::{Error, Result};
 use crate::folds::Folds;
 use crate::logistic::Logistic;
-use crate::newton;
-use crate::space::Space;
+use crate::newton::{self, Fit, sigmoid};
 use crate::sweep::Evaluation;
 
 /// What a word or pair that occurs several times in a text counts for.
@@ -39,17 +40,21 @@ pub fn words_only<S: AsRef<str> + Sync>(
     logistic: &Logistic,
     bootstrap: &Bootstrap,
 ) -> Result<Evaluation> {
-    logistic.check()?;
+    logistic.check(&[logistic.c])?;
+    if folds.of_row().len() != labelled.n() {
+        let (expected, found) = (labelled.n(), folds.of_row().len());
+        return Err(Error::ShapeMismatch { what: "folds", expected, found });
+    }
     if texts.len() != labelled.n() {
         return Err(Error::ShapeMismatch { what: "texts", expected: labelled.n(), found: texts.len() });
     }
     let bags = Bags::new(texts, counting);
-    let pooled = folds.held_out(labelled.n(), |train, held_out| {
-        if train.iter().all(|&row| bags.rows[row].is_empty()) {
-            return Err(Error::EmptyVocabulary { fold: folds.of_row()[held_out[0]] });
+    for fold in 0..folds.k() {
+        if folds.split(fold).0.iter().all(|&row| bags.rows[row].is_empty()) {
+            return Err(Error::EmptyVocabulary { fold });
         }
-        bags.decisions(labelled, train, held_out, logistic)
-    })?;
+    }
+    let pooled = bags.held_out(labelled, folds, logistic)?;
     Evaluation::new(labelled, pooled, bootstrap)
 }
 
@@ -86,29 +91,45 @@ impl Bags {
         Self { rows, terms: index.len() }
     }
 
-    /// Decisions of the held-out texts. Terms that the training texts lack drop out by themselves: they meet
-    /// nothing in the products of held-out and training texts, which are all that the row space needs.
-    fn decisions(
-        &self,
-        labelled: &Labelled,
-        train: &[usize],
-        held_out: &[usize],
-        logistic: &Logistic,
-    ) -> Result<Vec<f64>> {
-        let training = self.products(train, train);
-        let held = self.products(held_out, train);
-        let means = training.sum_axis(Axis(1)) / train.len() as f64;
-        let grand = means.sum() / train.len() as f64;
-        let centre = |products: ArrayView2<f64>| {
-            let own = products.sum_axis(Axis(1)) / train.len() as f64;
-            &products - &own.insert_axis(Axis(1)) - &means + grand
-        };
-        let space = Space::of_gram(centre(training.view()).view());
-        let targets =
-            Array2::from_shape_fn((1, train.len()), |(_, row)| f64::from(labelled.labels()[train[row]]));
-        let solution = newton::solve(&space, &targets, logistic.goal(), None)?;
-        let decisions = space.project_products(centre(held.view()).view()).dot(&solution.weights.row(0));
-        Ok((decisions + solution.intercepts[0]).to_vec())
+    /// The pooled out-of-fold decisions.
+    ///
+    /// The texts are fitted in the space of their inner products, which is as wide as they are many; what is learnt there
+    /// is then said of the terms, so that texts with the same terms get the same decision, to the bit.
+    fn held_out(&self, labelled: &Labelled, folds: &Folds, logistic: &Logistic) -> Result<Vec<f64>> {
+        let labels = labelled.labels();
+        let base = Base::new(self.coordinates()?.view(), false);
+        let training: Vec<Vec<usize>> = (0..folds.k()).map(|fold| folds.split(fold).0).collect();
+        let parts = base.parts(&training);
+        let fits: Vec<Fit> = (0..folds.k()).map(|part| Fit { part, labels, c: logistic.c }).collect();
+        let solved = newton::solve(&base, &parts, &fits, logistic.goal())?;
+        let mut decisions = vec![0.0; labels.len()];
+        for (fold, rows) in training.iter().enumerate() {
+            let margins = solved.margins.col(fold);
+            // Where the gradient vanishes, w = C Σ (y - p) x.
+            let mut weights = vec![0.0; self.terms];
+            for &row in rows {
+                let pull = logistic.c * (f64::from(labels[row]) - sigmoid(margins[row]));
+                self.rows[row].iter().for_each(|(&term, &count)| weights[term] += pull * count);
+            }
+            let linear =
+                |row: usize| self.rows[row].iter().map(|(&term, &count)| weights[term] * count).sum::<f64>();
+            let known: f64 = rows.iter().map(|&row| linear(row)).sum::<f64>() / rows.len() as f64;
+            let intercept = solved.intercepts[fold] - known;
+            for row in (0..labels.len()).filter(|&row| folds.of_row()[row] == fold) {
+                decisions[row] = linear(row) + intercept;
+            }
+        }
+        Ok(decisions)
+    }
+
+    /// Coordinates `[N, N]` in which the texts have the inner products that they have as bags.
+    fn coordinates(&self) -> Result<Array2<f64>> {
+        let all: Vec<usize> = (0..self.rows.len()).collect();
+        let mut products = self.products(&all, &all);
+        // Texts with the same words are one point: what keeps the factor defined is far below any count.
+        let slack = 1e-10 * products.diag().iter().copied().fold(1.0, f64::max);
+        products.diag_mut().iter_mut().for_each(|square| *square += slack);
+        dense::cholesky(&products)
     }
 
     /// The inner products of some texts with others, by way of the texts of each term.

@@ -112,14 +112,9 @@ pub enum Error {
     },
     /// A matrix that must be positive definite is not, in floating point.
     #[error(
-        "pivot {pivot:e} at {index}: the matrix is not positive definite; use a smaller C or standardise"
+        "a matrix that must be positive definite is not: the features are degenerate; use a stronger penalty"
     )]
-    NotPositiveDefinite {
-        /// The diagonal position within the matrix.
-        index: usize,
-        /// The pivot met there.
-        pivot: f64,
-    },
+    NotPositiveDefinite,
     /// No exchange of labels that respects the groups changes the labels.
     #[error("the groups leave no labels to exchange: a permutation test is undefined for this design")]
     NothingToPermute,

@@ -58,8 +58,9 @@
 #![deny(missing_docs)]
 
 mod bag_of_words;
+mod base;
 mod bootstrap;
-mod cross_validate;
+mod columns;
 mod data;
 mod dense;
 mod error;
@@ -73,8 +74,9 @@ pub mod permutation;
 mod probe;
 mod rng;
 mod scale;
-mod space;
+mod spectrum;
 mod sweep;
+mod twin;
 
 pub use bag_of_words::{Counting, words_and_pairs, words_only};
 pub use bootstrap::{Bootstrap, Estimate, Interval};

@@ -1,288 +1,476 @@
-//! The logistic optimiser: Newton's method with a truncated conjugate-gradient inner solve, on many label columns
-//! at once.
+//! The logistic optimiser: Newton's method with a truncated conjugate-gradient inner solve (Dembo and Steihaug, 1983),
+//! for many fits of one layer at once: other penalties, other labels, other parts of the rows.
 //!
-//! The inner solve is whitened by the Hessian that the features would have if every row had the same curvature: at
-//! first 1/4, which is the Hessian at zero weights and a bound on it elsewhere (Böhning and Lindsay, 1988). The
-//! whitened features depend on no labels, so all columns share them and the heavy work is products of matrices.
-//! Where the bound is so loose that the inner solve takes long, the whitening is made anew at the mean curvature.
-//! (Truncated Newton: Dembo and Steihaug, 1983.)
-//!
-//! # Shapes
-//! `P` fits, `n` rows, `r` columns of the [`Space`]; each fit is a row of the arrays.
+//! All fits share the features of the [`Base`], so their products with it are products of matrices. Steps are sought in
+//! single precision, which costs half; the gradient by which a fit is judged, and by which the next step corrects the
+//! last, is in double precision, so nothing of the answer is single.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis, Zip};
+use rayon::prelude::*;
 
+use crate::base::{Base, Part};
+use crate::columns::{Columns, dot32, dot64};
 use crate::error::{Error, Result};
-use crate::space::Space;
+use crate::spectrum::Spectrum;
 
-/// The largest curvature `p (1 - p)` of the log-loss.
-const BOUND: f64 = 0.25;
-
-const MAX_INNER: usize = 500;
+/// Until the gradient norm has fallen to this share of its first value, single precision says how far a fit is.
+const ROUGH: f64 = 1e-4;
+/// A Newton step that moves no margin further than this lowers the objective, because the curvature cannot change by
+/// more than a factor of e on the way (generalised self-concordance: Bach, 2010); longer ones are checked.
+const SAFE: f32 = 1.0;
+/// Inner iterations after which the features' spectrum is worth its price.
+const PATIENCE: usize = 24;
+const MAX_INNER: usize = 400;
 const MAX_HALVINGS: usize = 40;
 
-/// What is minimised, and how far.
+/// How far each fit is taken.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Goal {
-    pub(crate) c: f64,
     /// The gradient norm to reach, relative to that at zero weights.
     pub(crate) tolerance: f64,
     pub(crate) max_steps: usize,
 }
 
-/// Fits in the columns of a [`Space`].
-#[derive(Debug, Clone)]
-pub(crate) struct Solution {
-    /// `[P, r]`.
-    pub(crate) weights: Array2<f64>,
+/// Minimise `Σ log-loss + |w|² / (2 c)` over weights and intercept, on the rows of a part.
+#[derive(Clone, Copy)]
+pub(crate) struct Fit<'a> {
+    /// Which of the parts.
+    pub(crate) part: usize,
+    /// `[N]`; both classes occur in the part.
+    pub(crate) labels: &'a [bool],
+    pub(crate) c: f64,
+}
+
+/// Where every fit ended.
+pub(crate) struct Solved {
+    /// For the features that the part makes of the base, `[D, P]`.
+    pub(crate) weights: Columns<f64>,
     /// `[P]`.
-    pub(crate) intercepts: Array1<f64>,
-    /// The gradient norm that each fit had to reach, `[P]`.
-    pub(crate) wanted: Array1<f64>,
+    pub(crate) intercepts: Vec<f64>,
+    /// The decisions of all rows, those outside the part included, `[N, P]`.
+    pub(crate) margins: Columns<f64>,
 }
 
-impl Solution {
-    /// Zero weights; the intercept that is best for them.
-    fn base_rate(space: &Space, targets: &Array2<f64>) -> Self {
-        let rates = targets.sum_axis(Axis(1)) / targets.ncols() as f64;
-        Self {
-            weights: Array2::zeros((targets.nrows(), space.q.ncols())),
-            intercepts: rates.mapv(|rate| (rate / (1.0 - rate)).ln()),
-            wanted: Array1::zeros(targets.nrows()),
-        }
-    }
-
-    fn select(&self, fits: &[usize]) -> Self {
-        Self {
-            weights: self.weights.select(Axis(0), fits),
-            intercepts: self.intercepts.select(Axis(0), fits),
-            wanted: self.wanted.select(Axis(0), fits),
-        }
-    }
-}
-
-/// Minimises `Σ log-loss + |w|² / (2 c)` over weights and intercept for every row of `targets` `[P, n]` (0 or 1,
-/// both present).
+/// Takes every fit to the goal.
 ///
 /// # Errors
-/// [`Error::NotConverged`] or [`Error::NotPositiveDefinite`].
-pub(crate) fn solve(
-    space: &Space,
-    targets: &Array2<f64>,
-    goal: Goal,
-    start: Option<Solution>,
-) -> Result<Solution> {
-    let Goal { c, tolerance, max_steps } = goal;
-    let base = Solution::base_rate(space, targets);
-    let floor = f64::EPSILON * targets.ncols() as f64;
-    let wanted = Point::at(space, c, targets, &base).norms.mapv(|norm| (tolerance * norm).max(floor));
-    let mut solution = Solution { wanted, ..start.unwrap_or(base) };
-    let mut whitened = Whitened::new(space, BOUND, c)?;
-    let mut active: Vec<usize> = (0..targets.nrows()).collect();
-    let mut norms = Array1::zeros(targets.nrows());
-    for taken in 0..=max_steps {
-        let mut point = Point::at(space, c, &targets.select(Axis(0), &active), &solution.select(&active));
-        active.iter().zip(&point.norms).for_each(|(&fit, &norm)| norms[fit] = norm);
-        // A gradient that is not a number stays open, and ends as not converged.
-        let is_open =
-            |&row: &usize| point.norms[row].is_nan() || point.norms[row] > solution.wanted[active[row]];
-        let open: Vec<usize> = (0..active.len()).filter(is_open).collect();
-        if open.is_empty() {
-            return Ok(solution);
-        }
-        if open.len() < active.len() {
-            active = open.iter().map(|&row| active[row]).collect();
-            point = point.select(&open);
-        }
-        if taken == max_steps {
-            break;
-        }
-        let step = point.newton_step(&whitened, tolerance);
-        for (row, &fit) in active.iter().enumerate() {
-            let length = point.step_length(&step, row, c);
-            solution.weights.row_mut(fit).scaled_add(length, &step.weights.row(row));
-            solution.intercepts[fit] += length * step.intercepts[row];
-        }
-        // Whitening costs as many multiplications as about this many inner iterations.
-        if step.inner > space.q.ncols() / active.len() {
-            let curvature = point.curvature.mean().unwrap_or(BOUND).max(1e-6);
-            whitened = Whitened::new(space, curvature, c)?;
-        }
-    }
-    let worst = active[0];
-    Err(Error::NotConverged { iterations: max_steps, gradient: norms[worst], wanted: solution.wanted[worst] })
+/// [`Error::NotConverged`], about the first fit that did not get there.
+pub(crate) fn solve(base: &Base, parts: &[Part], fits: &[Fit], goal: Goal) -> Result<Solved> {
+    let mut state = State::new(base, parts, fits);
+    state.descend(Precision::Single, ROUGH.max(goal.tolerance), goal.max_steps)?;
+    state.descend(Precision::Double, goal.tolerance, goal.max_steps)?;
+    Ok(Solved { weights: state.weights, intercepts: state.intercepts, margins: state.margins })
 }
 
-/// The features in units in which a Hessian of even curvature is the identity.
-///
-/// With `Rᵀ (k Qᵀ Q + 1/c) R = 1` and `F = Q R`, the Hessian of curvatures `W` is `1 + Fᵀ (W - k) F`: the penalty
-/// needs no term of its own, and nothing is ill-conditioned. Columns of mean zero keep the intercept apart.
-struct Whitened {
-    curvature: f64,
-    /// `R`, `[r, r]`.
-    whitener: Array2<f64>,
-    /// `Q R`, `[n, r]`.
-    features: Array2<f64>,
-    /// Its transpose in memory order, `[r, n]`, so that a single fit can read either by rows.
-    transposed: Array2<f64>,
-    /// What `R` is for the intercept.
-    intercept: f64,
+#[derive(Clone, Copy, PartialEq)]
+enum Precision {
+    Single,
+    Double,
 }
 
-impl Whitened {
-    fn new(space: &Space, curvature: f64, c: f64) -> Result<Self> {
-        let whitener = space.whitener(curvature, c)?;
-        let features = space.q.dot(&whitener);
-        let intercept = 1.0 / (curvature * space.q.nrows() as f64).sqrt();
-        let transposed = features.t().as_standard_layout().into_owned();
-        Ok(Self { curvature, whitener, features, transposed, intercept })
-    }
-
-    /// The margins `[P, n]` of whitened weights `[P, r]`.
-    fn margins(&self, weights: &Array2<f64>) -> Array2<f64> {
-        product(weights, &self.transposed, &self.features)
-    }
-
-    /// The sums over rows `[P, r]` of whitened features times `[P, n]`.
-    fn pull(&self, rows: &Array2<f64>) -> Array2<f64> {
-        product(rows, &self.features, &self.transposed)
-    }
+struct State<'a> {
+    base: &'a Base,
+    parts: &'a [Part],
+    fits: &'a [Fit<'a>],
+    /// The preconditioner, once a step has needed one.
+    spectrum: Option<&'a Spectrum>,
+    weights: Columns<f64>,
+    intercepts: Vec<f64>,
+    margins: Columns<f64>,
+    /// The gradient norm of each fit at zero weights and the best intercept.
+    first: Vec<f64>,
+    /// The norm below which nothing can be told from rounding.
+    floor: f64,
 }
 
-/// `a b`, given `bᵀ` too: a single row is not worth the packing of a matrix product.
-fn product(a: &Array2<f64>, b: &Array2<f64>, b_transposed: &Array2<f64>) -> Array2<f64> {
-    if a.nrows() == 1 { b_transposed.dot(&a.row(0)).insert_axis(Axis(0)) } else { a.dot(b) }
-}
-
-/// Where each fit stands, and the gradient there.
-struct Point {
-    targets: Array2<f64>,
-    at: Solution,
-    /// Intercept included.
-    margins: Array2<f64>,
-    /// `p (1 - p)`.
-    curvature: Array2<f64>,
-    gradient: Array2<f64>,
-    slopes: Array1<f64>,
-    norms: Array1<f64>,
+/// The gradient of some of the fits, and what a step from there needs.
+struct Slope {
+    /// Which fits.
+    fits: Vec<usize>,
+    /// `[D, A]`.
+    gradient: Columns<f64>,
+    intercepts: Vec<f64>,
+    norms: Vec<f64>,
+    /// `p (1 - p)` on the rows of the part and 0 elsewhere, `[N, A]`.
+    curvature: Columns<f32>,
+    /// Its sums.
+    bend: Vec<f64>,
 }
 
 struct Step {
-    weights: Array2<f64>,
-    intercepts: Array1<f64>,
-    margins: Array2<f64>,
-    /// The inner iterations that it took.
+    /// One for each fit of the slope.
+    solves: Vec<Solve>,
     inner: usize,
 }
 
-impl Point {
-    fn at(space: &Space, c: f64, targets: &Array2<f64>, solution: &Solution) -> Self {
-        let margins = solution.weights.dot(&space.q.t()) + solution.intercepts.view().insert_axis(Axis(1));
-        let probabilities = margins.mapv(sigmoid);
-        let curvature = probabilities.mapv(|p| p * (1.0 - p));
-        let residuals = probabilities - targets;
-        let slopes = residuals.sum_axis(Axis(1));
-        let mut gradient = residuals.dot(&space.q);
-        gradient.scaled_add(1.0 / c, &solution.weights);
-        let norms = (squares(&gradient) + &slopes * &slopes).mapv(f64::sqrt);
-        Self { targets: targets.clone(), at: solution.clone(), margins, curvature, gradient, slopes, norms }
+/// The conjugate-gradient solve of one fit; `_b` is the intercept's share of a vector.
+struct Solve {
+    /// The fit's place in the slope.
+    at: usize,
+    penalty: f32,
+    bend: f64,
+    residual: Vec<f32>,
+    residual_b: f64,
+    search: Vec<f32>,
+    search_b: f64,
+    /// The squared length of the residual in the metric of the preconditioner.
+    energy: f64,
+    /// What it has to fall to.
+    stop: f64,
+    /// The answer so far, `[D]`.
+    step: Vec<f32>,
+    step_b: f64,
+    /// What that does to the margins, `[N]`.
+    margins: Vec<f32>,
+}
+
+impl Solve {
+    fn runs(&self) -> bool {
+        self.energy > self.stop && self.energy.is_finite()
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
-        Self {
-            targets: self.targets.select(Axis(0), rows),
-            at: self.at.select(rows),
-            margins: self.margins.select(Axis(0), rows),
-            curvature: self.curvature.select(Axis(0), rows),
-            gradient: self.gradient.select(Axis(0), rows),
-            slopes: self.slopes.select(Axis(0), rows),
-            norms: self.norms.select(Axis(0), rows),
-        }
+    /// Goes along the search direction, which moves the margins by `moved` and whose image under the Hessian, but for the
+    /// penalty, is `image`.
+    fn advance(&mut self, moved: &[f32], image: &[f32], image_b: f64) {
+        let square = dot32(&self.search, &self.search);
+        let bend = dot32(&self.search, image) + f64::from(self.penalty) * square + self.search_b * image_b;
+        let length = self.energy / bend;
+        axpy(length as f32, moved, &mut self.margins);
+        axpy(length as f32, &self.search, &mut self.step);
+        axpy(-length as f32, image, &mut self.residual);
+        axpy(-(length as f32) * self.penalty, &self.search, &mut self.residual);
+        self.step_b += length * self.search_b;
+        self.residual_b -= length * image_b;
     }
 
-    /// Solves `H step = -gradient` by conjugate gradients, as far as the distance to the goal makes worthwhile.
-    fn newton_step(&self, whitened: &Whitened, tolerance: f64) -> Step {
-        let mut residual = self.gradient.dot(&whitened.whitener) * -1.0;
-        let mut residual_intercepts = &self.slopes * -whitened.intercept;
-        let mut energy = squares(&residual) + &residual_intercepts * &residual_intercepts;
-        let stop = Array1::from_shape_fn(energy.len(), |fit| {
-            let distance = self.at.wanted[fit] / self.norms[fit];
-            let forcing = (tolerance / distance).sqrt().clamp((0.5 * distance).min(0.1), 0.25);
-            energy[fit] * forcing * forcing
-        });
-        let (mut search, mut search_intercepts) = (residual.clone(), residual_intercepts.clone());
-        let mut weights = Array2::zeros(residual.dim());
-        let mut intercepts = Array1::zeros(energy.len());
-        let mut margins = Array2::zeros(self.margins.dim());
-        let uneven = &self.curvature - whitened.curvature;
-        let mut running: Vec<usize> = (0..energy.len()).filter(|&fit| energy[fit] > 0.0).collect();
-        let mut inner = 0;
-        while !running.is_empty() && inner < MAX_INNER {
-            inner += 1;
-            let offsets = &search_intercepts * whitened.intercept;
-            let search_margins = whitened.margins(&search) + &offsets.insert_axis(Axis(1));
-            let bent = &search_margins * &uneven;
-            let image = whitened.pull(&bent) + &search;
-            let image_intercepts = bent.sum_axis(Axis(1)) * whitened.intercept + &search_intercepts;
-            for &fit in &running {
-                let bend =
-                    search.row(fit).dot(&image.row(fit)) + search_intercepts[fit] * image_intercepts[fit];
-                let length = energy[fit] / bend;
-                weights.row_mut(fit).scaled_add(length, &search.row(fit));
-                intercepts[fit] += length * search_intercepts[fit] * whitened.intercept;
-                margins.row_mut(fit).scaled_add(length, &search_margins.row(fit));
-                residual.row_mut(fit).scaled_add(-length, &image.row(fit));
-                residual_intercepts[fit] -= length * image_intercepts[fit];
-                let left = residual.row(fit).dot(&residual.row(fit)) + residual_intercepts[fit].powi(2);
-                let keep = left / energy[fit];
-                energy[fit] = left;
-                search.row_mut(fit).zip_mut_with(&residual.row(fit), |old, &new| *old = new + keep * *old);
-                search_intercepts[fit] = residual_intercepts[fit] + keep * search_intercepts[fit];
-            }
-            running.retain(|&fit| energy[fit] > stop[fit]);
-        }
-        Step { weights: weights.dot(&whitened.whitener.t()), intercepts, margins, inner }
-    }
-
-    /// The longest of 1, 1/2, 1/4 ... that lowers the objective of one fit (Armijo), to within rounding.
-    fn step_length(&self, step: &Step, fit: usize, c: f64) -> f64 {
-        let (from, to) = (self.at.weights.row(fit), step.weights.row(fit));
-        let (square, cross, step_square) = (from.dot(&from), from.dot(&to), to.dot(&to));
-        let slope = self.gradient.row(fit).dot(&to) + self.slopes[fit] * step.intercepts[fit];
-        let objective = |length: f64| {
-            let penalty = square + length * (2.0 * cross + length * step_square);
-            let loss = log_loss(self.margins.row(fit), step.margins.row(fit), length, self.targets.row(fit));
-            loss + penalty / (2.0 * c)
-        };
-        let start = objective(0.0);
-        let slack = 1e-12 * start.abs();
-        let mut length = 1.0;
-        for _ in 0..MAX_HALVINGS {
-            if objective(length) <= start + 1e-4 * length * slope + slack {
-                break;
-            }
-            length /= 2.0;
-        }
-        length
+    /// Chooses the next direction, conjugate to the last, given the preconditioned residual.
+    fn turn(&mut self, fresh: &[f32]) {
+        let fresh_b = self.residual_b / self.bend;
+        let energy = dot32(&self.residual, fresh) + self.residual_b * fresh_b;
+        let keep = energy / self.energy;
+        self.search.iter_mut().zip(fresh).for_each(|(old, &new)| *old = new + keep as f32 * *old);
+        self.search_b = fresh_b + keep * self.search_b;
+        self.energy = energy;
     }
 }
 
-fn squares(rows: &Array2<f64>) -> Array1<f64> {
-    rows.rows().into_iter().map(|row| row.dot(&row)).collect()
+impl<'a> State<'a> {
+    fn new(base: &'a Base, parts: &'a [Part], fits: &'a [Fit<'a>]) -> Self {
+        let intercepts: Vec<f64> = fits
+            .iter()
+            .map(|fit| {
+                let part = &parts[fit.part];
+                let positives =
+                    part.inside.iter().zip(fit.labels).filter(|(inside, label)| **inside && **label);
+                let rate = positives.count() as f64 / part.rows;
+                (rate / (1.0 - rate)).ln()
+            })
+            .collect();
+        let margins = Columns::build(base.n(), fits.len(), |fit, values| values.fill(intercepts[fit]));
+        let mut state = Self {
+            base,
+            parts,
+            fits,
+            spectrum: None,
+            weights: Columns::zeros(base.d(), fits.len()),
+            intercepts,
+            margins,
+            first: Vec::new(),
+            floor: f64::EPSILON * base.n() as f64,
+        };
+        state.first = state.slope((0..fits.len()).collect(), Precision::Single).norms;
+        state
+    }
+
+    fn part(&self, fit: usize) -> &'a Part {
+        &self.parts[self.fits[fit].part]
+    }
+
+    fn wanted(&self, fit: usize, tolerance: f64) -> f64 {
+        (tolerance * self.first[fit]).max(self.floor)
+    }
+
+    fn descend(&mut self, precision: Precision, tolerance: f64, max_steps: usize) -> Result<()> {
+        let mut active: Vec<usize> = (0..self.fits.len()).collect();
+        if precision == Precision::Double {
+            self.refresh(&active);
+        }
+        for taken in 0.. {
+            let slope = self.slope(active, precision);
+            // A gradient that is not a number stays open, and ends as not converged.
+            let is_open = |&at: &usize| !(slope.norms[at] <= self.wanted(slope.fits[at], tolerance));
+            let open: Vec<usize> = (0..slope.fits.len()).filter(is_open).collect();
+            let Some(&worst) = open.first() else { return Ok(()) };
+            // Single precision has no more to say about a fit that it cannot bring there; double precision goes on.
+            if taken == max_steps.min(if precision == Precision::Single { 12 } else { max_steps }) {
+                if precision == Precision::Single {
+                    return Ok(());
+                }
+                let (fit, gradient) = (slope.fits[worst], slope.norms[worst]);
+                let wanted = self.wanted(fit, tolerance);
+                return Err(Error::NotConverged { iterations: max_steps, gradient, wanted });
+            }
+            let slope = if open.len() < slope.fits.len() { slope.select(&open) } else { slope };
+            let step = self.newton_step(&slope, tolerance);
+            self.take(&slope, &step);
+            active = slope.fits;
+            if precision == Precision::Double {
+                self.refresh(&active);
+            }
+            if self.spectrum.is_none() && step.inner >= PATIENCE {
+                self.spectrum = Some(self.base.spectrum());
+            }
+        }
+        Ok(())
+    }
+
+    /// The margins of some fits from their weights, in double precision.
+    fn refresh(&mut self, fits: &[usize]) {
+        let stretched = Columns::build(self.base.d(), fits.len(), |at, values| {
+            let part = self.part(fits[at]);
+            for ((to, weight), stretch) in
+                values.iter_mut().zip(self.weights.col(fits[at])).zip(&part.stretch)
+            {
+                *to = weight * stretch;
+            }
+        });
+        let products = Columns::product(self.base.double().as_mat().transpose(), stretched.as_mat());
+        for (at, &fit) in fits.iter().enumerate() {
+            let offset = self.intercepts[fit] - dot64(&self.part(fit).shift, stretched.col(at));
+            let margins = self.margins.col_mut(fit).iter_mut();
+            margins.zip(products.col(at)).for_each(|(margin, product)| *margin = product + offset);
+        }
+    }
+
+    fn slope(&self, fits: Vec<usize>, precision: Precision) -> Slope {
+        let n = self.base.n();
+        let residuals = Columns::build(n, fits.len(), |at, values: &mut [f64]| {
+            let fit = &self.fits[fits[at]];
+            let rows = self.parts[fit.part].inside.iter().zip(fit.labels).zip(self.margins.col(fits[at]));
+            for (to, ((&inside, &label), &margin)) in values.iter_mut().zip(rows) {
+                *to = if inside { sigmoid(margin) - f64::from(label) } else { 0.0 };
+            }
+        });
+        let curvature = Columns::build(n, fits.len(), |at, values: &mut [f32]| {
+            for (to, &residual) in values.iter_mut().zip(residuals.col(at)) {
+                // p (1 - p), whichever of the two the residual is.
+                *to = (residual.abs() * (1.0 - residual.abs())) as f32;
+            }
+        });
+        let pulled: Columns<f64> = match precision {
+            Precision::Double => Columns::product(self.base.double().as_mat(), residuals.as_mat()),
+            Precision::Single => {
+                let narrow = Columns::build(n, fits.len(), |at, values: &mut [f32]| {
+                    values.iter_mut().zip(residuals.col(at)).for_each(|(to, &value)| *to = value as f32);
+                });
+                let product = Columns::product(self.base.single().as_mat(), narrow.as_mat());
+                Columns::build(self.base.d(), fits.len(), |at, values: &mut [f64]| {
+                    values.iter_mut().zip(product.col(at)).for_each(|(to, &value)| *to = f64::from(value));
+                })
+            }
+        };
+        let intercepts: Vec<f64> = (0..fits.len()).map(|at| residuals.col(at).iter().sum()).collect();
+        let gradient = Columns::build(self.base.d(), fits.len(), |at, values: &mut [f64]| {
+            let (fit, part) = (fits[at], self.part(fits[at]));
+            let penalty = 1.0 / self.fits[fit].c;
+            let weights = self.weights.col(fit);
+            for (column, to) in values.iter_mut().enumerate() {
+                let pull = pulled.col(at)[column] - part.shift[column] * intercepts[at];
+                *to = part.stretch[column] * pull + penalty * weights[column];
+            }
+        });
+        let norm = |at: usize| (dot64(gradient.col(at), gradient.col(at)) + intercepts[at].powi(2)).sqrt();
+        let norms = (0..fits.len()).map(norm).collect();
+        let bend = (0..fits.len())
+            .map(|at| curvature.col(at).iter().map(|&value| f64::from(value)).sum::<f64>().max(1e-6))
+            .collect();
+        Slope { fits, gradient, intercepts, norms, curvature, bend }
+    }
+
+    /// Solves `H step = -gradient` by conjugate gradients, as far as the distance to the goal makes worthwhile.
+    fn newton_step(&self, slope: &Slope, tolerance: f64) -> Step {
+        let (n, d, count) = (self.base.n(), self.base.d(), slope.fits.len());
+        let downhill = Columns::build(d, count, |at, values: &mut [f32]| {
+            values.iter_mut().zip(slope.gradient.col(at)).for_each(|(to, &value)| *to = -value as f32);
+        });
+        let first = self.preconditioned(slope, &(0..count).collect::<Vec<_>>(), &downhill);
+        let mut solves: Vec<Solve> = (0..count)
+            .into_par_iter()
+            .map(|at| {
+                let fit = slope.fits[at];
+                let (residual, search) = (downhill.col(at).to_vec(), first.col(at).to_vec());
+                let residual_b = -slope.intercepts[at];
+                let search_b = residual_b / slope.bend[at];
+                let energy = dot32(&residual, &search) + residual_b * search_b;
+                // Newton's own error is of the order of the distance; solving more exactly than that gains nothing.
+                let needed = 0.3 * self.wanted(fit, tolerance) / slope.norms[at];
+                let forcing = (slope.norms[at] / self.first[fit]).clamp(1e-3, 0.1).max(needed);
+                Solve {
+                    at,
+                    penalty: (1.0 / self.fits[fit].c) as f32,
+                    bend: slope.bend[at],
+                    residual,
+                    residual_b,
+                    search,
+                    search_b,
+                    energy,
+                    stop: energy * forcing * forcing,
+                    step: vec![0.0; d],
+                    step_b: 0.0,
+                    margins: vec![0.0; n],
+                }
+            })
+            .collect();
+        let most = if self.spectrum.is_none() { PATIENCE } else { MAX_INNER };
+        let mut inner = 0;
+        while inner < most && solves.iter().any(Solve::runs) {
+            inner += 1;
+            let mut running: Vec<&mut Solve> = solves.iter_mut().filter(|solve| solve.runs()).collect();
+            let places: Vec<usize> = running.iter().map(|solve| solve.at).collect();
+            let (moved, image, image_b) = self.curved(slope, &running);
+            running.par_iter_mut().enumerate().for_each(|(place, solve)| {
+                solve.advance(moved.col(place), image.col(place), image_b[place]);
+            });
+            let residuals = Columns::build(d, running.len(), |place, values: &mut [f32]| {
+                values.copy_from_slice(&running[place].residual);
+            });
+            let fresh = self.preconditioned(slope, &places, &residuals);
+            running.par_iter_mut().enumerate().for_each(|(place, solve)| solve.turn(fresh.col(place)));
+        }
+        Step { solves, inner }
+    }
+
+    /// The features part of the Hessian times some search directions; also what these do to the margins.
+    fn curved(&self, slope: &Slope, running: &[&mut Solve]) -> (Columns<f32>, Columns<f32>, Vec<f64>) {
+        let part = |place: usize| self.part(slope.fits[running[place].at]);
+        let z = self.base.single().as_mat();
+        let stretched = Columns::build(self.base.d(), running.len(), |place, values: &mut [f32]| {
+            let columns = running[place].search.iter().zip(&part(place).stretch32);
+            values.iter_mut().zip(columns).for_each(|(to, (&value, &stretch))| *to = value * stretch);
+        });
+        let mut moved = Columns::product(z.transpose(), stretched.as_mat());
+        moved.update(|place, values| {
+            let shift = dot32(&part(place).shift32, stretched.col(place));
+            let offset = (running[place].search_b - shift) as f32;
+            values.iter_mut().for_each(|value| *value += offset);
+        });
+        let bent = Columns::build(self.base.n(), running.len(), |place, values: &mut [f32]| {
+            let rows = moved.col(place).iter().zip(slope.curvature.col(running[place].at));
+            values.iter_mut().zip(rows).for_each(|(to, (&moved, &curvature))| *to = moved * curvature);
+        });
+        let sums: Vec<f64> = (0..running.len())
+            .map(|place| bent.col(place).iter().map(|&value| f64::from(value)).sum())
+            .collect();
+        let mut image = Columns::product(z, bent.as_mat());
+        image.update(|place, values| {
+            let columns = part(place).shift32.iter().zip(&part(place).stretch32);
+            for (value, (&shift, &stretch)) in values.iter_mut().zip(columns) {
+                *value = stretch * (*value - shift * sums[place] as f32);
+            }
+        });
+        (moved, image, sums)
+    }
+
+    /// Residuals of some fits (`places` in the slope) divided by the Hessian as it would be if all rows had the same
+    /// curvature and the part were a fair sample of the layer.
+    fn preconditioned(&self, slope: &Slope, places: &[usize], residuals: &Columns<f32>) -> Columns<f32> {
+        let inverse =
+            |at: usize, value: f64| 1.0 / (slope.bend[at] * value + 1.0 / self.fits[slope.fits[at]].c);
+        let mut out = residuals.clone();
+        let Some(spectrum) = self.spectrum else {
+            // Any scale does for the weights alone; it must fit that of the intercept.
+            out.update(|place, values| {
+                let scale = inverse(places[place], 1.0) as f32;
+                values.iter_mut().for_each(|value| *value *= scale);
+            });
+            return out;
+        };
+        let directions = spectrum.directions.as_mat();
+        let mut along = Columns::product(directions.transpose(), residuals.as_mat());
+        along.update(|place, values| {
+            let rest = inverse(places[place], spectrum.rest);
+            for (to, &value) in values.iter_mut().zip(&spectrum.values) {
+                *to *= (inverse(places[place], value) - rest) as f32;
+            }
+        });
+        let corrections = Columns::product(directions, along.as_mat());
+        out.update(|place, values| {
+            let rest = inverse(places[place], spectrum.rest) as f32;
+            let columns = values.iter_mut().zip(corrections.col(place));
+            columns.for_each(|(value, &correction)| *value = rest * *value + correction);
+        });
+        out
+    }
+
+    /// Takes a step, shortened where it would raise an objective.
+    fn take(&mut self, slope: &Slope, step: &Step) {
+        let lengths: Vec<f64> = step.solves.par_iter().map(|solve| self.step_length(slope, solve)).collect();
+        for (solve, &length) in step.solves.iter().zip(&lengths) {
+            let fit = slope.fits[solve.at];
+            let widen = |to: &mut [f64], from: &[f32]| {
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to += length * f64::from(from));
+            };
+            widen(self.weights.col_mut(fit), &solve.step);
+            widen(self.margins.col_mut(fit), &solve.margins);
+            self.intercepts[fit] += length * solve.step_b;
+        }
+    }
+
+    /// The longest of 1, 1/2, 1/4 ... that lowers the objective of one fit (Armijo), to within rounding.
+    fn step_length(&self, slope: &Slope, solve: &Solve) -> f64 {
+        let fit = slope.fits[solve.at];
+        let inside = &self.part(fit).inside;
+        let change = &solve.margins;
+        if change.iter().zip(inside).all(|(change, inside)| !inside || change.abs() <= SAFE) {
+            return 1.0;
+        }
+        let from = self.weights.col(fit);
+        let to: Vec<f64> = solve.step.iter().map(|&value| f64::from(value)).collect();
+        let (square, cross, step_square) = (dot64(from, from), dot64(from, &to), dot64(&to, &to));
+        let descent = dot64(slope.gradient.col(solve.at), &to) + slope.intercepts[solve.at] * solve.step_b;
+        let objective = |length: f64| {
+            let rows = self.margins.col(fit).iter().zip(change).zip(self.fits[fit].labels).zip(inside);
+            let loss: f64 = rows
+                .filter(|(_, inside)| **inside)
+                .map(|(((margin, &change), &label), _)| {
+                    let margin = margin + length * f64::from(change);
+                    margin.max(0.0) - if label { margin } else { 0.0 } + (-margin.abs()).exp().ln_1p()
+                })
+                .sum();
+            loss + (square + length * (2.0 * cross + length * step_square)) / (2.0 * self.fits[fit].c)
+        };
+        let start = objective(0.0);
+        let slack = 1e-7 * start.abs();
+        let lengths = (0..MAX_HALVINGS).map(|halvings| 0.5_f64.powi(halvings as i32));
+        let mut lowering =
+            lengths.filter(|&length| objective(length) <= start + 1e-4 * length * descent + slack);
+        lowering.next().unwrap_or(0.5_f64.powi(MAX_HALVINGS as i32))
+    }
+}
+
+impl Slope {
+    fn select(&self, some: &[usize]) -> Self {
+        let pick = |values: &[f64]| some.iter().map(|&at| values[at]).collect();
+        let take = |to: &mut [f64], at: usize| to.copy_from_slice(self.gradient.col(some[at]));
+        Self {
+            fits: some.iter().map(|&at| self.fits[at]).collect(),
+            gradient: Columns::build(self.gradient.height(), some.len(), |at, to| take(to, at)),
+            intercepts: pick(&self.intercepts),
+            norms: pick(&self.norms),
+            curvature: Columns::build(self.curvature.height(), some.len(), |at, to: &mut [f32]| {
+                to.copy_from_slice(self.curvature.col(some[at]));
+            }),
+            bend: pick(&self.bend),
+        }
+    }
+}
+
+/// `to += factor from`.
+fn axpy(factor: f32, from: &[f32], to: &mut [f32]) {
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to += factor * from);
 }
 
 /// `1 / (1 + e^-margin)` without overflow.
 pub(crate) fn sigmoid(margin: f64) -> f64 {
     let small = (-margin.abs()).exp();
     if margin >= 0.0 { 1.0 / (1.0 + small) } else { small / (1.0 + small) }
-}
-
-/// The log-loss of one fit at `margins + length · change`.
-fn log_loss(margins: ArrayView1<f64>, change: ArrayView1<f64>, length: f64, targets: ArrayView1<f64>) -> f64 {
-    let mut loss = 0.0;
-    Zip::from(margins).and(change).and(targets).for_each(|&margin, &change, &target| {
-        let margin = margin + length * change;
-        loss += margin.max(0.0) - target * margin + (-margin.abs()).exp().ln_1p();
-    });
-    loss
 }

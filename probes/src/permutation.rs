@@ -15,7 +15,8 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
+use rayon::prelude::*;
 
 use crate::data::Labelled;
 use crate::error::{Error, Result};
@@ -89,26 +90,34 @@ fn exchange_groups(labelled: &Labelled, groups: &[usize], labels: &mut [bool], r
     }
 }
 
-/// Exchanged labels, 0 or 1, `[count, N]`.
+/// Exchanged labels, `[count][N]`.
 ///
 /// # Errors
 /// [`Error::NothingToPermute`] if no labelling was found that every training part can be fitted on.
-pub fn exchanged_labels(labelled: &Labelled, folds: &Folds, count: usize, seed: u64) -> Result<Array2<f64>> {
+pub fn exchanged_labels(
+    labelled: &Labelled,
+    folds: &Folds,
+    count: usize,
+    seed: u64,
+) -> Result<Vec<Vec<bool>>> {
     let exchange = Exchange::of(labelled);
-    let mut drawn = Array2::zeros((count, labelled.n()));
-    for (permutation, mut row) in drawn.rows_mut().into_iter().enumerate() {
-        let labels = (0..ATTEMPTS)
+    let draw = |permutation: usize| {
+        (0..ATTEMPTS)
             .map(|attempt| {
                 exchange.draw(labelled, &mut Rng::stream(seed, permutation as u64 * ATTEMPTS + attempt))
             })
             .find(|labels| folds.one_class_training(|row| labels[row]).is_none())
-            .ok_or(Error::NothingToPermute)?;
-        row.iter_mut().zip(labels).for_each(|(to, label)| *to = f64::from(label));
-    }
-    Ok(drawn)
+            .ok_or(Error::NothingToPermute)
+    };
+    (0..count).into_par_iter().map(draw).collect()
 }
 
 /// What the exchanged labels say about one layer.
+///
+/// Thousands of labellings are fitted by the probe's [twin](crate::Twin), a ridge regression whose decisions are linear
+/// in the labels: exactly the probe for ridge, linear discriminants and differences of means (up to scaling over all
+/// rows), the first Newton step of a logistic probe. The observed labels are fitted in the same way, so the test is exact
+/// for what it compares.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PermutationTest {
     /// `(1 + #{null ≥ observed}) / (1 + permutations)` (Phipson and Smyth, 2010).
@@ -116,7 +125,9 @@ pub struct PermutationTest {
     /// The same against the largest AUROC of all layers under each exchange: corrected for having looked at them
     /// all (Westfall and Young, 1993).
     pub p_max: f64,
-    /// The AUROC of this layer under each exchange.
+    /// The AUROC of this layer by the twin, under the observed labels.
+    pub observed: f64,
+    /// The same under each exchange.
     pub null: Vec<f64>,
 }
 
@@ -137,6 +148,7 @@ pub fn test_layers(observed: &[f64], null: ArrayView2<f64>) -> Vec<PermutationTe
         .map(|(row, &seen)| PermutationTest {
             p: p(&row.to_vec(), seen),
             p_max: p(&largest, seen),
+            observed: seen,
             null: row.to_vec(),
         })
         .collect()

@@ -1,10 +1,10 @@
 //! A concept probed at every layer, with everything that must be said beside a score.
 
-use ndarray::{Array2, ArrayView1, ArrayView3, Axis, concatenate};
+use ndarray::{Array2, ArrayView3, Axis};
 use rayon::prelude::*;
 
+use crate::base::Base;
 use crate::bootstrap::{Bootstrap, Estimate};
-use crate::cross_validate::{Job, out_of_fold, targets};
 use crate::data::{Dataset, Labelled};
 use crate::error::{Error, Result};
 use crate::estimator::Estimator;
@@ -14,11 +14,7 @@ use crate::logistic::Logistic;
 use crate::metrics::{Metric, Scored};
 use crate::permutation::{PermutationTest, exchanged_labels, test_layers};
 use crate::probe::Probe;
-
-/// The gradient norm, relative to that at zero weights, to which fits of the permutation test are taken. The
-/// observed labels are fitted once more in the same way, as one column among the exchanged ones, so the test
-/// compares like with like and is exact whatever the tolerance.
-const NULL_TOLERANCE: f64 = 1e-3;
+use crate::twin;
 
 /// How a sweep is made.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,8 +128,8 @@ pub fn fit_layers(x: ArrayView3<f32>, labelled: &Labelled, settings: &Settings) 
         return Err(Error::Empty { what: "layers" });
     }
     let folds = settings.folds.make(labelled, settings.seed)?;
-    let exchanged = exchanged_labels(labelled, &folds, settings.permutations, settings.seed)?;
-    let labellings = concatenate![Axis(0), targets(labelled), exchanged];
+    let mut labellings = exchanged_labels(labelled, &folds, settings.permutations, settings.seed)?;
+    labellings.insert(0, labelled.labels().to_vec());
     let layers: Vec<Result<(LayerProbe, Vec<f64>)>> = (0..x.len_of(Axis(0)))
         .into_par_iter()
         .map(|layer| {
@@ -164,29 +160,18 @@ fn fit_layer(
     layer: usize,
     data: &Dataset,
     folds: &Folds,
-    labellings: &Array2<f64>,
+    labellings: &[Vec<bool>],
     settings: &Settings,
 ) -> Result<(LayerProbe, Vec<f64>)> {
     let labelled = data.labelled();
     let decisions = settings.probe.cross_validate(data, folds)?;
     let mut tested = Vec::new();
     if settings.permutations > 0 {
-        let Kind::Logistic(logistic) = settings.probe;
-        let loose = Logistic { tolerance: NULL_TOLERANCE.max(logistic.tolerance), ..logistic };
-        let null = out_of_fold(data.x(), folds, &[Job { targets: labellings, settings: loose }])?;
-        tested = aurocs(&null[0], labellings);
+        let twin = settings.probe.twin(data);
+        tested = twin::aurocs(&Base::new(data.x(), twin.standardise), folds, twin, labellings)?;
     }
     let probe = settings.probe.fit(data)?;
     let train = Scored::new(&probe.decisions(data.x())?, labelled.labels());
     let cv = Evaluation::new(labelled, decisions, &settings.bootstrap)?;
     Ok((LayerProbe { layer, probe, train_auroc: Metric::Auroc.of(&train), cv, permutation: None }, tested))
-}
-
-fn aurocs(decisions: &Array2<f64>, labels: &Array2<f64>) -> Vec<f64> {
-    let auroc = |(decisions, labels): (ArrayView1<f64>, ArrayView1<f64>)| {
-        let labels: Vec<bool> = labels.iter().map(|&label| label == 1.0).collect();
-        // Both classes occur in every labelling.
-        Metric::Auroc.of(&Scored::new(&decisions.to_vec(), &labels)).unwrap_or(f64::NAN)
-    };
-    decisions.rows().into_iter().zip(labels.rows()).map(auroc).collect()
 }

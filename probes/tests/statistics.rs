@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Noise, pairs, pure_groups};
-use ndarray::{Array2, array};
+use ndarray::array;
 use proptest::prelude::*;
 use recant_probes::permutation::{exchanged_labels, test_layers};
 use recant_probes::{Bootstrap, Error, Exchange, Folds, Labelled, Metric, Scored};
@@ -153,16 +153,12 @@ fn intervals_mostly_undefined_are_none_and_a_bad_level_is_refused() {
     assert_eq!(level.intervals(&labelled, |_| [None]), Err::<[_; 1], _>(Error::BadLevel { level: 1.0 }));
 }
 
-fn row_labels(drawn: &Array2<f64>) -> Vec<Vec<bool>> {
-    drawn.rows().into_iter().map(|row| row.iter().map(|&label| label == 1.0).collect()).collect()
-}
-
 #[test]
 fn minimal_pairs_exchange_labels_within_each_pair() {
     let labelled = pairs(12);
     assert_eq!(Exchange::of(&labelled), Exchange::WithinGroups);
     let folds = Folds::grouped(&labelled, 3, 0).unwrap();
-    let drawn = row_labels(&exchanged_labels(&labelled, &folds, 200, 0).unwrap());
+    let drawn = exchanged_labels(&labelled, &folds, 200, 0).unwrap();
     assert!(drawn.iter().all(|labels| labels.chunks(2).all(|pair| pair[0] != pair[1])));
     let turned = drawn.iter().filter(|labels| labels[0]).count();
     assert!((60..140).contains(&turned), "{turned} of 200 turned");
@@ -173,7 +169,7 @@ fn groups_of_one_class_exchange_labels_as_wholes() {
     let labelled = pure_groups(12, 3);
     assert_eq!(Exchange::of(&labelled), Exchange::BetweenGroups);
     let folds = Folds::grouped(&labelled, 3, 0).unwrap();
-    for labels in row_labels(&exchanged_labels(&labelled, &folds, 100, 0).unwrap()) {
+    for labels in exchanged_labels(&labelled, &folds, 100, 0).unwrap() {
         assert!(labels.chunks(3).all(|group| group.iter().all(|&label| label == group[0])));
         assert_eq!(labels.iter().filter(|&&label| label).count(), labelled.n_positive());
         assert!((0..3).all(|fold| {
@@ -190,7 +186,7 @@ fn a_mixed_design_exchanges_sets_of_labels_between_groups_of_equal_size() {
     assert_eq!(Exchange::of(&labelled), Exchange::Mixed);
     let folds = Folds::given(&labelled, &[0, 0, 1, 1, 1, 1, 1, 0, 0, 0]).unwrap();
     let mut seen = std::collections::BTreeSet::new();
-    for labels in row_labels(&exchanged_labels(&labelled, &folds, 300, 0).unwrap()) {
+    for labels in exchanged_labels(&labelled, &folds, 300, 0).unwrap() {
         let sum = |rows: std::ops::Range<usize>| labels[rows].iter().filter(|&&label| label).count();
         let (mut small, mut large) = ([sum(0..2), sum(2..4)], [sum(4..7), sum(7..10)]);
         small.sort_unstable();
