@@ -201,9 +201,10 @@ impl Base {
     }
 }
 
-/// The population standard deviation of a column of the given mean; none where all that varies is rounding.
+/// The population standard deviation of a column of the given mean; none where all that varies is rounding, of the values
+/// or of their sums.
 fn deviation(sums: &Moments, column: usize, rows: f64, mean: f64) -> Option<f64> {
     let variance = sums.second[column] / rows - (sums.first[column] / rows).powi(2);
-    let rounding = rows * mean * f64::EPSILON;
-    (variance > rounding * rounding).then(|| variance.sqrt())
+    let rounding = (rows * mean * f64::EPSILON).powi(2) + f64::EPSILON * sums.second[column];
+    (variance > rounding).then(|| variance.sqrt())
 }
