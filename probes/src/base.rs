@@ -36,6 +36,7 @@ pub(crate) struct Part {
     /// How many are.
     pub(crate) rows: f64,
     pub(crate) shift: Vec<f64>,
+    /// 0 for a column that is constant in the part: it can say nothing.
     pub(crate) stretch: Vec<f64>,
     pub(crate) shift32: Vec<f32>,
     pub(crate) stretch32: Vec<f32>,
@@ -196,7 +197,11 @@ impl Base {
         if !self.standardise {
             return (Scaler::identity(self.d()), mean);
         }
-        let scale = columns.map(|column| self.scale[column] / part.stretch[column]).collect();
+        let scale = |column: usize| match part.stretch[column] {
+            0.0 => 1.0,
+            stretch => self.scale[column] / stretch,
+        };
+        let scale = columns.map(scale).collect();
         (Scaler { mean, scale }, Array1::zeros(self.d()))
     }
 }

@@ -1,8 +1,10 @@
 //! L2-penalised logistic regression.
 
 use ndarray::Array1;
+use rayon::prelude::*;
 
 use crate::base::Base;
+use crate::columns::dot64;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::estimator::{Estimator, Twin};
@@ -100,10 +102,15 @@ impl Logistic {
             path.iter().flat_map(|&c| (0..folds.k()).map(move |part| Fit { part, labels, c })).collect();
         let goal = Goal { tolerance: self.tolerance.max(HELD_OUT), ..self.goal() };
         let solved = newton::solve(&base, &parts, &fits, goal)?;
-        let pooled = |place: usize| {
-            let decision = |(row, &fold): (usize, &usize)| solved.margins.col(place * folds.k() + fold)[row];
-            folds.of_row().iter().enumerate().map(decision).collect()
+        let readouts: Vec<(Vec<f64>, f64)> =
+            fits.iter().enumerate().map(|(at, fit)| solved.readout(at, &parts[fit.part])).collect();
+        // Row by row, so that equal rows get equal decisions, to the bit, and ties stay ties.
+        let decision = |place: usize, row: usize| {
+            let (weights, offset) = &readouts[place * folds.k() + folds.of_row()[row]];
+            dot64(base.double().col(row), weights) + offset
         };
+        let pooled =
+            |place| (0..labels.len()).into_par_iter().map(|row| decision(place, row)).collect::<Vec<f64>>();
         Ok((0..path.len()).map(pooled).collect())
     }
 
