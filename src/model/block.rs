@@ -73,7 +73,9 @@ impl Source<'_> {
         let weight = match self.own_head()? {
             Some(weight) => weight,
             None if head.tied => embedding()?.f_to_device(self.device)?,
-            None => self.get(&format!("{}.weight", head.names[0]), &[vocab, self.spec.d_model], Start::Normal)?,
+            None => {
+                self.get(&format!("{}.weight", head.names[0]), &[vocab, self.spec.d_model], Start::Normal)?
+            }
         };
         let bias = |name| self.get(&format!("{name}.bias"), &[vocab], Start::Constant(0.0));
         let bias = if head.bias { Some(bias(self.head_name())?) } else { None };

@@ -129,7 +129,13 @@ impl Model {
         let devices = if how.devices.is_empty() { vec![Device::Cpu] } else { how.devices.clone() };
         let place_of = share_out(&spec, devices.len());
         let (first, last) = (devices[0], devices[devices.len() - 1]);
-        let at = |device| Source { spec: &spec, weights: &weights, initial: initial.as_ref(), kind: how.kind, device };
+        let at = |device| Source {
+            spec: &spec,
+            weights: &weights,
+            initial: initial.as_ref(),
+            kind: how.kind,
+            device,
+        };
         let mut windows: Vec<Option<i64>> = Vec::new();
         let mut window_of = Vec::new();
         for layer in &spec.layers {
