@@ -559,7 +559,7 @@ fn states_of_random_weights_can_be_captured_alone() {
         let expected = &tensors(&shard)["resid_post"];
         assert_eq!(found.values.len(), expected.values.len());
         for (found, expected) in found.rows().zip(expected.rows()) {
-            assert!(close(found, expected, SAME), "{file}");
+            close(found, expected, SAME, file);
         }
     }
     let both = capture("no.safetensors", &["--random-init", "3", "--adapter", "lora"]).output();
