@@ -44,4 +44,16 @@ impl SplitMix {
     pub fn unit(&mut self) -> f64 {
         (self.draw() >> 11) as f64 / (1u64 << 53) as f64
     }
+
+    /// Two independent draws from the normal distribution of mean 0 and variance 1 (Box and Muller 1958). None is
+    /// further from 0 than 6.7.
+    pub fn normals(&mut self) -> [f32; 2] {
+        const RANGE: f32 = (1u64 << 32) as f32;
+        let bits = self.draw();
+        // Above 0, so that its logarithm is finite.
+        let unit = ((bits >> 32) + 1) as f32 / RANGE;
+        let radius = (-2.0 * unit.ln()).sqrt();
+        let (sine, cosine) = (std::f32::consts::TAU * ((bits & 0xFFFF_FFFF) as f32 / RANGE)).sin_cos();
+        [radius * cosine, radius * sine]
+    }
 }

@@ -301,6 +301,69 @@ fn by_full_passes(model: &Model, ids: &[i64]) -> Vec<i64> {
     ids.split_off(begin)
 }
 
+/// The same checkpoint with NaN for every number, and this standard deviation of its first weights.
+fn without_numbers(case: &Case, dir: &Path, initializer_range: f64) {
+    let blank = |shape: &Vec<i64>| Tensor::full(&shape[..], f64::NAN, (Kind::Float, Device::Cpu));
+    let tensors: Vec<_> = case.tensors.iter().map(|(name, shape)| (name, blank(shape))).collect();
+    Tensor::write_safetensors(&tensors, dir.join("model.safetensors")).expect("model.safetensors");
+    let mut config = case.config.clone();
+    config["initializer_range"] = initializer_range.into();
+    fs::write(dir.join("config.json"), config.to_string()).expect("config.json");
+}
+
+#[test]
+fn every_family_has_a_model_of_random_weights_that_takes_nothing_but_shapes_from_its_files() {
+    for case in cases() {
+        let dir = TempDir::new().expect("a directory");
+        let random = |seed: u64, stream: bool| {
+            let how = Load { devices: vec![device()], stream, ..Load::default() };
+            let model = Model::random(dir.path(), &how, seed);
+            let model = model.unwrap_or_else(|error| panic!("{}: {error}", case.case));
+            let chunks: Vec<_> = case.rows.iter().map(|ids| chunk(&model, ids)).collect();
+            forward(&model, &chunks, false).0
+        };
+        case.checkpoint(dir.path());
+        let own = random(7, false);
+        let trained = case.load(dir.path(), |_| ());
+        let chunks: Vec<_> = case.rows.iter().map(|ids| chunk(&trained, ids)).collect();
+        let trained = forward(&trained, &chunks, false).0;
+        without_numbers(&case, dir.path(), 0.25);
+        let (states, streamed, other) = (random(7, false), random(7, true), random(8, false));
+        for (site, found) in &states {
+            let place = format!("{}: {site}", case.case);
+            assert_eq!(f64::try_from(found.isfinite().all()).expect("a flag"), 1.0, "{place}");
+            assert_eq!(found, &streamed[site], "{place}: each block drawn anew");
+            assert_ne!(found, &other[site], "{place}: another seed");
+            assert_ne!(&own[site], &trained[site], "{place}: trained");
+        }
+        // What the last norm gives has the scale that its formula is for: its weight counts as one.
+        let square = states["final_norm"].square().mean(Kind::Double).double_value(&[]);
+        assert!((square - 1.0).abs() < 0.01, "{}: mean square {square}", case.case);
+        // Twice the deviation, twice the embedding: not a single number comes from elsewhere.
+        without_numbers(&case, dir.path(), 0.5);
+        assert_eq!(random(7, false)["embed"], &states["embed"] * 2.0, "{}", case.case);
+        let ratio = (states["embed"].abs().max() / own["embed"].abs().max()).double_value(&[]);
+        let usual = if case.case.starts_with("starcoder2") { 0.018_042 } else { 0.02 };
+        assert!((ratio * usual / 0.25 - 1.0).abs() < 1e-5, "{}: {ratio}", case.case);
+    }
+}
+
+#[test]
+fn a_model_of_random_weights_is_refused_where_the_files_hold_other_shapes() {
+    let case = cases().into_iter().find(|case| case.case.starts_with("llama")).expect("a case");
+    let dir = TempDir::new().expect("a directory");
+    case.checkpoint(dir.path());
+    let mut config = case.config.clone();
+    let wider = config["intermediate_size"].as_i64().expect("a size") + 8;
+    config["intermediate_size"] = wider.into();
+    fs::write(dir.path().join("config.json"), config.to_string()).expect("config.json");
+    let refused = |error: recant::Error| error.to_string();
+    let of_random = Model::random(dir.path(), &Load::default(), 0).map(drop).map_err(refused);
+    let of_trained = Model::load(dir.path(), &Load::default()).map(drop).map_err(refused);
+    assert!(of_random.as_ref().is_err_and(|why| why.contains("has shape")), "{of_random:?}");
+    assert_eq!(of_random, of_trained);
+}
+
 #[test]
 fn half_precision_stays_within_its_rounding() {
     for case in cases() {

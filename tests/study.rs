@@ -48,6 +48,7 @@ fn a_run_makes_the_documented_files() {
         }
     }
     expected.push("tiny/concepts/kind/states-00000.safetensors".into());
+    expected.push("tiny/concepts/kind/untrained-00000.safetensors".into());
     for name in &expected {
         assert!(made.contains_key(Path::new(name)), "{name} is missing");
     }
@@ -105,6 +106,7 @@ fn a_second_call_does_only_what_is_missing() {
         "tiny/bbq/negation/states-00001.safetensors",
         "tiny/winogender/baseline/turns-00000.jsonl",
         "tiny/concepts/kind/states-00000.safetensors",
+        "tiny/concepts/kind/untrained-00000.safetensors",
         "figures/behaviour.png",
     ];
     for name in lost {
@@ -129,6 +131,10 @@ fn stages_one_after_another_give_the_same_bytes_as_all_at_once() {
         let made = files(&desk.at("staged"));
         assert_eq!(
             made.contains_key(Path::new("tiny/concepts/kind/states-00000.safetensors")),
+            until != "dialogues"
+        );
+        assert_eq!(
+            made.contains_key(Path::new("tiny/concepts/kind/untrained-00000.safetensors")),
             until != "dialogues"
         );
         assert_eq!(made.contains_key(Path::new("report.html")), until == "report");
@@ -470,7 +476,7 @@ fn every_state_shard_says_what_it_holds() {
         .into_keys()
         .filter(|name| name.starts_with("tiny") && has_extension(name, "safetensors"))
         .collect();
-    assert_eq!(shards.len(), 11);
+    assert_eq!(shards.len(), 12);
     for name in shards {
         let found = about(&run.join(&name));
         assert_eq!(found["run_key"], manifest["run_key"], "{name:?}");
@@ -482,6 +488,8 @@ fn every_state_shard_says_what_it_holds() {
         if name.starts_with("tiny/concepts") {
             assert_eq!(found["axes"], json!(["text", "layer", "width"]));
             assert_eq!(ids[..2], ["k0", "k1"]);
+            let untrained = name.ends_with("untrained-00000.safetensors");
+            assert_eq!(found["weights_seed"], if untrained { json!(3) } else { Value::Null });
         } else {
             assert_eq!(found["axes"], json!(["item", "round", "position", "layer", "width"]));
             let states = name.file_name().and_then(|name| name.to_str()).expect("a name");
@@ -492,6 +500,70 @@ fn every_state_shard_says_what_it_holds() {
             assert_eq!(ids, told.iter().step_by(2).map(|turn| turn.item.clone()).collect::<Vec<_>>());
         }
     }
+}
+
+/// A table of a run: its rows by column.
+fn table(run: &Path, name: &str) -> Vec<BTreeMap<String, String>> {
+    let mut csv = csv::Reader::from_path(run.join(format!("tables/{name}.csv"))).expect("a table");
+    csv.deserialize().map(|row| row.expect("a row")).collect()
+}
+
+#[test]
+fn the_control_of_random_weights_stands_beside_every_probe() {
+    let desk = Desk::new();
+    let (run, said) = desk.run("run");
+    assert!(said.contains("tiny: concepts, untrained: 24 texts, "), "{said}");
+    let kind: Value =
+        serde_json::from_slice(&fs::read(run.join("probes/tiny/kind.json")).expect("scores")).expect("JSON");
+    let figure = fs::read_to_string(run.join("figures/probe-auroc.csv")).expect("a figure");
+    let rows = table(&run, "probes");
+    for (row, layer) in rows.iter().zip(kind["layers"].as_array().expect("layers")) {
+        let auroc = layer["untrained"]["auroc"]["value"].as_f64().expect("an AUROC");
+        assert!((0.0..=1.0).contains(&auroc) && layer["cv"]["auroc"]["value"] != auroc);
+        assert_eq!(row["untrained_auroc"], format!("{auroc:.4}"));
+        assert!(row["untrained_low"] <= row["untrained_auroc"]);
+        assert!(figure.contains(&format!(",baseline,untrained model,{},{auroc}", row["layer"])), "{figure}");
+    }
+    let page = fs::read_to_string(run.join("report.html")).expect("a page");
+    assert!(page.contains("a probe of the untrained model (random weights) at its best layer"));
+
+    // Without it the rest is the same.
+    desk.study(&[("permutations = 10", "permutations = 10\nuntrained = false")]);
+    let (without, _) = desk.run("without");
+    assert!(!without.join("tiny/concepts/kind/untrained-00000.safetensors").exists());
+    for (mut row, plain) in rows.into_iter().zip(table(&without, "probes")) {
+        row.iter_mut().filter(|(name, _)| name.starts_with("untrained")).for_each(|(_, cell)| cell.clear());
+        assert_eq!(row, plain);
+    }
+}
+
+#[test]
+fn states_of_random_weights_can_be_captured_alone() {
+    let desk = Desk::new();
+    let (run, _) = desk.run("run");
+    let texts = read_lines(&desk.at("kind.jsonl"));
+    let message =
+        |line: &Value| json!({ "id": line["id"], "messages": [{ "role": "user", "content": line["text"] }] });
+    write_lines(&desk.at("in.jsonl"), &texts.iter().map(message).collect::<Vec<_>>());
+    let capture = |output: &str, more: &[&str]| {
+        let usual = ["capture", "--model", "model", "--input", "in.jsonl", "--output", output];
+        desk.recant(&[&usual[..], more].concat())
+    };
+    succeed(&mut capture("random.safetensors", &["--random-init", "3"]));
+    succeed(&mut capture("trained.safetensors", &[]));
+    assert_eq!(about(&desk.at("random.safetensors"))["weights_seed"], 3);
+    assert_eq!(about(&desk.at("trained.safetensors"))["weights_seed"], Value::Null);
+    for (file, name) in [("random", "untrained"), ("trained", "states")] {
+        let found = &tensors(&desk.at(&format!("{file}.safetensors")))["resid_post"];
+        let shard = run.join(format!("tiny/concepts/kind/{name}-00000.safetensors"));
+        let expected = &tensors(&shard)["resid_post"];
+        assert_eq!(found.values.len(), expected.values.len());
+        for (found, expected) in found.rows().zip(expected.rows()) {
+            close(found, expected, SAME, file);
+        }
+    }
+    let both = capture("no.safetensors", &["--random-init", "3", "--adapter", "lora"]).output();
+    assert_eq!(both.expect("the binary starts").status.code(), Some(2));
 }
 
 #[test]

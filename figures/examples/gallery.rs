@@ -193,6 +193,7 @@ fn profiles() -> LayerProfile {
                 interval: Some((words - 0.02, words + 0.02)),
             },
         ],
+        baselines: vec![series("untrained model", &curve(0.69, 4.0, 9), 0.03)],
         null: Some(null()),
     };
     let mut stereotype = panel(CONCEPTS[0], curve(0.88, 14.0, 1), 0.66);
@@ -219,6 +220,7 @@ fn base_and_aligned() -> LayerProfile {
         title: "stereotype".into(),
         profiles: vec![base, aligned],
         references: vec![level("chance", 0.5)],
+        baselines: Vec::new(),
         null: None,
     };
     LayerProfile { name: "base-and-aligned".into(), panels: vec![panel], y_range: None, ..profiles() }

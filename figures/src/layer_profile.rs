@@ -2,7 +2,7 @@
 
 use crate::Figure;
 use crate::canvas::Drawing;
-use crate::colour::MUTED;
+use crate::colour::{INK, MUTED};
 use crate::data::{
     Csv, Reference, Series, check_flags, check_list, check_order, check_range, check_some, entry, known,
     lettered, listed, plain,
@@ -13,7 +13,7 @@ use crate::legend::{Key, Named};
 use crate::panel::Mark;
 use crate::references;
 use crate::scale::short;
-use crate::style::{Look, Style};
+use crate::style::{Dash, Look, Style};
 
 /// Small multiples, one panel a concept: x is the layer (0-based), lines with interval bands.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,9 @@ pub struct ProfilePanel {
     pub profiles: Vec<Profile>,
     /// Levels without layers: chance (0.5), a bag-of-words classifier with its interval.
     pub references: Vec<Reference>,
+    /// Scores to compare with at every layer, such as those of a model without training: thin lines. Their intervals
+    /// are not drawn, but written to the data.
+    pub baselines: Vec<Series>,
     /// A null distribution at every layer.
     pub null: Option<NullBand>,
 }
@@ -109,6 +112,9 @@ impl LayerProfile {
                 return Err(Error::NoValues { what });
             }
             panel.references.iter().try_for_each(|r| r.check(&what))?;
+            for baseline in &panel.baselines {
+                baseline.check(&format!("{what}, baseline \"{}\"", baseline.label), layers)?;
+            }
             if let Some(null) = &panel.null {
                 check_list(&format!("{what}, null, lo"), &null.lo, layers)?;
                 check_list(&format!("{what}, null, hi"), &null.hi, layers)?;
@@ -134,6 +140,7 @@ impl LayerProfile {
                         .filter_map(|v| known(*v)),
                 );
             }
+            all.extend(panel.baselines.iter().flat_map(|b| &b.value).filter_map(|v| known(*v)));
             for r in &panel.references {
                 all.push(r.value);
                 all.extend(r.interval.map(|i| [i.0, i.1]).into_iter().flatten());
@@ -162,6 +169,7 @@ impl LayerProfile {
             null_marks(&mut plot, null, &x);
         }
         references::add(&mut plot, &panel.references);
+        panel.baselines.iter().for_each(|baseline| baseline_marks(&mut plot, baseline, &x));
         let labels = self.labels();
         let (mut bands, mut lines, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for profile in &panel.profiles {
@@ -214,6 +222,14 @@ impl LayerProfile {
     }
 }
 
+fn baseline_marks(plot: &mut Plot, baseline: &Series, x: &[f64]) {
+    let points: Vec<_> = x.iter().copied().zip(baseline.cleaned().value).collect();
+    let end = points.iter().rev().find_map(|&(x, y)| Some((x, y?)));
+    let (colour, dash) = (INK, Dash::Solid);
+    plot.named.push(Named { label: baseline.label.clone(), key: Key::Rule { colour, dash }, end });
+    plot.marks.push(Mark::Line { points, colour, dash, width: 0.6 });
+}
+
 fn null_marks(plot: &mut Plot, null: &NullBand, x: &[f64]) {
     let clean = |list: &[Option<f64>]| list.iter().map(|v| known(*v)).collect::<Vec<_>>();
     let (lo, hi) = (clean(&null.lo), clean(&null.hi));
@@ -243,10 +259,11 @@ impl Figure for LayerProfile {
     fn csv(&self) -> String {
         let mut csv = Csv::new(&["panel", "kind", "label", "layer", "value", "lo", "hi", "passes"]);
         for panel in &self.panels {
-            for profile in &panel.profiles {
-                let s = &profile.scores;
+            let profiles = panel.profiles.iter().map(|p| ("profile", &p.scores, p.passes.as_slice()));
+            let baselines = panel.baselines.iter().map(|b| ("baseline", b, [].as_slice()));
+            for (kind, s, passes) in profiles.chain(baselines) {
                 for layer in 0..s.value.len() {
-                    let passes = profile.passes.get(layer).map(|&p| f64::from(u8::from(p)));
+                    let passes = passes.get(layer).map(|&p| f64::from(u8::from(p)));
                     let numbers = [
                         Some(layer as f64),
                         s.value[layer],
@@ -254,7 +271,7 @@ impl Figure for LayerProfile {
                         entry(&s.hi, layer),
                         passes,
                     ];
-                    csv.row(&[&panel.title, "profile", &s.label], &numbers);
+                    csv.row(&[&panel.title, kind, &s.label], &numbers);
                 }
             }
             for r in &panel.references {
@@ -280,6 +297,11 @@ impl Figure for LayerProfile {
         ];
         let panels = &self.panels;
         out.extend(references::sentences(panels.iter().map(|p| p.references.as_slice())));
+        let mut thin: Vec<_> = panels.iter().flat_map(|p| &p.baselines).map(|b| plain(&b.label)).collect();
+        thin.dedup();
+        if !thin.is_empty() {
+            out.push(format!("Thin line: {}.", listed(&thin)));
+        }
         let mut nulls: Vec<_> =
             panels.iter().filter_map(|p| p.null.as_ref()).map(|n| plain(&n.label)).collect();
         nulls.dedup();

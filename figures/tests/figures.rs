@@ -57,6 +57,7 @@ fn profile(text: &dyn Fn(usize) -> String, panels: usize) -> LayerProfile {
             })
             .to_vec(),
         references: vec![level(&text(2), 0.5), level(&text(3), 0.66)],
+        baselines: vec![series(&text(1), &[0.5312; 30])],
         null: Some(NullBand { label: text(8), lo: vec![Some(0.4521); 30], hi: vec![Some(0.5479); 30] }),
     };
     LayerProfile {
@@ -405,6 +406,7 @@ fn the_csv_holds_every_number_drawn() {
         assert!(csv.contains(&format!(",stereotype,{l},{},", v.unwrap())));
     }
     assert!(csv.contains("null,s_{AMB},29,,0.4521,0.5479,"));
+    assert_eq!(csv.lines().filter(|l| l.contains(",baseline,") && l.contains(",0.5312,")).count(), 30);
     let csv = maps(&usual, 2, 4).csv();
     assert_eq!(csv.lines().count(), 1 + 2 * 4 * 12 * 3);
     assert!(csv.contains("neutral,negation,11,2,2.15,0\n"));

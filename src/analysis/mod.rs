@@ -20,6 +20,7 @@ pub mod significance;
 pub mod summary;
 pub mod texts;
 pub mod told;
+pub mod untrained;
 
 #[cfg(test)]
 pub(crate) mod testing;

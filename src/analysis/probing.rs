@@ -25,8 +25,64 @@ pub struct ConceptProbes {
     pub sweep: Vec<LayerProbe>,
     /// What a bag of words reads from the same texts on the same folds.
     pub words: Evaluation,
+    /// What probes read at each layer from the same texts in the model with random weights, if that was captured.
+    pub untrained: Option<Vec<Evaluation>>,
     /// Within-class standard deviation of the out-of-fold decisions, per layer: the unit of concept scores.
     pub units: Vec<f64>,
+}
+
+/// What the probes of a concept are trained on, and how.
+pub(super) struct Design {
+    pub x: Array3<f32>, // [layers, texts, d]
+    pub labelled: Labelled,
+    pub settings: Settings,
+}
+
+impl Design {
+    pub fn new(
+        concept: &Concept,
+        states: &States,
+        layers: &[usize],
+        entry: &ProbeEntry,
+        seed: u64,
+    ) -> Result<Self> {
+        let name = &concept.spec.name;
+        let [n, l, d] = states.shape[..] else {
+            return Err(Error::input(
+                format!("concept {name}"),
+                format!("states have shape {:?}", states.shape),
+            ));
+        };
+        if n != concept.statements.len() || l != layers.len() {
+            return Err(Error::input(
+                format!("concept {name}"),
+                "the states belong to other texts or layers",
+            )
+            .hint("delete the concept's states and run again"));
+        }
+        let x = ArrayView3::from_shape((n, l, d), &states.values)
+            .map_err(|error| Error::input(name.clone(), error.to_string()))?;
+        let x: Array3<f32> = x.permuted_axes([1, 0, 2]).as_standard_layout().into_owned();
+        let labels: Vec<bool> = concept.statements.iter().map(|statement| statement.positive).collect();
+        let labelled = Labelled::from_bools(&labels, &group_numbers(concept));
+        let labelled = labelled.map_err(|error| named(name, error))?;
+        let settings = Settings {
+            probe: Kind::Logistic(Logistic { c: entry.c, ..Logistic::default() }),
+            folds: FoldPlan::Grouped(entry.folds),
+            bootstrap: Bootstrap { resamples: entry.bootstrap, seed, ..Bootstrap::default() },
+            permutations: entry.permutations,
+            seed,
+        };
+        Ok(Self { x, labelled, settings })
+    }
+}
+
+/// An error about the probes of a concept.
+pub(super) fn named(concept: &str, error: recant_probes::Error) -> Error {
+    match Error::from(error) {
+        Error::Input { why, hint, .. } => Error::Input { what: format!("concept {concept}"), why, hint },
+        other => other,
+    }
 }
 
 impl From<recant_probes::Error> for Error {
@@ -48,35 +104,9 @@ impl ConceptProbes {
         seed: u64,
     ) -> Result<Self> {
         let name = &concept.spec.name;
-        let named = |error: recant_probes::Error| match Error::from(error) {
-            Error::Input { why, hint, .. } => Error::Input { what: format!("concept {name}"), why, hint },
-            other => other,
-        };
-        let [n, l, d] = states.shape[..] else {
-            return Err(Error::input(
-                format!("concept {name}"),
-                format!("states have shape {:?}", states.shape),
-            ));
-        };
-        if n != concept.statements.len() || l != layers.len() {
-            return Err(Error::input(
-                format!("concept {name}"),
-                "the states belong to other texts or layers",
-            )
-            .hint("delete the concept's states and run again"));
-        }
-        let x = ArrayView3::from_shape((n, l, d), &states.values)
-            .map_err(|error| Error::input(name.clone(), error.to_string()))?;
-        let x: Array3<f32> = x.permuted_axes([1, 0, 2]).as_standard_layout().into_owned();
-        let labels: Vec<bool> = concept.statements.iter().map(|statement| statement.positive).collect();
-        let labelled = Labelled::from_bools(&labels, &group_numbers(concept)).map_err(named)?;
-        let settings = Settings {
-            probe: Kind::Logistic(Logistic { c: entry.c, ..Logistic::default() }),
-            folds: FoldPlan::Grouped(entry.folds),
-            bootstrap: Bootstrap { resamples: entry.bootstrap, seed, ..Bootstrap::default() },
-            permutations: entry.permutations,
-            seed,
-        };
+        let named = |error| named(name, error);
+        let Design { x, labelled, settings } = Design::new(concept, states, layers, entry, seed)?;
+        let labels = labelled.labels();
         let sweep = fit_layers(x.view(), &labelled, &settings).map_err(named)?;
         let texts: Vec<&str> = concept.statements.iter().map(|statement| statement.text.as_str()).collect();
         let folds = settings.folds.make(&labelled, seed).map_err(named)?;
@@ -90,8 +120,9 @@ impl ConceptProbes {
             &settings.bootstrap,
         )
         .map_err(named)?;
-        let units = sweep.iter().map(|probe| within_class_deviation(&probe.cv.decisions, &labels)).collect();
-        Ok(Self { concept: name.clone(), layers: layers.to_vec(), sweep, words, units })
+        let units = sweep.iter().map(|probe| within_class_deviation(&probe.cv.decisions, labels)).collect();
+        let layers = layers.to_vec();
+        Ok(Self { concept: name.clone(), layers, sweep, words, untrained: None, units })
     }
 
     /// The place (in `layers`) of the highest out-of-fold AUROC.
@@ -141,7 +172,8 @@ impl ConceptProbes {
             .iter()
             .zip(&self.layers)
             .zip(&self.units)
-            .map(|((probe, layer), unit)| {
+            .enumerate()
+            .map(|(place, ((probe, layer), unit))| {
                 json!({
                     "layer": layer,
                     "train": { "auroc": { "value": probe.train_auroc } },
@@ -154,6 +186,9 @@ impl ConceptProbes {
                     },
                     "null": probe.permutation.as_ref().map(|test| json!({
                         "permutation_p": test.p, "permutation_p_max_over_layers": test.p_max,
+                    })),
+                    "untrained": self.untrained.as_ref().map(|untrained| json!({
+                        "auroc": estimate(&untrained[place].auroc),
                     })),
                     "unit": unit,
                 })

@@ -132,7 +132,14 @@ impl Sources<'_> {
                 let path = self.run.concept(model, &concept.spec.name)?;
                 present(&path)?;
                 let states = states::read(&path, &entry.site, self.run.key())?;
-                ConceptProbes::train(concept, &states, layers, entry, self.study.seed)
+                let probes = ConceptProbes::train(concept, &states, layers, entry, self.study.seed)?;
+                if !entry.untrained {
+                    return Ok(probes);
+                }
+                let path = self.run.untrained(model, &concept.spec.name)?;
+                present(&path)?;
+                let states = states::read(&path, &entry.site, self.run.key())?;
+                probes.beside_untrained(concept, &states, entry, self.study.seed)
             })
             .collect()
     }

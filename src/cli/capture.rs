@@ -35,6 +35,10 @@ pub struct Args {
     #[arg(long)]
     pub logits: bool,
 
+    /// Give the model random weights, drawn with this seed, as it had before training.
+    #[arg(long, value_name = "SEED", conflicts_with = "adapter")]
+    pub random_init: Option<u64>,
+
     /// Where and in what to compute.
     #[command(flatten)]
     pub compute: Compute,

@@ -22,7 +22,10 @@ pub fn run(args: &Args, printer: Printer) -> Result<()> {
     let asked = args.sites.iter().map(|name| name.parse()).collect::<Result<Vec<Site>>>()?;
     let layers: Layers = args.layers.parse()?;
     let begun = Instant::now();
-    let model = args.compute.load(&args.model)?;
+    let model = match args.random_init {
+        None => args.compute.load(&args.model)?,
+        Some(seed) => Model::random(&args.model, &args.compute.how()?, seed)?,
+    };
     let load_seconds = begun.elapsed().as_secs_f64();
     let begun = Instant::now();
     let records = input::read(&args.input, &args.model, &model.spec, 0)?;
@@ -79,7 +82,12 @@ fn about(records: &[Record], args: &Args, layers: &[usize]) -> Value {
         Positions::Last => "last",
         Positions::All => "all",
     };
-    json!({ "format": "recant-capture-1", "item_ids": ids, "layers": layers, "positions": positions })
+    let mut about =
+        json!({ "format": "recant-capture-1", "item_ids": ids, "layers": layers, "positions": positions });
+    if let Some(seed) = args.random_init {
+        about["weights_seed"] = seed.into();
+    }
+    about
 }
 
 /// The output: one row per wanted token, in the order of the input.

@@ -1,6 +1,6 @@
 //! The stages of a run that need the model: dialogues with the states of every round, and the texts of the concepts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::interrupt;
@@ -27,6 +27,8 @@ pub struct Pending<'a> {
     /// Whether an item that fails may be at fault itself: something has worked already, or others work on the rest.
     pub begun: bool,
     pub concepts: Vec<&'a Concept>,
+    /// Those of the control with random weights.
+    pub untrained: Vec<&'a Concept>,
 }
 
 impl<'a> Pending<'a> {
@@ -61,18 +63,22 @@ impl<'a> Pending<'a> {
                 number += 1;
             }
         }
-        let mut concepts = Vec::new();
+        let (mut concepts, mut untrained) = (Vec::new(), Vec::new());
         for (number, concept) in loaded.concepts.iter().enumerate().filter(|_| until >= Stage::Concepts) {
-            if mine(number) && !run.concept(&entry.name, &concept.spec.name)?.is_file() {
+            let name = &concept.spec.name;
+            if mine(number) && !run.concept(&entry.name, name)?.is_file() {
                 concepts.push(concept);
             }
+            if mine(number) && study.probe.untrained && !run.untrained(&entry.name, name)?.is_file() {
+                untrained.push(concept);
+            }
         }
-        Ok(Self { shards, begun, concepts })
+        Ok(Self { shards, begun, concepts, untrained })
     }
 
-    /// Whether nothing is missing.
-    pub fn is_empty(&self) -> bool {
-        self.shards.is_empty() && self.concepts.is_empty()
+    /// Whether something is missing for which the checkpoint's own weights are needed.
+    pub fn needs_weights(&self) -> bool {
+        !self.shards.is_empty() || !self.concepts.is_empty()
     }
 }
 
@@ -91,6 +97,11 @@ impl<'a> Asking<'a> {
     pub fn new(study: &'a Study, setting: &'a Setting, spec: &Spec) -> Result<Self> {
         let layers = study.capture.layers.parse::<Layers>()?.resolve(spec.n_layers)?;
         Ok(Self { study, setting, positions: study.positions()?, sites: study.sites()?, layers })
+    }
+
+    /// Sites and layers.
+    pub fn wanted(&self) -> (&[Site], &[usize]) {
+        (&self.sites, &self.layers)
     }
 
     /// As the runner takes it, with the readers of the conditions' feedback.
@@ -208,6 +219,7 @@ impl Capture<'_> {
             layers: &self.asking.layers,
             positions: &self.study.capture.positions,
             turns_sha256: Some(hash(turns.as_bytes())),
+            weights_seed: None,
         };
         states::write(&states_path, &tensors, self.study.capture.dtype.kind(), &about)?;
         atomic::write(&turns_path, turns.as_bytes())
@@ -218,19 +230,46 @@ impl Capture<'_> {
     /// # Errors
     /// A text that the model cannot read, a full disk.
     pub fn concepts(&self, concepts: &[&Concept], printer: Printer) -> Result<()> {
-        let progress = printer.progress(concepts.len() as u64, &format!("{}: concepts", self.entry.name));
+        let place = |concept: &str| self.run.concept(&self.entry.name, concept);
+        self.texts(concepts, (self.asking.wanted().0, None), place, printer)
+    }
+
+    /// Captures what probes are trained on once more, the model being one of random weights.
+    ///
+    /// # Errors
+    /// As [`Capture::concepts`].
+    pub fn untrained(&self, concepts: &[&Concept], printer: Printer) -> Result<()> {
+        let place = |concept: &str| self.run.untrained(&self.entry.name, concept);
+        let site = self.study.probe.site.parse::<Site>()?;
+        self.texts(concepts, (&[site], Some(self.study.seed)), place, printer)
+    }
+
+    fn texts(
+        &self,
+        concepts: &[&Concept],
+        (sites, weights_seed): (&[Site], Option<u64>),
+        place: impl Fn(&str) -> Result<PathBuf>,
+        printer: Printer,
+    ) -> Result<()> {
+        if concepts.is_empty() {
+            return Ok(());
+        }
+        let (name, since) = (&self.entry.name, Instant::now());
+        let what = if weights_seed.is_none() { "concepts" } else { "concepts, untrained" };
+        let progress = printer.progress(concepts.len() as u64, &format!("{name}: {what}"));
+        let (mut texts, mut encoded) = (0, 0);
         for concept in concepts {
             interrupt::check()?;
-            let wanted = (self.asking.sites.as_slice(), self.asking.layers.as_slice());
+            let wanted = (sites, self.asking.layers.as_slice());
             let limits = Limits::for_model(self.model);
             let (tokenizer, template) = (&self.setting.tokenizer, Some(&self.setting.template));
             let captured = concept_states::capture(self.model, tokenizer, template, concept, wanted, limits)?;
             let tensors: Vec<_> = captured
+                .states
                 .iter()
                 .map(|(site, tensor)| (site.name().to_string(), tensor.shallow_clone()))
                 .collect();
             let ids: Vec<&str> = concept.statements.iter().map(|statement| statement.id.as_str()).collect();
-            let path = self.run.concept(&self.entry.name, &concept.spec.name)?;
             let about = states::About {
                 run_key: self.run.key(),
                 axes: &["text", "layer", "width"],
@@ -238,11 +277,16 @@ impl Capture<'_> {
                 layers: &self.asking.layers,
                 positions: &[],
                 turns_sha256: None,
+                weights_seed,
             };
-            states::write(&path, &tensors, self.study.capture.dtype.kind(), &about)?;
+            states::write(&place(&concept.spec.name)?, &tensors, self.study.capture.dtype.kind(), &about)?;
+            texts += ids.len();
+            encoded += captured.encoded_tokens;
             progress.inc(1);
         }
         progress.finish_and_clear();
+        let seconds = since.elapsed().as_secs_f64();
+        printer.say(format!("{name}: {what}: {texts} texts, {encoded} tokens read, {seconds:.0} s"));
         Ok(())
     }
 }

@@ -55,14 +55,21 @@ impl Compute {
     /// Loads a checkpoint as asked.
     ///
     /// # Errors
-    /// An unknown device, and what [`Model::load`] refuses.
+    /// As [`Compute::how`], and what [`Model::load`] refuses.
     pub fn load(&self, dir: &Path) -> Result<Model> {
-        let how = Load {
+        Model::load(dir, &self.how()?)
+    }
+
+    /// How a checkpoint is loaded.
+    ///
+    /// # Errors
+    /// An unknown device.
+    pub fn how(&self) -> Result<Load> {
+        Ok(Load {
             kind: self.dtype.kind(),
             devices: device::devices(&self.device)?,
             adapter: self.adapter.clone(),
             stream: self.stream,
-        };
-        Model::load(dir, &how)
+        })
     }
 }

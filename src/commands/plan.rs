@@ -9,27 +9,33 @@ use super::dialogues::Asking;
 use super::loaded::{Loaded, Setting, how_to_load};
 use super::run::limited;
 use crate::cli::run::Plan;
-use crate::model::{Layers, Load, Model, Spec, device};
+use crate::model::{Layers, Load, Model, Site, Spec, device};
 use crate::printer::Printer;
-use crate::runner::plan::{Cost, cost};
-use crate::runner::{Limits, Tally, study as dialogues};
+use crate::runner::plan::{self, Cost};
+use crate::runner::{Limits, Tally, concept as concept_states, study as dialogues};
 use crate::study::{ModelEntry, Study};
 use crate::task::Item;
+use crate::task::concept::Concept;
 use crate::{Error, Result};
 
 /// Items of a task whose dialogues are counted, as if run together; the others are taken to be like them.
 const SAMPLE: usize = 16;
 
-/// What one model's dialogues on one task take.
+/// What a part of the work of one model takes.
 struct Estimate {
     model: String,
-    task: String,
-    items: usize,
-    dialogues: usize,
+    work: Work,
     cost: Cost,
     flops: f64,
     seconds: Option<f64>,
     disk: f64,
+}
+
+enum Work {
+    /// The dialogues on a task.
+    Dialogues { task: String, items: usize, dialogues: usize },
+    /// The texts of a concept, read with the checkpoint's weights or with random ones.
+    Texts { concept: String, untrained: bool, texts: usize },
 }
 
 /// Counts and prints.
@@ -46,9 +52,12 @@ pub fn run(args: &Plan, printer: Printer) -> Result<()> {
         let spec = Spec::read(&entry.path)?;
         let trial = args.trial.map(|n| Trial::new(&study, entry, n)).transpose()?;
         let machine = Machine::measure(&study, &spec)?;
+        let planned = Planned { study: &study, entry, setting, spec: &spec };
         for (task, items) in &loaded.tasks {
-            let planned = Planned { study: &study, entry, setting, spec: &spec };
             estimates.push(planned.estimate(task, items, &machine, trial.as_ref())?);
+        }
+        for concept in &loaded.concepts {
+            estimates.extend(planned.texts(concept, &machine, trial.as_ref())?);
         }
         memory.push((entry.name.clone(), held(&study, entry, &spec)?));
     }
@@ -90,7 +99,7 @@ impl Planned<'_> {
             None => {
                 let chosen = spread(items, SAMPLE);
                 let factor = items.len() as f64 / chosen.len() as f64;
-                total.add(&cost(&script, &asking.ask(&[]), &chosen)?, factor);
+                total.add(&plan::cost(&script, &asking.ask(&[]), &chosen)?, factor);
             }
         }
         let flops = flops(self.spec, &total);
@@ -101,14 +110,42 @@ impl Planned<'_> {
         let arms = self.setting.arms.len();
         Ok(Estimate {
             model: self.entry.name.clone(),
-            task: task.into(),
-            items: items.len(),
-            dialogues: orders * arms,
+            work: Work::Dialogues { task: task.into(), items: items.len(), dialogues: orders * arms },
             seconds: seconds.or_else(|| machine.seconds(self.spec, &total)),
             flops,
             disk: disk(self.study, self.spec, items.len() * arms, orders * arms)?,
             cost: total,
         })
+    }
+
+    /// What the texts of a concept take, and the same of the control, if there is one. Drawing random weights is not
+    /// counted.
+    fn texts(&self, concept: &Concept, machine: &Machine, trial: Option<&Trial>) -> Result<Vec<Estimate>> {
+        let (tokenizer, template) = (&self.setting.tokenizer, Some(&self.setting.template));
+        let cost = plan::texts(&concept_states::requests(tokenizer, template, concept)?);
+        let seconds = match trial {
+            Some(trial) => {
+                let asking = Asking::new(self.study, self.setting, self.spec)?;
+                Some(trial.seconds_per_token(self.setting, &asking, concept)? * cost.encoded)
+            }
+            None => machine.seconds(self.spec, &cost),
+        };
+        let texts = concept.statements.len();
+        let estimate = |untrained: bool, sites: &[Site]| -> Result<Estimate> {
+            Ok(Estimate {
+                model: self.entry.name.clone(),
+                work: Work::Texts { concept: concept.spec.name.clone(), untrained, texts },
+                cost,
+                flops: flops(self.spec, &cost),
+                seconds,
+                disk: texts as f64 * state(self.study, self.spec, sites)?,
+            })
+        };
+        let mut estimates = vec![estimate(false, &self.study.sites()?)?];
+        if self.study.probe.untrained {
+            estimates.push(estimate(true, &[self.study.probe.site.parse()?])?);
+        }
+        Ok(estimates)
     }
 }
 
@@ -130,17 +167,19 @@ fn flops(spec: &Spec, cost: &Cost) -> f64 {
 
 /// Bytes that the shards take.
 fn disk(study: &Study, spec: &Spec, states: usize, dialogues: usize) -> Result<f64> {
-    let layers = study.capture.layers.parse::<Layers>()?.resolve(spec.n_layers)?.len();
-    let width = |site: crate::model::Site| {
-        (if site.per_layer() { layers } else { 1 }) as f64 * spec.width(site) as f64
-    };
-    let values: f64 = study.sites()?.into_iter().map(width).sum();
-    let bytes = study.capture.dtype.kind().elt_size_in_bytes() as f64;
     let rounds = study.dialogue.rounds as f64;
+    let state = state(study, spec, &study.sites()?)?;
     // A line of a turn has about 6 bytes a token, and as much again for words and numbers.
     let turn = 400.0 + 12.0 * (60 + study.dialogue.max_new_tokens) as f64;
-    Ok(rounds
-        * (states as f64 * study.capture.positions.len() as f64 * values * bytes + dialogues as f64 * turn))
+    Ok(rounds * (states as f64 * study.capture.positions.len() as f64 * state + dialogues as f64 * turn))
+}
+
+/// Bytes of the states of one token.
+fn state(study: &Study, spec: &Spec, sites: &[Site]) -> Result<f64> {
+    let layers = study.capture.layers.parse::<Layers>()?.resolve(spec.n_layers)?.len();
+    let width = |site: &Site| (if site.per_layer() { layers } else { 1 }) as f64 * spec.width(*site) as f64;
+    let bytes = study.capture.dtype.kind().elt_size_in_bytes() as f64;
+    Ok(bytes * sites.iter().map(width).sum::<f64>())
 }
 
 /// Bytes that a model and what it works with take in memory.
@@ -231,19 +270,45 @@ impl Trial {
             Cost { encoded: tally.encoded() as f64, generated: tally.generated() as f64, ..Cost::default() };
         Ok((cost, begun.elapsed().as_secs_f64()))
     }
+
+    fn seconds_per_token(&self, setting: &Setting, asking: &Asking<'_>, concept: &Concept) -> Result<f64> {
+        let few = Concept {
+            spec: concept.spec.clone(),
+            statements: concept.statements.iter().take(8 * self.items).cloned().collect(),
+        };
+        let begun = Instant::now();
+        let limits = Limits::for_model(&self.model);
+        let (tokenizer, template) = (&setting.tokenizer, Some(&setting.template));
+        let wanted = asking.wanted();
+        let captured = concept_states::capture(&self.model, tokenizer, template, &few, wanted, limits)?;
+        Ok(begun.elapsed().as_secs_f64() / captured.encoded_tokens as f64)
+    }
 }
 
 fn as_json(estimates: &[Estimate], memory: &[(String, f64)]) -> serde_json::Value {
-    let rows = estimates.iter().map(|e| {
-        json!({
-            "model": e.model, "task": e.task, "items": e.items, "dialogues": e.dialogues,
-            "encoded_tokens": e.cost.encoded.round(), "generated_tokens": e.cost.generated.round(),
-            "flops": e.flops, "seconds": e.seconds, "disk_bytes": e.disk.round(),
-        })
-    });
+    let (mut tasks, mut concepts) = (Vec::new(), Vec::new());
+    for e in estimates {
+        let (rows, mut row) = match &e.work {
+            Work::Dialogues { task, items, dialogues } => (
+                &mut tasks,
+                json!({ "model": e.model, "task": task, "items": items, "dialogues": dialogues }),
+            ),
+            Work::Texts { concept, untrained, texts } => (
+                &mut concepts,
+                json!({ "model": e.model, "concept": concept, "untrained": untrained, "texts": texts }),
+            ),
+        };
+        row["encoded_tokens"] = e.cost.encoded.round().into();
+        row["generated_tokens"] = e.cost.generated.round().into();
+        row["flops"] = e.flops.into();
+        row["seconds"] = e.seconds.into();
+        row["disk_bytes"] = e.disk.round().into();
+        rows.push(row);
+    }
     let memory = memory.iter().map(|(model, bytes)| (model.clone(), json!(bytes.round())));
     json!({
-        "tasks": rows.collect::<Vec<_>>(),
+        "tasks": tasks,
+        "concepts": concepts,
         "memory_bytes": memory.collect::<serde_json::Map<_, _>>(),
         "encoded_tokens": estimates.iter().map(|e| e.cost.encoded).sum::<f64>().round(),
         "generated_tokens": estimates.iter().map(|e| e.cost.generated).sum::<f64>().round(),
@@ -265,10 +330,18 @@ fn show(estimates: &[Estimate], memory: &[(String, f64)], trial: Option<usize>, 
             "{name:40} {items:>7} {dialogues:>9} {read:>11} {written:>14} {flops:>8} {time:>10} {disk:>9}"
         ));
     };
-    line("model, task", "items", "dialogues", "tokens read", "tokens written", "PFLOP", "time", "disk");
+    line(
+        "model, task or concept",
+        "items",
+        "dialogues",
+        "tokens read",
+        "tokens written",
+        "PFLOP",
+        "time",
+        "disk",
+    );
     let row = |name: &str,
-               items: usize,
-               dialogues: usize,
+               (items, dialogues): (usize, usize),
                cost: &Cost,
                flops: f64,
                seconds: Option<f64>,
@@ -284,16 +357,24 @@ fn show(estimates: &[Estimate], memory: &[(String, f64)], trial: Option<usize>, 
             &size(disk),
         );
     };
-    let mut all = Cost::default();
+    let (mut all, mut counts) = (Cost::default(), (0, 0));
     for e in estimates {
-        let name = format!("{}, {}", e.model, e.task);
-        row(&name, e.items, e.dialogues, &e.cost, e.flops, e.seconds, e.disk);
+        let (name, count) = match &e.work {
+            Work::Dialogues { task, items, dialogues } => {
+                (format!("{}, {task}", e.model), (*items, *dialogues))
+            }
+            Work::Texts { concept, untrained, texts } => {
+                let control = if *untrained { ", untrained" } else { "" };
+                (format!("{}, {concept}{control}", e.model), (*texts, 0))
+            }
+        };
+        row(&name, count, &e.cost, e.flops, e.seconds, e.disk);
         all.add(&e.cost, 1.0);
+        counts = (counts.0 + count.0, counts.1 + count.1);
     }
     let sum = |of: fn(&Estimate) -> f64| estimates.iter().map(of).sum::<f64>();
-    let count = |of: fn(&Estimate) -> usize| estimates.iter().map(of).sum::<usize>();
     let seconds = estimates.iter().map(|e| e.seconds).sum::<Option<f64>>();
-    row("all", count(|e| e.items), count(|e| e.dialogues), &all, sum(|e| e.flops), seconds, sum(|e| e.disk));
+    row("all", counts, &all, sum(|e| e.flops), seconds, sum(|e| e.disk));
     for (model, bytes) in memory {
         printer.data(format!("memory for {model}: about {}", size(*bytes)));
     }

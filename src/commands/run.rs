@@ -74,24 +74,30 @@ fn execute(study: &Study, output: &Path, until: Stage, shard: Option<Shard>, pri
     interrupt::listen();
     for (entry, setting) in study.models.iter().zip(&settings) {
         let pending = Pending::of(&loaded, &run, entry, until, shard)?;
-        if pending.is_empty() {
-            continue;
-        }
-        printer.say(format!("{}: loading", entry.name));
         let how = how_to_load(study, entry)?;
-        let model = Model::load(&entry.path, &how)?;
-        if !manifest.checks.contains_key(&entry.name) {
-            let findings = check::check(&model, Some(&setting.tokenizer), Some(&setting.template))?;
-            for finding in findings.iter().filter(|finding| !finding.passed) {
-                printer.say(format!("warning: {}: {}: {}", entry.name, finding.name, finding.found));
+        if pending.needs_weights() {
+            printer.say(format!("{}: loading", entry.name));
+            let model = Model::load(&entry.path, &how)?;
+            if !manifest.checks.contains_key(&entry.name) {
+                let findings = check::check(&model, Some(&setting.tokenizer), Some(&setting.template))?;
+                for finding in findings.iter().filter(|finding| !finding.passed) {
+                    printer.say(format!("warning: {}: {}: {}", entry.name, finding.name, finding.found));
+                }
+                manifest.checks.insert(entry.name.clone(), json!(findings));
+                run.record(&manifest)?;
             }
-            manifest.checks.insert(entry.name.clone(), json!(findings));
-            run.record(&manifest)?;
+            let asking = Asking::new(study, setting, &model.spec)?;
+            let stage = Capture { run: &run, study, model: &model, entry, setting, asking };
+            stage.dialogues(&loaded, (&pending.shards, pending.begun), &how, printer)?;
+            stage.concepts(&pending.concepts, printer)?;
         }
-        let asking = Asking::new(study, setting, &model.spec)?;
-        let stage = Capture { run: &run, study, model: &model, entry, setting, asking };
-        stage.dialogues(&loaded, (&pending.shards, pending.begun), &how, printer)?;
-        stage.concepts(&pending.concepts, printer)?;
+        if !pending.untrained.is_empty() {
+            printer.say(format!("{}: drawing random weights", entry.name));
+            let model = Model::random(&entry.path, &how, study.seed)?;
+            let asking = Asking::new(study, setting, &model.spec)?;
+            let stage = Capture { run: &run, study, model: &model, entry, setting, asking };
+            stage.untrained(&pending.untrained, printer)?;
+        }
     }
     interrupt::release();
     if until < Stage::Report {

@@ -2,6 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::initial::{Initial, Start};
 use super::spec::{Activation, Norm as NormSpec, NormKind, Over, QkNorm, Qkv, Spec, Up};
 use super::weights::Weights;
 use crate::{Error, Result};
@@ -11,19 +12,25 @@ use crate::{Error, Result};
 pub struct Source<'a> {
     pub spec: &'a Spec,
     pub weights: &'a Weights,
+    /// What the weights begin with where those of the files are not wanted.
+    pub initial: Option<&'a Initial>,
     pub kind: Kind,
     pub device: Device,
 }
 
 impl Source<'_> {
     /// A tensor of the body, whose names may stand with or without the family's prefix.
-    fn body(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
-        self.weights.get(&self.place(name), shape, self.kind, self.device)
+    fn body(&self, name: &str, shape: &[i64], start: Start) -> Result<Tensor> {
+        self.get(&self.place(name), shape, start)
     }
 
     /// A tensor outside the body.
-    fn get(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
-        self.weights.get(name, shape, self.kind, self.device)
+    fn get(&self, name: &str, shape: &[i64], start: Start) -> Result<Tensor> {
+        let Some(initial) = self.initial else {
+            return self.weights.get(name, shape, self.kind, self.device);
+        };
+        self.weights.check(name, shape)?;
+        initial.tensor(name, shape, start, (self.kind, self.device))
     }
 
     /// The name as the files have it: behind the prefix of their embedding.
@@ -44,14 +51,15 @@ impl Source<'_> {
         {
             return Ok(head);
         }
-        self.body(&format!("{}.weight", self.spec.embed.name), &[self.spec.vocab, self.spec.d_model])
+        let shape = [self.spec.vocab, self.spec.d_model];
+        self.body(&format!("{}.weight", self.spec.embed.name), &shape, Start::Normal)
     }
 
     /// The learned positions `(n_ctx, d_model)`, where there are any.
     pub fn positions(&self) -> Result<Option<Tensor>> {
-        let name = self.spec.embed.positions;
-        name.map(|name| self.body(&format!("{name}.weight"), &[self.spec.n_ctx, self.spec.d_model]))
-            .transpose()
+        let shape = [self.spec.n_ctx, self.spec.d_model];
+        let read = |name| self.body(&format!("{name}.weight"), &shape, Start::Normal);
+        self.spec.embed.positions.map(read).transpose()
     }
 
     /// The last norm.
@@ -65,10 +73,12 @@ impl Source<'_> {
         let weight = match self.own_head()? {
             Some(weight) => weight,
             None if head.tied => embedding()?.f_to_device(self.device)?,
-            None => self.get(&format!("{}.weight", head.names[0]), &[vocab, self.spec.d_model])?,
+            None => {
+                self.get(&format!("{}.weight", head.names[0]), &[vocab, self.spec.d_model], Start::Normal)?
+            }
         };
-        let bias =
-            if head.bias { Some(self.get(&format!("{}.bias", self.head_name()), &[vocab])?) } else { None };
+        let bias = |name| self.get(&format!("{name}.bias"), &[vocab], Start::Constant(0.0));
+        let bias = if head.bias { Some(bias(self.head_name())?) } else { None };
         Ok(Linear { weight, bias })
     }
 
@@ -76,7 +86,7 @@ impl Source<'_> {
     pub fn own_head(&self) -> Result<Option<Tensor>> {
         let name = format!("{}.weight", self.head_name());
         let shape = [self.spec.vocab, self.spec.d_model];
-        self.weights.contains(&name).then(|| self.get(&name, &shape)).transpose()
+        self.weights.contains(&name).then(|| self.get(&name, &shape, Start::Normal)).transpose()
     }
 
     /// The name that the head goes by in the files.
@@ -96,11 +106,12 @@ impl Linear {
     fn load(source: &Source<'_>, name: &str, [out, inp]: [i64; 2], bias: bool) -> Result<Self> {
         let name_of = |part: &str| format!("{name}.{part}");
         let weight = if source.spec.transposed {
-            source.body(&name_of("weight"), &[inp, out])?.f_transpose(0, 1)?
+            source.body(&name_of("weight"), &[inp, out], Start::Normal)?.f_transpose(0, 1)?
         } else {
-            source.body(&name_of("weight"), &[out, inp])?
+            source.body(&name_of("weight"), &[out, inp], Start::Normal)?
         };
-        let bias = if bias { Some(source.body(&name_of("bias"), &[out])?) } else { None };
+        let start = Start::Constant(0.0);
+        let bias = if bias { Some(source.body(&name_of("bias"), &[out], start)?) } else { None };
         Ok(Self { weight, bias })
     }
 
@@ -119,9 +130,15 @@ pub struct Norm {
 
 impl Norm {
     fn load(source: &Source<'_>, name: &str, spec: NormSpec, width: i64) -> Result<Self> {
-        let part = |part: &str| source.body(&format!("{name}.{part}"), &[width]);
-        let weight = if spec.weight { Some(part("weight")?) } else { None };
-        Self::with(spec, weight, if spec.bias { Some(part("bias")?) } else { None })
+        let part = |part: &str, start| source.body(&format!("{name}.{part}"), &[width], start);
+        let weight = if spec.weight { Some(part("weight", Self::start(spec))?) } else { None };
+        let bias = if spec.bias { Some(part("bias", Start::Constant(0.0))?) } else { None };
+        Self::with(spec, weight, bias)
+    }
+
+    /// What the weight of a norm begins with, so that the norm scales by one.
+    fn start(spec: NormSpec) -> Start {
+        Start::Constant(if spec.kind == NormKind::RmsPlusOne { 0.0 } else { 1.0 })
     }
 
     /// Gemma's one is added to the weight here, once, in f32.
@@ -171,11 +188,13 @@ impl HeadNorm {
             Over::Head => Norm::load(source, name, spec.norm, d_head)?,
             Over::All => Norm::load(source, name, spec.norm, heads * d_head)?,
             Over::EachHead => {
-                let weight = source.body(&format!("{name}.weight"), &[heads, d_head])?;
+                let start = Norm::start(spec.norm);
+                let weight = source.body(&format!("{name}.weight"), &[heads, d_head], start)?;
                 Norm::with(spec.norm, Some(weight), None)?
             }
             Over::ListedHeads => {
-                let row = |head: i64| source.body(&format!("{name}.norms.{head}.weight"), &[d_head]);
+                let start = Norm::start(spec.norm);
+                let row = |head: i64| source.body(&format!("{name}.norms.{head}.weight"), &[d_head], start);
                 let rows = (0..heads).map(row).collect::<Result<Vec<_>>>()?;
                 Norm::with(spec.norm, Some(Tensor::f_stack(&rows, 0)?), None)?
             }

@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::attention::{Buffers, Chunk, Kv, Pack, Past, Rule};
 use super::block::{Block, Linear, Norm, Source};
+use super::initial::Initial;
 use super::rope::Rotation;
 use super::site::Site;
 use super::spec::{Scale, Spec};
@@ -73,6 +74,8 @@ pub struct Model {
     kept: Option<Kept>,
     positions: Option<Tensor>,
     final_norm: Norm,
+    /// Where the weights are random, what they are drawn from.
+    initial: Option<Initial>,
     /// Kept for its maps, which are the memory of the tensors, and read anew where the model is streamed.
     weights: Weights,
 }
@@ -104,18 +107,35 @@ impl Model {
         if let Some(adapter) = &how.adapter {
             weights.adapter(adapter)?;
         }
-        Self::from_weights(spec, weights, how)
+        Self::build(spec, weights, None, how)
     }
 
-    /// Builds the decoder that `spec` describes from open weights.
+    /// The model of a Hugging Face directory as it was before training: of its files only names and shapes are read.
+    ///
+    /// Projections, embeddings and learned positions are normal with mean 0 and the standard deviation that config.json
+    /// calls `initializer_range` (0.02 where it says nothing); biases are 0, and every norm scales by one. This is what
+    /// transformers begins with, but for GPT-2, whose projections into the residual stream it draws smaller by
+    /// 1 / sqrt(2 L). The numbers hang on the seed and on the tensors' names, on nothing else; an adapter is left out.
     ///
     /// # Errors
-    /// A missing tensor, a wrong shape, an unsupported dtype, no memory on the device.
-    pub fn from_weights(spec: Spec, weights: Weights, how: &Load) -> Result<Self> {
+    /// As [`Model::load`].
+    pub fn random(dir: &Path, how: &Load, seed: u64) -> Result<Self> {
+        let spec = Spec::read(dir)?;
+        let initial = Initial { seed, std: spec.initializer_range };
+        Self::build(spec, Weights::open(dir)?, Some(initial), how)
+    }
+
+    fn build(spec: Spec, weights: Weights, initial: Option<Initial>, how: &Load) -> Result<Self> {
         let devices = if how.devices.is_empty() { vec![Device::Cpu] } else { how.devices.clone() };
         let place_of = share_out(&spec, devices.len());
         let (first, last) = (devices[0], devices[devices.len() - 1]);
-        let at = |device| Source { spec: &spec, weights: &weights, kind: how.kind, device };
+        let at = |device| Source {
+            spec: &spec,
+            weights: &weights,
+            initial: initial.as_ref(),
+            kind: how.kind,
+            device,
+        };
         let mut windows: Vec<Option<i64>> = Vec::new();
         let mut window_of = Vec::new();
         for layer in &spec.layers {
@@ -149,6 +169,7 @@ impl Model {
             positions,
             final_norm,
             spec,
+            initial,
             weights,
         })
     }
@@ -175,7 +196,8 @@ impl Model {
     }
 
     fn source(&self, device: Device) -> Source<'_> {
-        Source { spec: &self.spec, weights: &self.weights, kind: self.kind, device }
+        let initial = self.initial.as_ref();
+        Source { spec: &self.spec, weights: &self.weights, initial, kind: self.kind, device }
     }
 
     /// One forward pass over packed chunks. Row `i` of the pack is the i-th new token of all chunks laid end to end.

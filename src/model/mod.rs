@@ -10,6 +10,7 @@ pub mod families;
 pub mod fetch;
 pub mod gguf;
 pub mod import;
+mod initial;
 mod rope;
 pub mod site;
 pub mod spec;

@@ -52,6 +52,8 @@ pub struct Spec {
     pub ropes: Vec<Rope>,
     /// What differs from block to block.
     pub layers: Vec<Layer>,
+    /// Standard deviation of the weights before training; see [`super::Model::random`].
+    pub initializer_range: f64,
     /// Tokens that end an answer, from config.json and generation_config.json.
     pub eos: Vec<i64>,
     /// Those of generation_config.json alone.

@@ -207,13 +207,27 @@ impl Weights {
     /// A missing tensor, another shape, a dtype that is not f32, f16 or bf16, quantized parts that do not fit.
     pub fn get(&self, name: &str, shape: &[i64], kind: Kind, device: Device) -> Result<Tensor> {
         let reading = self.reading(name, device)?;
-        match self.shape(name).filter(|found| found != shape) {
+        match self.misfit(name, shape) {
             None => reading.whole(shape, kind, device),
-            Some(found) => {
-                let why = format!("has shape {found:?}, config.json asks for {shape:?}");
-                Err(reading.store.wrong(&reading.stored, why))
-            }
+            Some(why) => Err(reading.store.wrong(&reading.stored, why)),
         }
+    }
+
+    /// Checks that the tensor `name` is there in the given shape; reads none of its numbers.
+    ///
+    /// # Errors
+    /// A missing tensor, another shape.
+    pub fn check(&self, name: &str, shape: &[i64]) -> Result<()> {
+        if self.shape(name).is_none() {
+            self.store.entry(name)?;
+        }
+        self.misfit(name, shape).map_or(Ok(()), |why| Err(self.store.wrong(name, why)))
+    }
+
+    /// What is wrong with the shape of a tensor.
+    fn misfit(&self, name: &str, shape: &[i64]) -> Option<String> {
+        let found = self.shape(name).filter(|found| found != shape)?;
+        Some(format!("has shape {found:?}, config.json asks for {shape:?}"))
     }
 
     /// Rows `start..start + len` of a tensor in f32 on the CPU, unpacked and changed by the adapter.

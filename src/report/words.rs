@@ -108,15 +108,22 @@ fn probe_finding(model: &str, probes: &ConceptProbes) -> String {
         )
     });
     let beats_null = probe.permutation.as_ref().is_some_and(|test| test.p_max < 0.05);
-    let floor = words.unwrap_or(0.5).max(0.5);
-    let beats_words = probe.cv.auroc.ci.as_ref().is_some_and(|ci| ci.low > floor);
-    let verdict = match beats_null && beats_words {
-        true => "",
-        false => " It does not stand clear of permuted labels and words alone: build nothing on it.",
+    let untrained = probes.best_untrained();
+    let control = untrained.map_or_else(String::new, |auroc| {
+        format!(", and a probe of the untrained model (random weights) at its best layer {auroc:.2}")
+    });
+    let floor = [words, untrained].into_iter().flatten().fold(0.5, f64::max);
+    let beats_controls = probe.cv.auroc.ci.as_ref().is_some_and(|ci| ci.low > floor);
+    let verdict = match (beats_null && beats_controls, untrained) {
+        (true, _) => "",
+        (false, None) => " It does not stand clear of permuted labels and words alone: build nothing on it.",
+        (false, Some(_)) => {
+            " It does not stand clear of permuted labels, words alone and the untrained model: build nothing on it."
+        }
     };
     format!(
         "{model}: {} is read best at layer {} of {}, AUROC {}{interval} out of fold (n = {} texts in {} groups); \
-         a bag of words reads {}.{test}{verdict}",
+         a bag of words reads {}{control}.{test}{verdict}",
         probes.concept,
         probes.layers[best],
         probes.layers.len(),

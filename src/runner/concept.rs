@@ -5,11 +5,32 @@ use tch::{Kind, Tensor};
 use super::engine::{Engine, Limits, Request};
 use super::tree;
 use crate::model::{Model, Site};
-use crate::task::concept::{Concept, Reading, Template};
+use crate::task::concept::{Concept, Reading, Statement, Template};
 use crate::text::{ChatTemplate, Message, Tokenizer};
 use crate::{Error, Result};
 
-/// Captures one state per text: per site `(texts, layers, width)`, without `layers` for a site that exists once.
+/// The states of a concept's texts.
+pub struct Captured {
+    /// Per site `(texts, layers, width)`, without `layers` for a site that exists once.
+    pub states: Vec<(Site, Tensor)>,
+    /// Tokens that were computed.
+    pub encoded_tokens: usize,
+}
+
+/// What is asked of a model for each text of a concept.
+///
+/// # Errors
+/// A chat concept for a checkpoint without a template, a text without tokens.
+pub fn requests(
+    tokenizer: &Tokenizer,
+    template: Option<&ChatTemplate>,
+    concept: &Concept,
+) -> Result<Vec<Request>> {
+    let of = |statement: &Statement| request(tokenizer, template, &statement.text, &concept.spec);
+    concept.statements.iter().map(of).collect()
+}
+
+/// Captures one state per text.
 ///
 /// # Errors
 /// A chat concept for a checkpoint without a template, a text beyond the context, no memory.
@@ -20,19 +41,17 @@ pub fn capture(
     concept: &Concept,
     (sites, layers): (&[Site], &[usize]),
     limits: Limits,
-) -> Result<Vec<(Site, Tensor)>> {
-    let requests = concept
-        .statements
-        .iter()
-        .map(|statement| request(tokenizer, template, &statement.text, &concept.spec))
-        .collect::<Result<Vec<_>>>()?;
+) -> Result<Captured> {
+    let requests = requests(tokenizer, template, concept)?;
     let ids: Vec<&[i64]> = requests.iter().map(|request| request.ids.as_slice()).collect();
     let mut rows: Vec<Vec<Tensor>> = sites.iter().map(|_| Vec::new()).collect();
     let mut order = Vec::with_capacity(requests.len());
     let mut engine = Engine::capturing(model, limits);
+    let mut encoded_tokens = 0;
     for wave in tree::waves(&ids, limits.wave_tokens) {
         let batch: Vec<Request> = wave.iter().map(|&i| requests[i].clone()).collect();
         let encoded = engine.encode(&batch, sites, layers)?;
+        encoded_tokens += encoded.encoded_tokens;
         for ((_, states), rows) in encoded.states.iter().zip(&mut rows) {
             for picked in &encoded.state_rows {
                 let one = states.f_index_select(0, &Tensor::f_from_slice(picked)?)?;
@@ -45,11 +64,10 @@ pub fn capture(
     let mut place = vec![0i64; order.len()];
     order.iter().enumerate().for_each(|(row, &text)| place[text] = row as i64);
     let place = Tensor::f_from_slice(&place)?;
-    sites
-        .iter()
-        .zip(rows)
-        .map(|(&site, rows)| Ok((site, Tensor::f_stack(&rows, 0)?.f_index_select(0, &place)?)))
-        .collect()
+    let in_order = |(&site, rows): (&Site, Vec<Tensor>)| -> Result<_> {
+        Ok((site, Tensor::f_stack(&rows, 0)?.f_index_select(0, &place)?))
+    };
+    Ok(Captured { states: sites.iter().zip(rows).map(in_order).collect::<Result<_>>()?, encoded_tokens })
 }
 
 fn request(

@@ -1,5 +1,6 @@
 //! How many tokens a study's dialogues come to, counted without the model.
 
+use super::engine::Request;
 use super::study::Ask;
 use super::tree::Forest;
 use crate::Result;
@@ -75,6 +76,16 @@ pub fn cost(script: &Script<'_>, ask: &Ask<'_>, items: &[Item]) -> Result<Cost> 
         }
     }
     Ok(seen.cost)
+}
+
+/// The cost of texts whose states are captured, one after another.
+#[must_use]
+pub fn texts(requests: &[Request]) -> Cost {
+    let mut seen = Seen { forest: Forest::default(), cost: Cost::default() };
+    for request in requests {
+        seen.insert(&request.ids);
+    }
+    seen.cost
 }
 
 /// What was read and written so far.

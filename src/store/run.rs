@@ -171,6 +171,14 @@ impl RunDir {
     pub fn concept(&self, model: &str, concept: &str) -> Result<PathBuf> {
         self.place(&[model, "concepts", concept], "states-00000.safetensors")
     }
+
+    /// Path of the states of a concept's texts in the model with random weights.
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn untrained(&self, model: &str, concept: &str) -> Result<PathBuf> {
+        self.place(&[model, "concepts", concept], "untrained-00000.safetensors")
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,9 @@ pub struct About<'a> {
     /// SHA-256 of the turns that belong to the states.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turns_sha256: Option<String>,
+    /// The seed of the model's random weights; none where they are the checkpoint's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights_seed: Option<u64>,
 }
 
 /// Writes one tensor per site and what it takes to read them without anything else.

@@ -186,6 +186,8 @@ pub struct ProbeEntry {
     pub bootstrap: usize,
     /// Label exchanges behind a null.
     pub permutations: usize,
+    /// Whether the same is read from the model with random weights, as a control.
+    pub untrained: bool,
 }
 
 impl Default for ProbeEntry {
@@ -197,6 +199,7 @@ impl Default for ProbeEntry {
             folds: 5,
             bootstrap: 1000,
             permutations: 200,
+            untrained: true,
         }
     }
 }

@@ -159,6 +159,7 @@ pub fn framed(config: &Config, family: &'static str, frame: Frame) -> Result<Spe
         },
         ropes: Vec::new(),
         layers: vec![layer; sizes.n_layers],
+        initializer_range: config.number_or("initializer_range", 0.02)?,
         eos: config.tokens("eos_token_id")?,
         generation_eos: Vec::new(),
     })

@@ -13,6 +13,7 @@ pub fn parse(config: &Config) -> Result<Spec> {
     let bias = config.flag_or("use_bias", true)?;
     spec.norm = common::layer_norm(config, "norm_epsilon", 1e-5)?;
     (spec.attention.qkv_bias, spec.attention.out_bias, spec.mlp.bias) = (bias, bias, bias);
+    spec.initializer_range = config.number_or("initializer_range", 0.018042)?;
     spec.mlp.up = Up::Plain("mlp.c_fc");
     spec.mlp.down = "mlp.c_proj";
     spec.mlp.act = common::activation(config, "hidden_act", Activation::GeluTanh)?;

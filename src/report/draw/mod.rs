@@ -128,6 +128,10 @@ fn auroc(study: &Study, summary: &ModelSummary, name: String) -> LayerProfile {
             value,
             interval: probes.words.auroc.ci.as_ref().map(|ci| (ci.low, ci.high)),
         });
+        let untrained = probes
+            .untrained
+            .as_ref()
+            .map(|layers| series("untrained model", layers.iter().map(|layer| cv(&layer.auroc))));
         let chance = Reference { label: "chance".into(), value: 0.5, interval: None };
         let null = |at: f64| -> Vec<Option<f64>> {
             let of = |probe: &recant_probes::LayerProbe| {
@@ -141,6 +145,7 @@ fn auroc(study: &Study, summary: &ModelSummary, name: String) -> LayerProfile {
             title: format!("{} (n = {}, {} groups)", probes.concept, probes.words.n, probes.words.n_groups),
             profiles: vec![profile],
             references: std::iter::once(chance).chain(words).collect(),
+            baselines: untrained.into_iter().collect(),
             null: (study.probe.permutations > 0).then(|| NullBand {
                 label: "permuted labels, 95 %".into(),
                 lo: null(0.025),

@@ -8,8 +8,8 @@ use crate::report::Table;
 pub fn probe_table(summaries: &[ModelSummary]) -> Table {
     let mut table = Table::new(
         "probes",
-        "Out-of-fold AUROC of the concept probes by layer, beside a bag of words on the same folds. Intervals: 95 % \
-         bootstrap over groups; p: label permutation; p_max: corrected over layers by the largest value.",
+        "Out-of-fold AUROC of the concept probes by layer, beside a bag of words and the untrained model (the same \
+         probe on states of the same network with random weights) on the same folds. Intervals: 95 % bootstrap over groups; p: label permutation; p_max: corrected over layers by the largest value.",
         &[
             "model",
             "concept",
@@ -23,6 +23,9 @@ pub fn probe_table(summaries: &[ModelSummary]) -> Table {
             "words_auroc",
             "words_low",
             "words_high",
+            "untrained_auroc",
+            "untrained_low",
+            "untrained_high",
             "n",
             "groups",
         ],
@@ -30,7 +33,9 @@ pub fn probe_table(summaries: &[ModelSummary]) -> Table {
     for summary in summaries {
         for probes in &summary.probes {
             let words = probes.words.auroc.ci.as_ref();
-            for (probe, layer) in probes.sweep.iter().zip(&probes.layers) {
+            for (place, (probe, layer)) in probes.sweep.iter().zip(&probes.layers).enumerate() {
+                let untrained = probes.untrained.as_ref().map(|layers| &layers[place].auroc);
+                let control = untrained.and_then(|auroc| auroc.ci.as_ref());
                 let ci = probe.cv.auroc.ci.as_ref();
                 table.rows.push(vec![
                     summary.model.clone(),
@@ -45,6 +50,9 @@ pub fn probe_table(summaries: &[ModelSummary]) -> Table {
                     number(probes.words.auroc.value, 4),
                     number(words.map(|ci| ci.low), 4),
                     number(words.map(|ci| ci.high), 4),
+                    number(untrained.and_then(|auroc| auroc.value), 4),
+                    number(control.map(|ci| ci.low), 4),
+                    number(control.map(|ci| ci.high), 4),
                     probes.words.n.to_string(),
                     probes.words.n_groups.to_string(),
                 ]);
