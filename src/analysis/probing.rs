@@ -72,6 +72,7 @@ impl Design {
             bootstrap: Bootstrap { resamples: entry.bootstrap, seed, ..Bootstrap::default() },
             permutations: entry.permutations,
             seed,
+            ..Settings::default()
         };
         Ok(Self { x, labelled, settings })
     }
