@@ -74,6 +74,24 @@ impl Labelled {
         Self::new(labels, &groups)
     }
 
+    /// Some of the rows, in the order given, with their labels and groups.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] or [`Error::OneClass`] if the rows are none or of one class.
+    pub fn select(&self, rows: &[usize]) -> Result<Self> {
+        let labels: Vec<bool> = rows.iter().map(|&row| self.labels[row]).collect();
+        let groups: Vec<i64> = rows.iter().map(|&row| self.names[self.groups[row]]).collect();
+        Self::from_bools(&labels, &groups)
+    }
+
+    /// Refuses an input that has not one value a row.
+    pub(crate) fn check(&self, what: &'static str, found: usize) -> Result<()> {
+        if found != self.n() {
+            return Err(Error::ShapeMismatch { what, expected: self.n(), found });
+        }
+        Ok(())
+    }
+
     /// The number of rows.
     pub fn n(&self) -> usize {
         self.labels.len()
