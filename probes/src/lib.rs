@@ -69,6 +69,7 @@ mod detectable;
 mod error;
 mod estimator;
 mod evaluation;
+mod exchange;
 mod folds;
 mod kind;
 mod logistic;
