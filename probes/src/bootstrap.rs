@@ -55,7 +55,8 @@ pub struct Interval {
 pub struct Estimate {
     /// The score of all rows; `None` where it is undefined.
     pub value: Option<f64>,
-    /// Its interval; `None` where the score is undefined in more than half of the resamples, or lies beyond them all.
+    /// Its interval; `None` with one group, where the score is undefined in more than half of the resamples, or where
+    /// it lies beyond them all.
     pub ci: Option<Interval>,
 }
 
@@ -87,7 +88,8 @@ impl Bootstrap {
             let mut values: Vec<f64> = draws.iter().filter_map(|draw| draw[index]).collect();
             values.sort_by(f64::total_cmp);
             let [low, high] = levels[index]?;
-            (!values.is_empty() && 2 * values.len() >= self.resamples).then(|| Interval {
+            let mostly_defined = !values.is_empty() && 2 * values.len() >= self.resamples;
+            (mostly_defined && labelled.n_groups() > 1).then(|| Interval {
                 low: quantile(&values, low),
                 high: quantile(&values, high),
                 resamples: values.len(),
@@ -137,8 +139,8 @@ impl Bootstrap {
         decisions: &[f64],
         others: &[f64],
     ) -> Result<Estimate> {
-        labelled.check("decisions", decisions.len())?;
-        labelled.check("decisions to compare with", others.len())?;
+        labelled.check_decisions(decisions)?;
+        labelled.check_decisions(others)?;
         let [one, other] = [decisions, others].map(|decisions| Scored::new(decisions, labelled.labels()));
         let difference = |counts: &[u32]| {
             let values = metric.weighted(&one, counts).zip(metric.weighted(&other, counts));
@@ -152,9 +154,9 @@ impl Bootstrap {
     /// Every metric of pooled decisions with its interval, in the order of [`Metric::ALL`].
     ///
     /// # Errors
-    /// [`Error::BadLevel`] or [`Error::ShapeMismatch`].
+    /// [`Error::BadLevel`], [`Error::ShapeMismatch`] or [`Error::NotANumber`].
     pub fn estimates(&self, labelled: &Labelled, decisions: &[f64]) -> Result<[Estimate; Metric::ALL.len()]> {
-        labelled.check("decisions", decisions.len())?;
+        labelled.check_decisions(decisions)?;
         let scored = Scored::new(decisions, labelled.labels());
         let intervals =
             self.intervals(labelled, |counts| Metric::ALL.map(|metric| metric.weighted(&scored, counts)))?;

@@ -92,6 +92,15 @@ impl Labelled {
         Ok(())
     }
 
+    /// Refuses decisions that are not one number a row; infinite ones are in order.
+    pub(crate) fn check_decisions(&self, decisions: &[f64]) -> Result<()> {
+        self.check("decisions", decisions.len())?;
+        match decisions.iter().position(|decision| decision.is_nan()) {
+            Some(row) => Err(Error::NotANumber { row }),
+            None => Ok(()),
+        }
+    }
+
     /// The number of rows.
     pub fn n(&self) -> usize {
         self.labels.len()

@@ -91,10 +91,7 @@ impl DeLong {
 
 /// The share of rows of the other class that each row is rightly ordered against.
 fn placements(labelled: &Labelled, decisions: &[f64]) -> Result<Vec<f64>> {
-    labelled.check("decisions", decisions.len())?;
-    if let Some(row) = decisions.iter().position(|decision| decision.is_nan()) {
-        return Err(Error::NotANumber { row });
-    }
+    labelled.check_decisions(decisions)?;
     let labels = labelled.labels();
     let rows = |class: bool| (0..labels.len()).filter(|&row| labels[row] == class).collect::<Vec<_>>();
     let among_all = mid_ranks(decisions, &(0..labels.len()).collect::<Vec<_>>());
