@@ -56,7 +56,7 @@ fn off_uniform(p: &[f64]) -> [f64; 2] {
 #[test]
 fn permutation_p_is_uniform_when_there_is_nothing_to_find() {
     // Each layer is an experiment of its own. Features differ between groups, as those of templates do.
-    let experiments = 1000;
+    let experiments = 600;
     for (name, labelled) in [
         ("pairs", pairs(14)),
         ("groups of one class", pure_groups(24, 2)),
@@ -72,13 +72,13 @@ fn permutation_p_is_uniform_when_there_is_nothing_to_find() {
         }
         let p = p_values(&x, &labelled, &settings(99, 3), false);
         let [over, under] = off_uniform(&p);
-        // Kolmogorov's bound at 1 in 1000 is 1.95 / √n = 0.062; p moves in steps of 0.01, and ties of AUROCs, which
+        // Kolmogorov's bound at 1 in 1000 is 1.95 / √n = 0.08; p moves in steps of 0.01, and ties of AUROCs, which
         // count against a finding, can only make p larger.
-        assert!(over < 0.062 && under < 0.09, "{name}: {over} {under}");
+        assert!(over < 0.08 && under < 0.11, "{name}: {over} {under}");
         for level in [0.01, 0.05, 0.1] {
             let count = p.iter().filter(|&&p| p <= level + 1e-9).count() as f64;
-            let (mean, deviation) = (1000.0 * level, (1000.0 * level * (1.0 - level)).sqrt());
-            assert!((count - mean).abs() < 3.5 * deviation, "{name}: {count} of 1000 at most {level}");
+            let (mean, deviation) = (600.0 * level, (600.0 * level * (1.0 - level)).sqrt());
+            assert!((count - mean).abs() < 3.5 * deviation, "{name}: {count} of 600 at most {level}");
         }
     }
 }
@@ -102,7 +102,7 @@ fn coverage(
 fn resampled(labelled: &Labelled, method: Method) -> impl Fn(&[f64], u64) -> Option<[f64; 2]> + Sync {
     move |decisions, seed| {
         let scored = Scored::new(decisions, labelled.labels());
-        let bootstrap = Bootstrap { resamples: 500, method, seed, ..Bootstrap::default() };
+        let bootstrap = Bootstrap { resamples: 400, method, seed, ..Bootstrap::default() };
         let [interval] =
             bootstrap.intervals(labelled, |counts| [Metric::Auroc.weighted(&scored, counts)]).unwrap();
         interval.map(|interval| [interval.low, interval.high])
@@ -128,8 +128,8 @@ fn intervals_over_groups_cover_what_they_promise() {
 #[test]
 fn few_groups_and_a_high_auroc_need_the_corrected_interval() {
     let labelled = pairs(20);
-    let corrected = coverage(&labelled, NINE_TENTHS, 1500, resampled(&labelled, Method::Bca));
-    let plain = coverage(&labelled, NINE_TENTHS, 1500, resampled(&labelled, Method::Percentile));
+    let corrected = coverage(&labelled, NINE_TENTHS, 1000, resampled(&labelled, Method::Bca));
+    let plain = coverage(&labelled, NINE_TENTHS, 1000, resampled(&labelled, Method::Percentile));
     assert!((0.93..=0.97).contains(&corrected), "{corrected}");
     assert!(plain < 0.93 && plain < corrected - 0.015, "{plain}");
 }
@@ -145,9 +145,9 @@ fn resampling_rows_for_groups_covers_too_little() {
 
 #[test]
 fn the_correction_over_layers_holds_the_rate_of_any_false_finding() {
-    // 400 experiments of eight layers, which are alike as neighbouring layers are.
+    // 300 experiments of eight layers, which are alike as neighbouring layers are.
     let labelled = pairs(14);
-    let (experiments, layers) = (400_u64, 8);
+    let (experiments, layers) = (300_u64, 8);
     let found: Vec<[bool; 2]> = (0..experiments)
         .into_par_iter()
         .map(|experiment| {
@@ -161,8 +161,8 @@ fn the_correction_over_layers_holds_the_rate_of_any_false_finding() {
         })
         .collect();
     let rate = |which: usize| found.iter().filter(|found| found[which]).count() as f64 / experiments as f64;
-    // 5 % has a standard deviation of 1.1 points in 400 experiments.
-    assert!(rate(1) <= 0.083 && rate(1) >= 0.015, "corrected: {}", rate(1));
+    // 5 % has a standard deviation of 1.3 points in 300 experiments.
+    assert!(rate(1) <= 0.089 && rate(1) >= 0.011, "corrected: {}", rate(1));
     assert!(rate(0) > 0.12, "uncorrected: {}", rate(0));
 }
 
