@@ -57,8 +57,10 @@
 //! threads. What is undefined is `None`.
 #![deny(missing_docs)]
 
+mod axes;
 mod bag_of_words;
 mod bootstrap;
+mod ccs;
 mod cross_validate;
 mod data;
 mod dense;
@@ -66,26 +68,46 @@ mod error;
 mod estimator;
 mod folds;
 mod kind;
+mod lbfgs;
+mod lda;
+mod linfa;
 mod logistic;
+mod mass_mean;
 mod metrics;
+mod multinomial;
 mod newton;
+mod pairs;
 pub mod permutation;
 mod probe;
+mod regression;
+mod ridge;
 mod rng;
 mod scale;
 mod space;
+mod sparse;
 mod sweep;
+mod training;
+mod within;
 
 pub use bag_of_words::{Counting, words_and_pairs, words_only};
 pub use bootstrap::{Bootstrap, Estimate, Interval};
+pub use ccs::{Ccs, CcsFit, Centring, Restart};
 pub use data::{Dataset, Labelled};
 pub use error::{Error, Result};
 pub use estimator::{Estimator, Twin};
 pub use folds::Folds;
 pub use kind::Kind;
+pub use lda::{Lda, Shrinkage};
+pub use linfa::{LinfaLogistic, LinfaSvm};
 pub use logistic::Logistic;
+pub use mass_mean::MassMean;
 pub use metrics::{Metric, Scored};
+pub use multinomial::{Multinomial, MultinomialProbe, MultinomialScores};
+pub use pairs::PairPca;
 pub use permutation::{Exchange, PermutationTest};
 pub use probe::Probe;
+pub use regression::{Regression, RegressionScores};
+pub use ridge::{AlphaChoice, LeftOut, Ridge, RidgePath};
 pub use scale::Scaler;
+pub use sparse::Sparse;
 pub use sweep::{Evaluation, FoldPlan, LayerProbe, Settings, fit_layers};

@@ -171,7 +171,11 @@ fn fit_layer(
     let decisions = settings.probe.cross_validate(data, folds)?;
     let mut tested = Vec::new();
     if settings.permutations > 0 {
-        let Kind::Logistic(logistic) = settings.probe;
+        // The fit that stands for other kinds here is a logistic one.
+        let logistic = match settings.probe {
+            Kind::Logistic(logistic) => logistic,
+            _ => Logistic::default(),
+        };
         let loose = Logistic { tolerance: NULL_TOLERANCE.max(logistic.tolerance), ..logistic };
         let null = out_of_fold(data.x(), folds, &[Job { targets: labellings, settings: loose }])?;
         tested = aurocs(&null[0], labellings);
