@@ -1,6 +1,6 @@
 //! Contrast-consistent search.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis, concatenate, s};
+use ndarray::{Array1, Array2, ArrayView1, Axis, Zip, concatenate, s};
 use rayon::prelude::*;
 
 use crate::axes::Axes;
@@ -29,10 +29,11 @@ pub enum Centring {
 /// With `p = σ(w·x + b)` for both members of a pair, minimises the mean over pairs of
 /// `(p₁ + p₂ - 1)² + min(p₁, p₂)²`, plus `decay |w|² / 2`: the two should say opposite things, and say them firmly. Which
 /// row of a pair is of which class plays no part; labels only say what makes a pair (a group with rows of both classes,
-/// each class as its mean) and, at the end, which side is class 1: that on which the rows of class 1 are on average.
+/// each class as its mean) and, at the end, which side is class 1: that on which the members of class 1 are on average, once
+/// centred.
 ///
-/// The paper takes 1,000 steps of AdamW at a rate of 0.001 and a decay of 0.01 from 10 random starts. Here each start
-/// goes down to a minimum, with the decay as a penalty of the objective: AdamW stops early instead, so that its answer
+/// The paper takes 1,000 steps of AdamW at a rate of 0.001 and a decay of 0.01 from 10 random starts. Here each start,
+/// a random one of the directions that set the members of pairs apart, goes down to a minimum, with the decay as a penalty of the objective: AdamW stops early instead, so that its answer
 /// depends on the units of the features and on the number of steps. A decision is the log-odds that a row says yes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ccs {
@@ -101,10 +102,8 @@ impl Ccs {
     pub fn search(&self, data: &Dataset, rows: &[usize]) -> Result<CcsFit> {
         self.check()?;
         let training = TrainingRows::new(data, rows, self.standardise)?;
-        let pairs = training.pairs()?;
-        let differences = (&pairs.positive - &pairs.negative).sum_axis(Axis(0));
-        let (first, second, centre) = self.members(pairs)?;
-        let loss = Loss::new(&concatenate![Axis(0), first, second], self.decay)?;
+        let members = self.members(training.pairs()?)?;
+        let loss = Loss::new(&members.both, self.decay)?;
         let ends: Vec<Point> = (0..self.restarts)
             .into_par_iter()
             .map(|restart| loss.descend(loss.start(&mut Rng::stream(self.seed, restart as u64))))
@@ -112,10 +111,10 @@ impl Ccs {
         let lowest = |&a: &usize, &b: &usize| ends[a].value.total_cmp(&ends[b].value);
         let best = (0..ends.len()).min_by(lowest).unwrap_or(0);
         let (mut coef, mut bias) = loss.weights(&ends[best]);
-        if coef.dot(&differences) < 0.0 {
+        if coef.dot(&members.towards) < 0.0 {
             (coef, bias) = (-coef, -bias);
         }
-        let intercept = bias - coef.dot(&centre);
+        let intercept = bias - coef.dot(&members.centre);
         let restarts = ends.iter().map(|end| loss.report(end)).collect();
         Ok(CcsFit { probe: training.probe(coef, intercept), restarts, best })
     }
@@ -134,28 +133,41 @@ impl Ccs {
         Ok(())
     }
 
-    /// First and second members, centred, and the point that stands for the centre of any other row.
-    fn members(&self, pairs: Pairs) -> Result<(Array2<f64>, Array2<f64>, Array1<f64>)> {
+    fn members(&self, pairs: Pairs) -> Result<Members> {
         let Pairs { negative, positive, positive_first } = pairs;
         let (mut first, mut second) = (negative, positive);
-        let mean = |side: &Array2<f64>| side.sum_axis(Axis(0)) / side.nrows() as f64;
+        // +1 where the second member is of class 1.
+        let mut order = Array1::ones(positive_first.len());
         if self.centring == Centring::Members {
             if positive_first.iter().all(|&order| order == positive_first[0]) {
                 return Err(Error::OrderIsLabel);
             }
             for (pair, _) in positive_first.iter().enumerate().filter(|(_, order)| **order) {
                 let (mut a, mut b) = (first.row_mut(pair), second.row_mut(pair));
-                ndarray::Zip::from(&mut a).and(&mut b).for_each(std::mem::swap);
+                Zip::from(&mut a).and(&mut b).for_each(std::mem::swap);
+                order[pair] = -1.0;
             }
         }
+        let mean = |side: &Array2<f64>| side.sum_axis(Axis(0)) / side.nrows() as f64;
         let (mean1, mean2) = (mean(&first), mean(&second));
         let centre = (&mean1 + &mean2) / 2.0;
         match self.centring {
             Centring::Members => (first, second) = (first - &mean1, second - &mean2),
             Centring::Whole => (first, second) = (first - &centre, second - &centre),
         }
-        Ok((first, second, centre))
+        let towards = (&second - &first).t().dot(&order);
+        Ok(Members { both: concatenate![Axis(0), first, second], centre, towards })
     }
+}
+
+/// The members of pairs, centred.
+struct Members {
+    /// First members above second ones, `[2 pairs, D]`.
+    both: Array2<f64>,
+    /// What stands for the centre of any other row.
+    centre: Array1<f64>,
+    /// From class 0 to class 1, once centred.
+    towards: Array1<f64>,
 }
 
 /// The objective along the principal axes of the members, in units in which its curvature is even.
@@ -179,13 +191,25 @@ impl Loss {
         Ok(Self { axes, units, decay })
     }
 
-    /// Random signs along the axes, such that margins are about 1.
+    /// A direction along which the members of pairs lie far apart, with margins of about 1: near zero weights, that is
+    /// all the loss asks for. From random signs of the differences, by the fixed point of Kwak (2008).
     fn start(&self, rng: &mut Rng) -> Array1<f64> {
-        let signs = self.axes.values.mapv(|_| if rng.next() & 1 == 0 { 1.0 } else { -1.0 });
-        let scale = (self.axes.scores.nrows() as f64 / self.axes.values.sum()).sqrt();
-        let mut start: Array1<f64> = signs.iter().map(|sign| sign * scale).chain([0.0]).collect();
-        start /= &self.units;
-        start
+        let pairs = self.axes.scores.nrows() / 2;
+        let differences = &self.axes.scores.slice(s![..pairs, ..]) - &self.axes.scores.slice(s![pairs.., ..]);
+        let mut signs = Array1::from_shape_simple_fn(pairs, || if rng.next() & 1 == 0 { 1.0 } else { -1.0 });
+        let mut direction = differences.t().dot(&signs);
+        for _ in 0..MAX_STEPS {
+            let next = differences.dot(&direction).mapv(f64::signum);
+            if next == signs {
+                break;
+            }
+            signs = next;
+            direction = differences.t().dot(&signs);
+        }
+        let margins = self.axes.scores.dot(&direction);
+        let scale = (margins.len() as f64 / margins.dot(&margins).max(f64::MIN_POSITIVE)).sqrt();
+        let start: Array1<f64> = direction.iter().map(|weight| weight * scale).chain([0.0]).collect();
+        start / &self.units
     }
 
     fn descend(&self, start: Array1<f64>) -> Point {
