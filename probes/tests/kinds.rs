@@ -113,7 +113,7 @@ fn more_columns_than_rows_and_duplicated_rows_are_fitted() {
 }
 
 #[test]
-fn training_rows_of_one_class_are_refused_by_all_but_the_logistic_fit_that_is_never_asked() {
+fn training_rows_of_one_class_are_refused() {
     let (x, labelled) = separable(10, 4, 6);
     let positives: Vec<usize> = (0..20).filter(|row| row % 2 == 1).collect();
     let data = Dataset::new(x.view(), &labelled).unwrap();
@@ -193,12 +193,6 @@ fn a_fit_that_cannot_get_there_gives_no_coefficients() {
     let classes: Vec<usize> = labelled.labels().iter().map(|&label| usize::from(label)).collect();
     let multinomial = Multinomial { max_steps: 2, ..Multinomial::default() };
     assert!(matches!(multinomial.fit(x.view(), &classes), Err(Error::Unconverged { .. })));
-    // Separable classes and next to no penalty: weights of which linfa's solver stops short.
-    let linfa = LinfaLogistic { c: 1e12 }.fit(&Dataset::new(x.view(), &labelled).unwrap());
-    match linfa {
-        Err(error) => assert!(matches!(error, Error::Unconverged { .. } | Error::Linfa { .. }), "{error}"),
-        Ok(probe) => assert!(auroc(&probe, &x, &labelled) > 0.99),
-    }
 }
 
 #[test]
