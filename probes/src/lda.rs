@@ -117,8 +117,9 @@ impl Lda {
         let n = training.z.nrows() as f64;
         match self.shrinkage {
             Shrinkage::Fixed(s) => {
-                let rows = training.within_class() * ((1.0 - s) / n).sqrt();
-                let trace = training.within_class().mapv(|value| value * value).sum() / n;
+                let within = training.within_class();
+                let trace = within.mapv(|value| value * value).sum() / n;
+                let rows = within * ((1.0 - s) / n).sqrt();
                 let d = training.z.ncols();
                 Shrunken { rows, diagonal: Array1::from_elem(d, s * trace / d as f64) }
             }

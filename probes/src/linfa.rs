@@ -30,6 +30,8 @@ use crate::training::TrainingRows;
 pub struct LinfaLogistic {
     /// The inverse penalty.
     pub c: f64,
+    /// The steps after which linfa stops.
+    pub max_steps: u64,
 }
 
 /// linfa-svm with a linear kernel as a second opinion: `|w|²/2 + C Σ max(0, 1 - y (w·z + b))` on standardised columns,
@@ -45,7 +47,7 @@ pub struct LinfaSvm {
 
 impl Default for LinfaLogistic {
     fn default() -> Self {
-        Self { c: 1.0 }
+        Self { c: 1.0, max_steps: 10_000 }
     }
 }
 
@@ -58,7 +60,6 @@ impl Default for LinfaSvm {
 impl LinfaLogistic {
     /// The largest relative gradient norm of a fit that is reported.
     pub const TOLERANCE: f64 = 1e-4;
-    const MAX_STEPS: u64 = 10_000;
 
     /// The norm of the gradient of the objective.
     fn gradient_norm(&self, training: &TrainingRows, coef: &Array1<f64>, intercept: f64) -> f64 {
@@ -83,7 +84,7 @@ impl Estimator for LinfaLogistic {
         // linfa's own test looks at one step only, and is made ten times as strict.
         let fitted = LogisticRegression::default()
             .alpha(1.0 / self.c)
-            .max_iterations(Self::MAX_STEPS)
+            .max_iterations(self.max_steps)
             .gradient_tolerance((wanted / 10.0).max(f64::MIN_POSITIVE))
             .fit(&set)
             .map_err(refused)?;

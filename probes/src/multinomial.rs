@@ -232,7 +232,7 @@ impl Loss {
     fn at(&self, at: Array1<f64>) -> Point {
         let parameters = self.parameters(&at);
         let weights = parameters.slice(s![.., ..-1]);
-        let mut margins = self.axes.scores.dot(&weights.t()) + &parameters.column(parameters.ncols() - 1);
+        let mut margins = self.axes.scores.dot(&weights.t()) + parameters.column(parameters.ncols() - 1);
         let mut value = weights.iter().map(|weight| weight * weight).sum::<f64>() / (2.0 * self.c);
         for (mut row, target) in margins.rows_mut().into_iter().zip(self.targets.rows()) {
             value -= row.dot(&target);

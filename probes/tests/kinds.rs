@@ -131,7 +131,7 @@ fn settings_out_of_range_are_refused_by_name() {
     for value in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(bad(Ridge { alpha: value, ..Ridge::default() }.fit(&data).unwrap_err()));
         assert!(bad(Ccs { decay: value, ..Ccs::default() }.fit(&data).unwrap_err()));
-        assert!(bad(LinfaLogistic { c: value }.fit(&data).unwrap_err()));
+        assert!(bad(LinfaLogistic { c: value, ..LinfaLogistic::default() }.fit(&data).unwrap_err()));
         assert!(bad(LinfaSvm { c: value }.fit(&data).unwrap_err()));
         let multinomial = Multinomial { c: value, ..Multinomial::default() };
         assert!(bad(multinomial.fit(x.view(), &[0, 1].repeat(10)).unwrap_err()));
@@ -193,6 +193,9 @@ fn a_fit_that_cannot_get_there_gives_no_coefficients() {
     let classes: Vec<usize> = labelled.labels().iter().map(|&label| usize::from(label)).collect();
     let multinomial = Multinomial { max_steps: 2, ..Multinomial::default() };
     assert!(matches!(multinomial.fit(x.view(), &classes), Err(Error::Unconverged { .. })));
+    let linfa = LinfaLogistic { max_steps: 2, ..LinfaLogistic::default() };
+    let linfa = linfa.fit(&Dataset::new(x.view(), &labelled).unwrap());
+    assert!(matches!(linfa, Err(Error::Unconverged { .. })), "{linfa:?}");
 }
 
 #[test]
@@ -237,7 +240,7 @@ fn linfa_logistic_agrees_with_ours() {
     let data = Dataset::new(x.view(), &labelled).unwrap();
     for c in [0.01, 1.0, 10.0] {
         let ours = Logistic { c, ..Logistic::default() }.fit(&data).unwrap();
-        let theirs = LinfaLogistic { c }.fit(&data).unwrap();
+        let theirs = LinfaLogistic { c, ..LinfaLogistic::default() }.fit(&data).unwrap();
         let gap = (&ours.coef - &theirs.coef).mapv(f64::abs).sum() / ours.coef.mapv(f64::abs).sum();
         // They stop at a gradient of 1e-4 of its start.
         assert!(gap < 1e-3, "C = {c}: {gap:e}");
