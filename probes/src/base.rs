@@ -42,39 +42,53 @@ pub(crate) struct Part {
     pub(crate) stretch32: Vec<f32>,
 }
 
-/// Sums of each column, and of its squares, over some rows.
+/// The mean of each column over some rows, and the sum of squared distances from it.
 struct Moments {
-    first: Vec<f64>,
-    second: Vec<f64>,
+    rows: f64,
+    mean: Vec<f64>,
+    spread: Vec<f64>,
 }
 
 impl Moments {
-    fn zeros(width: usize) -> Self {
-        Self { first: vec![0.0; width], second: vec![0.0; width] }
+    fn none(width: usize) -> Self {
+        Self { rows: 0.0, mean: vec![0.0; width], spread: vec![0.0; width] }
     }
 
-    fn add(mut self, other: &Self) -> Self {
-        self.first.iter_mut().zip(&other.first).for_each(|(sum, more)| *sum += more);
-        self.second.iter_mut().zip(&other.second).for_each(|(sum, more)| *sum += more);
-        self
+    /// Of the rows that `read` gives.
+    fn of<I: Iterator<Item = f64>>(width: usize, rows: &[usize], read: impl Fn(usize) -> I + Sync) -> Self {
+        let chunk = |rows: &[usize]| {
+            let mut moments = Self { rows: rows.len() as f64, ..Self::none(width) };
+            for &row in rows {
+                moments.mean.iter_mut().zip(read(row)).for_each(|(sum, value)| *sum += value);
+            }
+            moments.mean.iter_mut().for_each(|sum| *sum /= rows.len() as f64);
+            for &row in rows {
+                let columns = moments.spread.iter_mut().zip(&moments.mean).zip(read(row));
+                columns.for_each(|((sum, mean), value)| *sum += (value - mean) * (value - mean));
+            }
+            moments
+        };
+        let chunks: Vec<Self> = rows.par_chunks(CHUNK).map(chunk).collect();
+        chunks.iter().fold(Self::none(width), Self::with)
     }
 
-    /// `add` puts a row's values onto the sums.
-    fn of(width: usize, rows: &[usize], add: impl Fn(usize, &mut Self) + Sync) -> Self {
-        let chunks: Vec<Self> = rows
-            .par_chunks(CHUNK)
-            .map(|rows| {
-                let mut moments = Self::zeros(width);
-                rows.iter().for_each(|&row| add(row, &mut moments));
-                moments
-            })
-            .collect();
-        chunks.iter().fold(Self::zeros(width), |sum, chunk| sum.add(chunk))
+    /// Of both together (Chan, Golub and LeVeque, 1983), which loses nothing to cancellation.
+    fn with(mut self, other: &Self) -> Self {
+        let rows = self.rows + other.rows;
+        for column in 0..self.mean.len() {
+            let apart = other.mean[column] - self.mean[column];
+            self.mean[column] += apart * other.rows / rows;
+            self.spread[column] += other.spread[column] + apart * apart * self.rows * other.rows / rows;
+        }
+        Self { rows, ..self }
     }
 
-    fn put(&mut self, column: usize, value: f64) {
-        self.first[column] += value;
-        self.second[column] += value * value;
+    /// The population standard deviation of a column whose mean is `mean` in raw units; none where all that varies is
+    /// rounding.
+    fn deviation(&self, column: usize, mean: f64) -> Option<f64> {
+        let variance = self.spread[column] / self.rows;
+        let rounding = self.rows * mean * f64::EPSILON;
+        (variance > rounding * rounding).then(|| variance.sqrt())
     }
 }
 
@@ -83,22 +97,14 @@ impl Base {
     pub(crate) fn new<T: Copy + Into<f64> + Sync>(x: ArrayView2<T>, standardise: bool) -> Self {
         let (n, d) = x.dim();
         let rows: Vec<usize> = (0..n).collect();
-        let about = |mean: &[f64]| {
-            Moments::of(d, &rows, |row, moments| {
-                let columns = x.row(row).into_iter().zip(mean).enumerate();
-                columns.for_each(|(column, (&value, mean))| moments.put(column, value.into() - mean));
-            })
-        };
-        let mean: Vec<f64> = about(&vec![0.0; d]).first.iter().map(|sum| sum / n as f64).collect();
+        let moments = Moments::of(d, &rows, |row| x.row(row).into_iter().map(|&value| value.into()));
         let scale = match standardise {
             true => {
-                let moments = about(&mean);
-                (0..d)
-                    .map(|column| deviation(&moments, column, n as f64, mean[column]).unwrap_or(1.0))
-                    .collect()
+                (0..d).map(|column| moments.deviation(column, moments.mean[column]).unwrap_or(1.0)).collect()
             }
             false => vec![1.0; d],
         };
+        let mean = moments.mean;
         let double = Columns::build(d, n, |row, values| {
             for (column, (to, &value)) in values.iter_mut().zip(x.row(row)).enumerate() {
                 *to = (value.into() - mean[column]) / scale[column];
@@ -148,42 +154,35 @@ impl Base {
         for row in 0..self.n() {
             blocks.entry(inside.iter().map(|part| part[row]).collect()).or_default().push(row);
         }
-        let sums: Vec<(Vec<bool>, Moments)> = blocks
+        let moments: Vec<(Vec<bool>, Moments)> = blocks
             .into_iter()
             .map(|(member, rows)| {
-                let sums = Moments::of(self.d(), &rows, |row, moments| {
-                    let columns = self.double.col(row).iter().enumerate();
-                    columns.for_each(|(column, &value)| moments.put(column, value));
-                });
-                (member, sums)
+                (member, Moments::of(self.d(), &rows, |row| self.double.col(row).iter().copied()))
             })
             .collect();
         inside
             .into_iter()
             .enumerate()
             .map(|(part, inside)| {
-                let own = sums.iter().filter(|(member, _)| member[part]);
-                self.part(inside, &own.fold(Moments::zeros(self.d()), |sum, (_, block)| sum.add(block)))
+                let own = moments.iter().filter(|(member, _)| member[part]);
+                self.part(inside, own.fold(Moments::none(self.d()), |sum, (_, block)| sum.with(block)))
             })
             .collect()
     }
 
-    fn part(&self, inside: Vec<bool>, sums: &Moments) -> Part {
-        let rows = inside.iter().filter(|&&inside| inside).count() as f64;
-        let shift: Vec<f64> = sums.first.iter().map(|sum| sum / rows).collect();
+    fn part(&self, inside: Vec<bool>, moments: Moments) -> Part {
         let stretch: Vec<f64> = match self.standardise {
             true => (0..self.d())
                 .map(|column| {
                     // What the mean is in units of the base scale decides what is rounding.
-                    let mean = self.mean[column] / self.scale[column] + shift[column];
-                    // A column that is constant in the part keeps its raw scale.
-                    deviation(sums, column, rows, mean)
-                        .map_or(self.scale[column], |deviation| 1.0 / deviation)
+                    let mean = self.mean[column] / self.scale[column] + moments.mean[column];
+                    moments.deviation(column, mean).map_or(0.0, |deviation| 1.0 / deviation)
                 })
                 .collect(),
             false => vec![1.0; self.d()],
         };
         let narrow = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
+        let (rows, shift) = (moments.rows, moments.mean);
         Part { inside, rows, shift32: narrow(&shift), stretch32: narrow(&stretch), shift, stretch }
     }
 
@@ -204,12 +203,4 @@ impl Base {
         let scale = columns.map(scale).collect();
         (Scaler { mean, scale }, Array1::zeros(self.d()))
     }
-}
-
-/// The population standard deviation of a column of the given mean; none where all that varies is rounding, of the values
-/// or of their sums.
-fn deviation(sums: &Moments, column: usize, rows: f64, mean: f64) -> Option<f64> {
-    let variance = sums.second[column] / rows - (sums.first[column] / rows).powi(2);
-    let rounding = (rows * mean * f64::EPSILON).powi(2) + f64::EPSILON * sums.second[column];
-    (variance > rounding).then(|| variance.sqrt())
 }

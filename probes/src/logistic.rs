@@ -1,6 +1,6 @@
 //! L2-penalised logistic regression.
 
-use ndarray::Array1;
+use ndarray::{Array1, Axis};
 
 use crate::base::Base;
 use crate::columns::dot64;
@@ -72,9 +72,10 @@ impl Logistic {
             let class = rows.first().map_or(0, |&row| u8::from(labels[row]));
             return Err(Error::OneClass { class, rows: rows.len() });
         }
-        let base = Base::new(data.x(), self.standardise);
-        let parts = base.parts(&[rows.to_vec()]);
-        let fits: Vec<Fit> = path.iter().map(|&c| Fit { part: 0, labels, c }).collect();
+        let base = Base::new(data.x().select(Axis(0), rows).view(), self.standardise);
+        let parts = base.parts(&[(0..rows.len()).collect()]);
+        let own: Vec<bool> = rows.iter().map(|&row| labels[row]).collect();
+        let fits: Vec<Fit> = path.iter().map(|&c| Fit { part: 0, labels: &own, c }).collect();
         let solved = newton::solve(&base, &parts, &fits, self.goal())?;
         let (scaler, centre) = base.scaler(&parts[0]);
         let probe = |fit: usize| {

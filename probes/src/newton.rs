@@ -212,7 +212,9 @@ impl<'a> State<'a> {
         for taken in 0.. {
             let slope = self.slope(active, precision);
             // A gradient that is not a number stays open, and ends as not converged.
-            let is_open = |&at: &usize| !(slope.norms[at] <= self.wanted(slope.fits[at], tolerance));
+            let is_open = |&at: &usize| {
+                slope.norms[at].is_nan() || slope.norms[at] > self.wanted(slope.fits[at], tolerance)
+            };
             let open: Vec<usize> = (0..slope.fits.len()).filter(is_open).collect();
             let Some(&worst) = open.first() else { return Ok(()) };
             // Single precision has no more to say about a fit that it cannot bring there; double precision goes on.
