@@ -3,7 +3,6 @@
 use ndarray::{Array2, ArrayView3, Axis};
 use rayon::prelude::*;
 
-use crate::base::Base;
 use crate::bootstrap::{Bootstrap, Estimate};
 use crate::data::{Dataset, Labelled};
 use crate::error::{Error, Result};
@@ -12,9 +11,8 @@ use crate::folds::Folds;
 use crate::kind::Kind;
 use crate::logistic::Logistic;
 use crate::metrics::{Metric, Scored};
-use crate::permutation::{PermutationTest, exchanged_labels, test_layers};
+use crate::permutation::{self, PermutationTest, exchanged_labels, test_layers};
 use crate::probe::Probe;
-use crate::twin;
 
 /// How a sweep is made.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,8 +165,7 @@ fn fit_layer(
     let decisions = settings.probe.cross_validate(data, folds)?;
     let mut tested = Vec::new();
     if settings.permutations > 0 {
-        let twin = settings.probe.twin(data);
-        tested = twin::aurocs(&Base::new(data.x(), twin.standardise), folds, twin, labellings)?;
+        tested = permutation::aurocs(&settings.probe, data, folds, labellings)?;
     }
     let probe = settings.probe.fit(data)?;
     let train = Scored::new(&probe.decisions(data.x())?, labelled.labels());
