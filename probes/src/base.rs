@@ -36,6 +36,7 @@ pub(crate) struct Part {
     /// How many are.
     pub(crate) rows: f64,
     pub(crate) shift: Vec<f64>,
+    /// 0 for a column that is constant in the part: it can say nothing.
     pub(crate) stretch: Vec<f64>,
     pub(crate) shift32: Vec<f32>,
     pub(crate) stretch32: Vec<f32>,
@@ -196,14 +197,19 @@ impl Base {
         if !self.standardise {
             return (Scaler::identity(self.d()), mean);
         }
-        let scale = columns.map(|column| self.scale[column] / part.stretch[column]).collect();
+        let scale = |column: usize| match part.stretch[column] {
+            0.0 => 1.0,
+            stretch => self.scale[column] / stretch,
+        };
+        let scale = columns.map(scale).collect();
         (Scaler { mean, scale }, Array1::zeros(self.d()))
     }
 }
 
-/// The population standard deviation of a column of the given mean; none where all that varies is rounding.
+/// The population standard deviation of a column of the given mean; none where all that varies is rounding, of the values
+/// or of their sums.
 fn deviation(sums: &Moments, column: usize, rows: f64, mean: f64) -> Option<f64> {
     let variance = sums.second[column] / rows - (sums.first[column] / rows).powi(2);
-    let rounding = rows * mean * f64::EPSILON;
-    (variance > rounding * rounding).then(|| variance.sqrt())
+    let rounding = (rows * mean * f64::EPSILON).powi(2) + f64::EPSILON * sums.second[column];
+    (variance > rounding).then(|| variance.sqrt())
 }

@@ -50,6 +50,21 @@ pub(crate) struct Solved {
     pub(crate) margins: Columns<f64>,
 }
 
+impl Solved {
+    /// A fit as weights `[D]` and offset for rows of the base itself.
+    pub(crate) fn readout(&self, fit: usize, part: &Part) -> (Vec<f64>, f64) {
+        let weights: Vec<f64> = self
+            .weights
+            .col(fit)
+            .iter()
+            .zip(&part.stretch)
+            .map(|(weight, stretch)| weight * stretch)
+            .collect();
+        let offset = self.intercepts[fit] - dot64(&part.shift, &weights);
+        (weights, offset)
+    }
+}
+
 /// Takes every fit to the goal.
 ///
 /// # Errors

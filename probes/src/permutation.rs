@@ -18,13 +18,10 @@ use std::collections::BTreeMap;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use crate::base::Base;
-use crate::data::{Dataset, Labelled};
+use crate::data::Labelled;
 use crate::error::{Error, Result};
-use crate::estimator::Estimator;
 use crate::folds::Folds;
 use crate::rng::Rng;
-use crate::twin;
 
 /// How often a labelling is drawn again before giving up.
 const ATTEMPTS: u64 = 1000;
@@ -113,25 +110,6 @@ pub fn exchanged_labels(
             .ok_or(Error::NothingToPermute)
     };
     (0..count).into_par_iter().map(draw).collect()
-}
-
-/// The AUROC that the pooled out-of-fold decisions of an estimator's [twin](crate::Twin) reach under each labelling
-/// `[P][N]` of a layer.
-///
-/// # Errors
-/// [`Error::ShapeMismatch`] if the folds are of other rows; [`Error::NotPositiveDefinite`].
-pub fn aurocs(
-    estimator: &(impl Estimator + ?Sized),
-    data: &Dataset,
-    folds: &Folds,
-    labellings: &[Vec<bool>],
-) -> Result<Vec<f64>> {
-    let (expected, found) = (data.labelled().n(), folds.of_row().len());
-    if found != expected {
-        return Err(Error::ShapeMismatch { what: "folds", expected, found });
-    }
-    let twin = estimator.twin(data);
-    twin::aurocs(&Base::new(data.x(), twin.standardise), folds, twin, labellings)
 }
 
 /// What the exchanged labels say about one layer.

@@ -3,22 +3,29 @@
 use ndarray::{Array2, ArrayView3, Axis};
 use rayon::prelude::*;
 
+use crate::base::Base;
 use crate::bootstrap::{Bootstrap, Estimate};
 use crate::data::{Dataset, Labelled};
 use crate::error::{Error, Result};
 use crate::estimator::Estimator;
 use crate::folds::Folds;
 use crate::kind::Kind;
-use crate::logistic::Logistic;
+use crate::logistic::{Logistic, best};
 use crate::metrics::{Metric, Scored};
-use crate::permutation::{self, PermutationTest, exchanged_labels, test_layers};
+use crate::permutation::{PermutationTest, exchanged_labels, test_layers};
 use crate::probe::Probe;
+use crate::twin;
 
 /// How a sweep is made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The kind of probe.
     pub probe: Kind,
+    /// The penalties C of which a logistic probe takes that of highest out-of-fold AUROC; empty for its own.
+    pub path: Vec<f64>,
+    /// Whether the scores are of choosing C as well, by folds within the training part; else they are those of the C that
+    /// they chose, which flatters it slightly.
+    pub nested: bool,
     /// The splits.
     pub folds: FoldPlan,
     /// The intervals.
@@ -33,6 +40,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             probe: Kind::Logistic(Logistic::default()),
+            path: Vec::new(),
+            nested: false,
             folds: FoldPlan::Grouped(5),
             bootstrap: Bootstrap::default(),
             permutations: 200,
@@ -101,6 +110,10 @@ impl Evaluation {
 pub struct LayerProbe {
     /// The position along the first axis of the features.
     pub layer: usize,
+    /// The kind, with the C that was chosen.
+    pub kind: Kind,
+    /// Each C of the path with its pooled out-of-fold AUROC.
+    pub grid: Vec<(f64, Option<f64>)>,
     /// The probe fitted on all rows, to score other states with.
     pub probe: Probe,
     /// The AUROC of that probe on the rows it was fitted on; not an estimate of anything else.
@@ -162,13 +175,41 @@ fn fit_layer(
     settings: &Settings,
 ) -> Result<(LayerProbe, Vec<f64>)> {
     let labelled = data.labelled();
-    let decisions = settings.probe.cross_validate(data, folds)?;
+    let Held { kind, grid, decisions } = Held::of(data, folds, settings)?;
     let mut tested = Vec::new();
     if settings.permutations > 0 {
-        tested = permutation::aurocs(&settings.probe, data, folds, labellings)?;
+        let twin = kind.twin(data);
+        tested = twin::aurocs(&Base::new(data.x(), twin.standardise), folds, twin, labellings)?;
     }
-    let probe = settings.probe.fit(data)?;
+    let probe = kind.fit(data)?;
     let train = Scored::new(&probe.decisions(data.x())?, labelled.labels());
+    let train_auroc = Metric::Auroc.of(&train);
     let cv = Evaluation::new(labelled, decisions, &settings.bootstrap)?;
-    Ok((LayerProbe { layer, probe, train_auroc: Metric::Auroc.of(&train), cv, permutation: None }, tested))
+    Ok((LayerProbe { layer, kind, grid, probe, train_auroc, cv, permutation: None }, tested))
+}
+
+/// Out-of-fold decisions, and the choice behind them.
+struct Held {
+    kind: Kind,
+    grid: Vec<(f64, Option<f64>)>,
+    decisions: Vec<f64>,
+}
+
+impl Held {
+    fn of(data: &Dataset, folds: &Folds, settings: &Settings) -> Result<Self> {
+        let (Kind::Logistic(logistic), path @ [_, ..]) = (&settings.probe, &settings.path[..]) else {
+            let decisions = settings.probe.cross_validate(data, folds)?;
+            return Ok(Self { kind: settings.probe.clone(), grid: Vec::new(), decisions });
+        };
+        let mut all = logistic.cross_validate_path(data, folds, path)?;
+        let labels = data.labelled().labels();
+        let auroc = |decisions: &Vec<f64>| Metric::Auroc.of(&Scored::new(decisions, labels));
+        let grid: Vec<_> = path.iter().copied().zip(all.iter().map(auroc)).collect();
+        let best = best(grid.iter().map(|(_, auroc)| auroc.unwrap_or(f64::NEG_INFINITY)));
+        let decisions = match settings.nested {
+            true => logistic.cross_validate_nested(data, folds, path)?.0,
+            false => all.swap_remove(best),
+        };
+        Ok(Self { kind: Kind::Logistic(Logistic { c: path[best], ..*logistic }), grid, decisions })
+    }
 }

@@ -6,8 +6,8 @@ mod common;
 use common::{Noise, pairs, pure_groups};
 use ndarray::{Array3, Axis, s};
 use recant_probes::{
-    Bootstrap, Dataset, Error, Estimator, FoldPlan, Folds, Labelled, LayerProbe, Logistic, Settings,
-    fit_layers,
+    Bootstrap, Dataset, Error, Estimator, FoldPlan, Folds, Kind, Labelled, LayerProbe, Logistic, Metric,
+    Scored, Settings, fit_layers,
 };
 
 fn settings(permutations: usize) -> Settings {
@@ -118,4 +118,102 @@ fn an_error_names_its_layer() {
     assert_eq!(fit_layers(x.view(), &labelled, &settings(0)).unwrap_err(), Error::Layer { layer: 1, source });
     let none = x.slice(s![..0, .., ..]);
     assert_eq!(fit_layers(none, &labelled, &settings(0)).unwrap_err(), Error::Empty { what: "layers" });
+}
+
+#[test]
+fn a_path_gives_each_c_its_score_and_refits_the_best() {
+    let labelled = pairs(24);
+    let x = planted(1, &labelled, 20);
+    let path = vec![1e-4, 1e-2, 1.0];
+    let sweep = fit_layers(x.view(), &labelled, &Settings { path: path.clone(), ..settings(0) }).unwrap();
+    let found = &sweep[0];
+    let data = Dataset::new(x.index_axis(Axis(0), 0), &labelled).unwrap();
+    let folds = FoldPlan::Grouped(4).make(&labelled, 0).unwrap();
+    for (c, auroc) in &found.grid {
+        let alone = Logistic { c: *c, ..Logistic::default() }.cross_validate(&data, &folds).unwrap();
+        let alone = Metric::Auroc.of(&Scored::new(&alone, labelled.labels()));
+        assert_eq!(*auroc, alone, "C = {c}");
+    }
+    let best = found.grid.iter().map(|(_, auroc)| auroc.unwrap()).fold(0.0, f64::max);
+    assert_eq!(found.cv.auroc.value, Some(best));
+    let Kind::Logistic(chosen) = &found.kind else { panic!("{:?}", found.kind) };
+    assert!(found.grid.contains(&(chosen.c, Some(best))));
+    assert_eq!(found.probe, chosen.fit(&data).unwrap());
+}
+
+#[test]
+fn nested_decisions_are_those_of_choosing_c_by_hand_inside_each_training_part() {
+    let labelled = pairs(24);
+    let x = planted(1, &labelled, 30);
+    let data = Dataset::new(x.index_axis(Axis(0), 0), &labelled).unwrap();
+    let folds = FoldPlan::Grouped(4).make(&labelled, 0).unwrap();
+    let path = [1e-3, 1e-1, 10.0];
+    let (decisions, chosen) = Logistic::default().cross_validate_nested(&data, &folds, &path).unwrap();
+    for fold in 0..4 {
+        let (train, held) = folds.split(fold);
+        let mut best = (f64::NEG_INFINITY, 0.0);
+        for c in path {
+            let logistic = Logistic { c, ..Logistic::default() };
+            let (mut inner, mut labels) = (Vec::new(), Vec::new());
+            for other in (0..4).filter(|&other| other != fold) {
+                let rows: Vec<usize> =
+                    train.iter().copied().filter(|&row| folds.of_row()[row] != other).collect();
+                let probe = logistic.fit_rows(&data, &rows).unwrap();
+                for &row in train.iter().filter(|&&row| folds.of_row()[row] == other) {
+                    inner.push(probe.decision(data.x().row(row)).unwrap());
+                    labels.push(labelled.labels()[row]);
+                }
+            }
+            let auroc = Metric::Auroc.of(&Scored::new(&inner, &labels)).unwrap();
+            best = if auroc > best.0 { (auroc, c) } else { best };
+        }
+        assert_eq!(chosen[fold], best.1);
+        let probe = Logistic { c: best.1, ..Logistic::default() }.fit_rows(&data, &train).unwrap();
+        for row in held {
+            let decision = probe.decision(data.x().row(row)).unwrap();
+            approx::assert_relative_eq!(decisions[row], decision, epsilon = 1e-6);
+        }
+    }
+}
+
+#[test]
+fn the_twin_of_many_and_of_few_columns_is_the_ridge_fit_of_each_fold() {
+    for columns in [6, 60] {
+        let labelled = pairs(20);
+        let x = Noise(8).layers(1, 40, columns);
+        let settings = Settings {
+            probe: Kind::Logistic(Logistic { c: 0.3, standardise: false, ..Logistic::default() }),
+            ..settings(5)
+        };
+        let sweep = fit_layers(x.view(), &labelled, &settings).unwrap();
+        let folds = FoldPlan::Grouped(4).make(&labelled, 0).unwrap();
+        let decisions = ridge_by_hand(&x.index_axis(Axis(0), 0).to_owned(), &labelled, &folds, 4.0 / 0.3);
+        let auroc = Metric::Auroc.of(&Scored::new(&decisions, labelled.labels())).unwrap();
+        let observed = sweep[0].permutation.as_ref().unwrap().observed;
+        approx::assert_relative_eq!(observed, auroc, epsilon = 1e-9);
+    }
+}
+
+/// Ridge regression on labels 0 and 1 by gradient descent on the centred training rows of each fold.
+fn ridge_by_hand(x: &ndarray::Array2<f32>, labelled: &Labelled, folds: &Folds, penalty: f64) -> Vec<f64> {
+    let x = x.mapv(f64::from);
+    let mut decisions = vec![0.0; labelled.n()];
+    for fold in 0..folds.k() {
+        let (train, held) = folds.split(fold);
+        let rows = x.select(Axis(0), &train);
+        let mean = rows.mean_axis(Axis(0)).unwrap();
+        let rows = rows - &mean;
+        let labels: ndarray::Array1<f64> =
+            train.iter().map(|&row| f64::from(u8::from(labelled.labels()[row]))).collect();
+        let rate = labels.mean().unwrap();
+        let mut weights = ndarray::Array1::<f64>::zeros(x.ncols());
+        for _ in 0..20_000 {
+            let residuals = rows.dot(&weights) + rate - &labels;
+            weights = &weights - &((rows.t().dot(&residuals) + penalty * &weights) * 1e-3);
+        }
+        for row in held {
+            decisions[row] = (&x.row(row) - &mean).dot(&weights) + rate;
+        }
+    }
+    decisions
 }

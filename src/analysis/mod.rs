@@ -6,7 +6,6 @@ pub mod bootstrap;
 pub mod calibration;
 pub mod categories;
 pub mod directions;
-pub mod fitting;
 pub mod flips;
 pub mod measure;
 pub mod measures;
