@@ -126,15 +126,7 @@ impl<'a> Dataset<'a> {
     /// # Errors
     /// [`Error::Empty`], [`Error::ShapeMismatch`] or [`Error::NonFinite`].
     pub fn new(x: ArrayView2<'a, f32>, labelled: &'a Labelled) -> Result<Self> {
-        if x.ncols() == 0 {
-            return Err(Error::Empty { what: "columns" });
-        }
-        if x.nrows() != labelled.n() {
-            return Err(Error::ShapeMismatch { what: "rows of x", expected: labelled.n(), found: x.nrows() });
-        }
-        if let Some(((row, column), _)) = x.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            return Err(Error::NonFinite { row, column });
-        }
+        check_features(x, labelled.n())?;
         Ok(Self { x, labelled })
     }
 
@@ -146,5 +138,19 @@ impl<'a> Dataset<'a> {
     /// The labels and groups.
     pub fn labelled(&self) -> &'a Labelled {
         self.labelled
+    }
+}
+
+/// Whether features `[N, D]` are finite, and as many rows as expected.
+pub(crate) fn check_features(x: ArrayView2<f32>, rows: usize) -> Result<()> {
+    if x.ncols() == 0 {
+        return Err(Error::Empty { what: "columns" });
+    }
+    if x.nrows() != rows {
+        return Err(Error::ShapeMismatch { what: "rows of x", expected: rows, found: x.nrows() });
+    }
+    match x.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some(((row, column), _)) => Err(Error::NonFinite { row, column }),
+        None => Ok(()),
     }
 }

@@ -124,6 +124,83 @@ pub enum Error {
         /// The held-out fold.
         fold: usize,
     },
+    /// A setting of a probe lies outside its range.
+    #[error("{name} = {value}: it must be {wanted}")]
+    BadSetting {
+        /// The setting.
+        name: &'static str,
+        /// The value given.
+        value: f64,
+        /// What values it may have.
+        wanted: &'static str,
+    },
+    /// No kind of probe has this name.
+    #[error("no kind of probe is called {name}: there are {known}")]
+    UnknownKind {
+        /// The name given.
+        name: String,
+        /// All names.
+        known: String,
+    },
+    /// No group of the training rows holds both classes.
+    #[error(
+        "no group of the training rows holds both classes: this kind of probe learns from contrast pairs"
+    )]
+    NoPairs,
+    /// The member of a contrast pair that comes first is always of the same class.
+    #[error(
+        "the same class comes first in every pair: centring first and second members apart would remove it"
+    )]
+    OrderIsLabel,
+    /// Nothing varies where a kind of probe needs variation: within classes, or within pairs.
+    #[error("the training rows do not differ where this kind of probe looks: there is no direction to find")]
+    NoVariance,
+    /// More columns were asked for than there are.
+    #[error("{k} of {columns} columns: k must be between 1 and the number of columns")]
+    TooFewColumns {
+        /// The number asked for.
+        k: usize,
+        /// The number there is.
+        columns: usize,
+    },
+    /// A class has no training row.
+    #[error("class {class} does not occur in the training rows: use fewer folds, or merge classes")]
+    MissingClass {
+        /// The class.
+        class: usize,
+    },
+    /// A target of a regression is NaN or infinite.
+    #[error("the target of row {row} is not finite")]
+    NonFiniteTarget {
+        /// The row of the target.
+        row: usize,
+    },
+    /// A symmetric matrix could not be decomposed in floating point.
+    #[error("a matrix of {size} rows could not be decomposed: use a stronger penalty or standardise")]
+    NoDecomposition {
+        /// The number of its rows.
+        size: usize,
+    },
+    /// An optimiser stopped too far from the optimum; no coefficients are given.
+    #[error(
+        "{what} did not converge: {gap} {reached:e}, wanted {wanted:e}; use a stronger penalty or standardise"
+    )]
+    Unconverged {
+        /// The kind of fit.
+        what: &'static str,
+        /// What measures the distance: gradient norm, duality gap.
+        gap: &'static str,
+        /// The value reached.
+        reached: f64,
+        /// The value that was asked for.
+        wanted: f64,
+    },
+    /// linfa refused a data set.
+    #[error("linfa: {message}")]
+    Linfa {
+        /// What it said.
+        message: String,
+    },
     /// An error of one layer of a sweep.
     #[error("layer {layer}: {source}")]
     Layer {

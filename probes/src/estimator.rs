@@ -55,17 +55,17 @@ pub struct Twin {
 }
 
 impl Folds {
-    /// One number for every row, from a rule that is made without it: `decide` is given the rows to learn from and the
+    /// One answer for every row, from a rule that is made without it: `decide` is given the rows to learn from and the
     /// rows held out, and answers for the latter. Any estimator, of this crate or of another, is cross-validated so.
     ///
     /// # Errors
     /// [`Error::ShapeMismatch`] if there are other than `n` rows, or an answer is of another length; the first error of
     /// `decide` in the order of the folds.
-    pub fn held_out(
+    pub fn held_out<T: Clone + Default + Send>(
         &self,
         n: usize,
-        decide: impl Fn(&[usize], &[usize]) -> Result<Vec<f64>> + Sync,
-    ) -> Result<Vec<f64>> {
+        decide: impl Fn(&[usize], &[usize]) -> Result<Vec<T>> + Sync,
+    ) -> Result<Vec<T>> {
         if self.of_row().len() != n {
             return Err(Error::ShapeMismatch { what: "folds", expected: n, found: self.of_row().len() });
         }
@@ -81,7 +81,7 @@ impl Folds {
                 Ok((held_out, decisions))
             })
             .collect();
-        let mut pooled = vec![0.0; n];
+        let mut pooled = vec![T::default(); n];
         // In the order of the folds, so that the error reported does not depend on the threads.
         for part in parts {
             let (held_out, decisions) = part?;

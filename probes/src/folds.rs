@@ -1,5 +1,7 @@
 //! Grouped folds: no group ever lies on two sides of a split.
 
+use std::collections::BTreeMap;
+
 use crate::data::Labelled;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -81,6 +83,34 @@ impl Folds {
         }
         let of_row = fold.iter().map(|name| names.partition_point(|other| other < name)).collect();
         Self { of_row, k: names.len() }.checked(labelled)
+    }
+
+    /// `k` folds of whole groups of about equal size, whatever the rows are labelled with.
+    ///
+    /// Groups are dealt from the largest to the smallest, equals in an order drawn from the seed, to the smallest fold.
+    ///
+    /// # Errors
+    /// [`Error::TooFewFolds`] or [`Error::TooFewGroups`].
+    pub fn of_groups(groups: &[i64], k: usize, seed: u64) -> Result<Self> {
+        let mut members: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+        groups.iter().enumerate().for_each(|(row, &group)| members.entry(group).or_default().push(row));
+        if k < 2 {
+            return Err(Error::TooFewFolds { folds: k });
+        }
+        if members.len() < k {
+            return Err(Error::TooFewGroups { groups: members.len(), folds: k });
+        }
+        let mut members: Vec<Vec<usize>> = members.into_values().collect();
+        Rng::stream(seed, 0).shuffle(&mut members);
+        members.sort_by_key(|rows| std::cmp::Reverse(rows.len()));
+        let mut sizes = vec![0; k];
+        let mut of_row = vec![0; groups.len()];
+        for rows in members {
+            let smallest = (0..k).min_by_key(|&fold| sizes[fold]).unwrap_or(0);
+            sizes[smallest] += rows.len();
+            rows.iter().for_each(|&row| of_row[row] = smallest);
+        }
+        Ok(Self { of_row, k })
     }
 
     fn checked(self, labelled: &Labelled) -> Result<Self> {
