@@ -13,10 +13,10 @@ use crate::bootstrap::Bootstrap;
 use crate::data::Labelled;
 use crate::dense;
 use crate::error::{Error, Result};
+use crate::evaluation::Evaluation;
 use crate::folds::Folds;
 use crate::logistic::Logistic;
 use crate::newton::{self, Fit, sigmoid};
-use crate::sweep::Evaluation;
 
 /// What a word or pair that occurs several times in a text counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,9 +45,7 @@ pub fn words_only<S: AsRef<str> + Sync>(
         let (expected, found) = (labelled.n(), folds.of_row().len());
         return Err(Error::ShapeMismatch { what: "folds", expected, found });
     }
-    if texts.len() != labelled.n() {
-        return Err(Error::ShapeMismatch { what: "texts", expected: labelled.n(), found: texts.len() });
-    }
+    labelled.check("texts", texts.len())?;
     let bags = Bags::new(texts, counting);
     for fold in 0..folds.k() {
         if folds.split(fold).0.iter().all(|&row| bags.rows[row].is_empty()) {

@@ -76,6 +76,7 @@ impl ConceptProbes {
             bootstrap: Bootstrap { resamples: entry.bootstrap, seed, ..Bootstrap::default() },
             permutations: entry.permutations,
             seed,
+            ..Settings::default()
         };
         let sweep = fit_layers(x.view(), &labelled, &settings).map_err(named)?;
         let texts: Vec<&str> = concept.statements.iter().map(|statement| statement.text.as_str()).collect();
@@ -158,8 +159,10 @@ pub fn evaluation(scores: &Evaluation) -> Value {
     json!({
         "auroc": estimate(&scores.auroc),
         "accuracy": estimate(&scores.accuracy),
+        "balanced_accuracy": estimate(&scores.balanced_accuracy),
         "average_precision": estimate(&scores.average_precision),
         "brier": estimate(&scores.brier),
+        "log_loss": estimate(&scores.log_loss),
         "ece": estimate(&scores.ece),
     })
 }

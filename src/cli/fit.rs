@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use recant_probes::{Kind, Shrinkage};
+
 use crate::analysis::directions::Score;
 
 /// Arguments of `recant fit`.
@@ -17,17 +19,30 @@ pub struct Args {
     #[arg(long, value_name = "OUT.json")]
     pub output: PathBuf,
 
-    /// How directions are learnt.
-    #[arg(long, value_enum, default_value_t = Kind::Logistic)]
+    /// How directions are learnt: logistic, ridge, lda, mass-mean, mass-mean-cov, pair-pca, ccs, sparse, linfa-logistic,
+    /// linfa-svm.
+    #[arg(long, default_value = "logistic")]
     pub kind: Kind,
 
-    /// The inverse penalty of a logistic probe.
-    #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
-    pub c: f64,
+    /// The inverse penalty of a logistic probe or a support vector machine [default: 1].
+    #[arg(long, allow_hyphen_values = true)]
+    pub c: Option<f64>,
 
     /// Choose C from so many values between two, evenly in the logarithm: 1e-4:1e2:7.
     #[arg(long, value_name = "LOW:HIGH:COUNT", conflicts_with = "c")]
     pub c_grid: Option<Grid>,
+
+    /// The penalty of ridge [default: 100].
+    #[arg(long, allow_hyphen_values = true)]
+    pub alpha: Option<f64>,
+
+    /// The shrinkage of the covariance of lda, 0 to 1, or auto (Ledoit and Wolf) [default: 0.5].
+    #[arg(long, value_parser = shrinkage, allow_hyphen_values = true)]
+    pub shrinkage: Option<Shrinkage>,
+
+    /// The columns that sparse uses [default: 16].
+    #[arg(long, value_name = "COLUMNS")]
+    pub k: Option<usize>,
 
     /// Judge each fold by a C that was chosen without it.
     #[arg(long, requires = "c_grid")]
@@ -41,6 +56,10 @@ pub struct Args {
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub permutations: usize,
 
+    /// Control tasks, whose labels can only be learnt by heart; 0 for none.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub controls: usize,
+
     /// Resamples of the groups behind each interval; 0 for none.
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub bootstrap: usize,
@@ -49,7 +68,7 @@ pub struct Args {
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
 
-    /// Leave columns as they are.
+    /// Leave columns as they are. lda and mass-mean always do.
     #[arg(long)]
     pub no_standardize: bool,
 
@@ -76,14 +95,27 @@ pub struct Args {
 }
 
 /// What has no meaning where nothing is fitted.
-const FITTING: [&str; 8] =
-    ["kind", "c", "c_grid", "folds", "permutations", "no_standardize", "nested", "directions"];
+const FITTING: [&str; 12] = [
+    "kind",
+    "c",
+    "c_grid",
+    "alpha",
+    "shrinkage",
+    "k",
+    "folds",
+    "permutations",
+    "controls",
+    "no_standardize",
+    "nested",
+    "directions",
+];
 
-/// How directions are learnt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kind {
-    /// L2-penalised logistic regression.
-    Logistic,
+fn shrinkage(text: &str) -> Result<Shrinkage, String> {
+    match (text, text.parse()) {
+        ("auto", _) => Ok(Shrinkage::LedoitWolf),
+        (_, Ok(share)) => Ok(Shrinkage::Fixed(share)),
+        _ => Err("give a number from 0 to 1, or auto".into()),
+    }
 }
 
 /// Values of C.

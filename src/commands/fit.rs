@@ -3,13 +3,18 @@
 use std::path::Path;
 use std::time::Instant;
 
-use recant_probes::{Bootstrap, Dataset, Evaluation, FoldPlan, Kind, Labelled, Logistic, Metric};
-use serde_json::{Map, Value, json};
+use ndarray::{Array2, ArrayView2, Axis};
+use recant_probes::permutation::{exchanged_labels, test_layers};
+use recant_probes::{
+    Bootstrap, Ccs, ControlTask, Error as Statistics, Evaluation, FoldPlan, Kind, Labelled, LayerProbe, Lda,
+    LinfaLogistic, LinfaSvm, Logistic, Metric, PermutationTest, Ridge, Scored, Selectivity, Settings,
+    Shrinkage, Sparse, fit_layers,
+};
+use serde_json::{Value, json};
 
 use crate::analysis::directions::{Directions, Pick, Score};
-use crate::analysis::fitting::{Fitted, Plan, correct_over_layers, labellings};
 use crate::analysis::probing::evaluation;
-use crate::cli::fit::{self as cli, Args};
+use crate::cli::fit::{Args, Grid};
 use crate::digest;
 use crate::printer::Printer;
 use crate::store::{Features, atomic};
@@ -53,34 +58,14 @@ fn joined(mut object: Value, more: &Value) -> Value {
 
 /// Fits a probe to every layer; a JSON object for each, and one in short.
 fn fit(args: &Args, features: &Features, sha256: &str, printer: Printer) -> Result<(Vec<Value>, Value)> {
-    let wrong = |error: recant_probes::Error| refused(&args.features, error);
-    let labelled = labelled(features, features.labels()?).map_err(wrong)?;
-    if features.group.is_none() {
-        printer.say("no tensor group: every row counts as independent of all others");
-    }
-    let folds = match &features.fold {
-        Some(fold) => FoldPlan::Given(fold.clone()),
-        None => FoldPlan::Grouped(args.folds),
-    };
-    let folds = folds.make(&labelled, args.seed).map_err(wrong)?;
-    let labellings = labellings(&labelled, &folds, args.permutations, args.seed).map_err(wrong)?;
-    if args.permutations > 0 && labellings.len() == 1 {
-        printer.say("the groups leave no labels to exchange: the permutation test is undefined");
-    }
-    let plan = Plan {
-        kind: kind(args),
-        grid: args.c_grid.as_ref().map(|grid| grid.0.clone()).unwrap_or_default(),
-        nested: args.nested,
-        bootstrap: bootstrap(args),
-        seed: args.seed,
-    };
+    let wrong = |error: Statistics| refused(&args.features, error);
+    let design = Design::new(args, features, printer)?;
     let progress = printer.progress(features.layers as u64, "fitting");
     let mut fits = Vec::with_capacity(features.layers);
     for layer in 0..features.layers {
         let x = features.layer(layer)?;
-        let fitted = Dataset::new(x.view(), &labelled).and_then(|data| plan.fit(&data, &folds, &labellings));
-        fits.push(fitted.map_err(|error| match features.layered {
-            true => wrong(recant_probes::Error::Layer { layer, source: Box::new(error) }),
+        fits.push(design.fit(x.view()).map_err(|error| match features.layered {
+            true => wrong(Statistics::Layer { layer, source: Box::new(error) }),
             false => wrong(error),
         })?);
         progress.inc(1);
@@ -88,44 +73,224 @@ fn fit(args: &Args, features: &Features, sha256: &str, printer: Printer) -> Resu
     progress.finish_and_clear();
     correct_over_layers(&mut fits);
 
+    let kind = &design.settings.probe;
     if let Some(path) = &args.directions {
-        let about = json!({ "kind": plan.kind.name(), "positive": "1", "features_sha256": sha256 });
+        let about = json!({ "kind": kind.name(), "positive": "1", "features_sha256": sha256 });
         directions(&fits).write(path, about)?;
     }
     let beside = json!({
-        "standardized": standardised(&plan.kind), "n_positive": labelled.n_positive(), "n_groups": labelled.n_groups(),
-        "folds": folds.k(), "given_folds": features.fold.is_some(), "permutations": labellings.len() - 1,
+        "standardized": standardised(kind), "n_positive": design.labelled.n_positive(),
+        "n_groups": design.labelled.n_groups(), "folds": design.folds, "given_folds": features.fold.is_some(),
+        "nested": args.nested, "permutations": design.settings.permutations, "controls": design.controls.len(),
     });
     let layers =
-        fits.iter().enumerate().map(|(layer, fitted)| joined(described(layer, fitted), &beside)).collect();
-    let auroc = |fitted: &Fitted| fitted.cv.auroc.value;
-    let best = (1..fits.len())
-        .fold(0, |best, layer| if auroc(&fits[layer]) > auroc(&fits[best]) { layer } else { best });
+        fits.iter().enumerate().map(|(layer, fitted)| joined(fitted.described(layer), &beside)).collect();
+    let auroc = |layer: usize| fits[layer].probe.cv.auroc.value;
+    let best = (1..fits.len()).fold(0, |best, layer| if auroc(layer) > auroc(best) { layer } else { best });
     let summary = json!({
-        "kind": plan.kind.name(), "layers": features.layers, "n": features.n, "d": features.d,
-        "best_layer": best, "auroc": auroc(&fits[best]),
+        "kind": kind.name(), "layers": features.layers, "n": features.n, "d": features.d,
+        "best_layer": best, "auroc": auroc(best),
     });
     Ok((layers, summary))
+}
+
+/// What all layers share.
+struct Design {
+    labelled: Labelled,
+    settings: Settings,
+    /// How many there are.
+    folds: usize,
+    controls: Vec<ControlTask>,
+}
+
+impl Design {
+    fn new(args: &Args, features: &Features, printer: Printer) -> Result<Self> {
+        let wrong = |error: Statistics| refused(&args.features, error);
+        let labelled = labelled(features, features.labels()?).map_err(wrong)?;
+        if features.group.is_none() {
+            printer.say("no tensor group: every row counts as independent of all others");
+        }
+        let mut settings = Settings {
+            probe: kind(args),
+            path: Vec::new(),
+            nested: args.nested,
+            folds: features.fold.clone().map_or(FoldPlan::Grouped(args.folds), FoldPlan::Given),
+            bootstrap: bootstrap(args),
+            permutations: args.permutations,
+            seed: args.seed,
+        };
+        match (&settings.probe, &args.c_grid) {
+            (Kind::Logistic(_), Some(Grid(values))) => settings.path = values.clone(),
+            (Kind::Logistic(logistic), None) => settings.path = vec![logistic.c],
+            (other, Some(_)) => {
+                return Err(Error::input(
+                    "--c-grid",
+                    format!("a choice of C is for logistic, not for {}", other.name()),
+                ));
+            }
+            (_, None) => {}
+        }
+        let unused = unused(args, &settings.probe);
+        if !unused.is_empty() {
+            printer.say(format!("{} takes no {}", settings.probe.name(), unused.join(", ")));
+        }
+        let folds = settings.folds.make(&labelled, args.seed).map_err(wrong)?;
+        if let Err(Statistics::NothingToPermute) = exchanged_labels(&labelled, &folds, 1, args.seed) {
+            printer.say("the groups leave no labels to exchange: the permutation test is undefined");
+            settings.permutations = 0;
+        }
+        let seeds = (0..args.controls as u64).map(|place| args.seed.wrapping_add(place));
+        let drawn: recant_probes::Result<Vec<_>> =
+            seeds.map(|seed| ControlTask::draw(&labelled, folds.k(), seed)).collect();
+        let controls = drawn.unwrap_or_else(|error| {
+            printer.say(format!("no control task: {error}"));
+            Vec::new()
+        });
+        Ok(Self { labelled, settings, folds: folds.k(), controls })
+    }
+
+    /// Fits and judges one layer, `[N, D]`.
+    fn fit(&self, x: ArrayView2<f32>) -> recant_probes::Result<Fitted> {
+        let probe = match fit_layers(x.insert_axis(Axis(0)), &self.labelled, &self.settings) {
+            Ok(mut layers) => layers.remove(0),
+            Err(Statistics::Layer { source, .. }) => return Err(*source),
+            Err(other) => return Err(other),
+        };
+        let train = Scored::new(&probe.probe.decisions(x)?, self.labelled.labels());
+        let control = match Selectivity::of(&probe.kind, x, &self.controls) {
+            // Every row of a control task is a group of its own.
+            Err(Statistics::NoPairs) => Selectivity { controls: Vec::new(), control_auroc: None },
+            control => control?,
+        };
+        Ok(Fitted { probe, train, control })
+    }
+}
+
+/// A probe of one layer with all that is said of it.
+struct Fitted {
+    probe: LayerProbe,
+    /// Its decisions on the rows it was fitted on.
+    train: Scored,
+    control: Selectivity,
+}
+
+impl Fitted {
+    fn described(&self, layer: usize) -> Value {
+        let LayerProbe { kind, grid, probe, cv, permutation, .. } = &self.probe;
+        let head = joined(json!({ "layer": layer, "kind": kind.name(), "c": null }), &settings(kind));
+        let mut train: Value = METRICS
+            .iter()
+            .map(|(name, metric)| (name.to_string(), json!({ "value": metric.of(&self.train) })))
+            .collect();
+        let mut scores = evaluation(cv);
+        if !has_probabilities(kind) {
+            for name in ["brier", "log_loss", "ece"] {
+                train[name]["value"] = Value::Null;
+                scores[name] = json!({ "value": null, "ci": null });
+            }
+        }
+        let grid: Vec<Value> = grid.iter().map(|(c, auroc)| json!({ "c": c, "auroc": auroc })).collect();
+        let test = permutation.as_ref();
+        let found = json!({
+            "coef": probe.coef.to_vec(), "intercept": probe.intercept, "train": train, "cv": scores, "grid": grid,
+            "null": {
+                "permutation_p": test.map(|test| test.p),
+                "permutation_p_max_over_layers": test.map(|test| test.p_max),
+                "control_auroc": self.control.control_auroc,
+                "selectivity": self.control.selectivity(cv.auroc.value),
+            },
+        });
+        joined(head, &found)
+    }
+}
+
+const METRICS: [(&str, Metric); 7] = [
+    ("auroc", Metric::Auroc),
+    ("accuracy", Metric::Accuracy),
+    ("balanced_accuracy", Metric::BalancedAccuracy),
+    ("average_precision", Metric::AveragePrecision),
+    ("brier", Metric::Brier),
+    ("log_loss", Metric::LogLoss),
+    ("ece", Metric::Ece),
+];
+
+/// Corrects the tests of all layers, which are of the same exchanges, for the best layer having been looked for.
+fn correct_over_layers(fits: &mut [Fitted]) {
+    let tests: Option<Vec<&PermutationTest>> =
+        fits.iter().map(|fit| fit.probe.permutation.as_ref()).collect();
+    let Some(tests) = tests.filter(|tests| !tests.is_empty()) else { return };
+    let observed: Vec<f64> = tests.iter().map(|test| test.observed).collect();
+    let null = Array2::from_shape_fn((tests.len(), tests[0].null.len()), |(layer, p)| tests[layer].null[p]);
+    for (fit, test) in fits.iter_mut().zip(test_layers(&observed, null.view())) {
+        fit.probe.permutation = Some(test);
+    }
 }
 
 /// The kind of probe that was asked for.
 fn kind(args: &Args) -> Kind {
     let standardise = !args.no_standardize;
-    match args.kind {
-        cli::Kind::Logistic => Kind::Logistic(Logistic { c: args.c, standardise, ..Logistic::default() }),
-    }
-}
-
-fn standardised(kind: &Kind) -> bool {
-    match kind {
-        Kind::Logistic(logistic) => logistic.standardise,
+    let c = args.c.unwrap_or(1.0);
+    let logistic = Logistic { c, standardise, ..Logistic::default() };
+    match args.kind.clone() {
+        Kind::Logistic(_) => Kind::Logistic(logistic),
+        Kind::Ridge(ridge) => Kind::Ridge(Ridge { alpha: args.alpha.unwrap_or(ridge.alpha), standardise }),
+        Kind::Lda(lda) => Kind::Lda(Lda { shrinkage: args.shrinkage.unwrap_or(lda.shrinkage), ..lda }),
+        Kind::Sparse(sparse) => Kind::Sparse(Sparse { k: args.k.unwrap_or(sparse.k), logistic }),
+        Kind::Ccs(ccs) => Kind::Ccs(Ccs { seed: args.seed, ..ccs }),
+        Kind::LinfaLogistic(_) => Kind::LinfaLogistic(LinfaLogistic { c }),
+        Kind::LinfaSvm(_) => Kind::LinfaSvm(LinfaSvm { c }),
+        other => other,
     }
 }
 
 /// The settings of a kind, by the names they are asked for.
 fn settings(kind: &Kind) -> Value {
     match kind {
-        Kind::Logistic(logistic) => json!({ "c": logistic.c }),
+        Kind::Logistic(Logistic { c, .. })
+        | Kind::LinfaLogistic(LinfaLogistic { c })
+        | Kind::LinfaSvm(LinfaSvm { c }) => json!({ "c": c }),
+        Kind::Ridge(ridge) => json!({ "alpha": ridge.alpha }),
+        Kind::Lda(Lda { shrinkage: Shrinkage::Fixed(share), .. }) => json!({ "shrinkage": share }),
+        Kind::Lda(Lda { shrinkage: Shrinkage::LedoitWolf, .. }) => json!({ "shrinkage": "auto" }),
+        Kind::Sparse(sparse) => json!({ "c": sparse.logistic.c, "k": sparse.k }),
+        Kind::MassMean(_) | Kind::PairPca(_) | Kind::Ccs(_) => json!({}),
+    }
+}
+
+/// Settings that were given and that the kind does not have.
+fn unused(args: &Args, kind: &Kind) -> Vec<String> {
+    let settings = settings(kind);
+    let given = [
+        ("c", args.c.is_some()),
+        ("alpha", args.alpha.is_some()),
+        ("shrinkage", args.shrinkage.is_some()),
+        ("k", args.k.is_some()),
+    ];
+    given
+        .iter()
+        .filter(|(name, given)| *given && settings.get(name).is_none())
+        .map(|(name, _)| format!("--{name}"))
+        .collect()
+}
+
+fn standardised(kind: &Kind) -> bool {
+    match kind {
+        Kind::Logistic(logistic) | Kind::Sparse(Sparse { logistic, .. }) => logistic.standardise,
+        Kind::Ridge(ridge) => ridge.standardise,
+        Kind::Lda(lda) => lda.standardise,
+        Kind::MassMean(mass_mean) => mass_mean.standardise,
+        Kind::PairPca(pair_pca) => pair_pca.standardise,
+        Kind::Ccs(ccs) => ccs.standardise,
+        Kind::LinfaLogistic(_) | Kind::LinfaSvm(_) => true,
+    }
+}
+
+/// Whether decisions are log-odds, so that Brier score, log-loss and calibration error mean something.
+fn has_probabilities(kind: &Kind) -> bool {
+    match kind {
+        Kind::Logistic(_) | Kind::Lda(_) | Kind::Sparse(_) | Kind::Ccs(_) | Kind::LinfaLogistic(_) => true,
+        Kind::MassMean(mass_mean) => mass_mean.covariance,
+        Kind::Ridge(_) | Kind::PairPca(_) | Kind::LinfaSvm(_) => false,
     }
 }
 
@@ -143,45 +308,19 @@ fn labelled(features: &Features, labels: &[i64]) -> recant_probes::Result<Labell
 fn directions(fits: &[Fitted]) -> Directions {
     Directions {
         layers: (0..fits.len() as i64).collect(),
-        probes: fits.iter().map(|fitted| fitted.probe.clone()).collect(),
+        probes: fits.iter().map(|fitted| fitted.probe.probe.clone()).collect(),
         units: None,
     }
 }
 
-fn described(layer: usize, fitted: &Fitted) -> Value {
-    let train: Map<String, Value> = [
-        ("auroc", Metric::Auroc),
-        ("accuracy", Metric::Accuracy),
-        ("average_precision", Metric::AveragePrecision),
-        ("brier", Metric::Brier),
-        ("ece", Metric::Ece),
-    ]
-    .into_iter()
-    .map(|(name, metric)| (name.to_string(), json!({ "value": metric.of(&fitted.train) })))
-    .collect();
-    let test = fitted.permutation.as_ref();
-    let head =
-        joined(json!({ "layer": layer, "kind": fitted.kind.name(), "c": null }), &settings(&fitted.kind));
-    let grid: Vec<Value> = fitted.grid.iter().map(|(c, auroc)| json!({ "c": c, "auroc": auroc })).collect();
-    let scores = json!({
-        "coef": fitted.probe.coef.to_vec(), "intercept": fitted.probe.intercept,
-        "train": train, "cv": evaluation(&fitted.cv), "grid": grid, "nested_c": fitted.nested,
-        "null": {
-            "permutation_p": test.map(|test| test.p), "permutation_p_max_over_layers": test.map(|test| test.p_max),
-            "control_auroc": null, "selectivity": null,
-        },
-    });
-    joined(head, &scores)
-}
-
 /// Scores every row of every layer by given directions.
 fn apply(args: &Args, path: &Path, features: &Features, printer: Printer) -> Result<(Vec<Value>, Value)> {
-    let wrong = |error: recant_probes::Error| refused(&args.features, error);
+    let wrong = |error: Statistics| refused(&args.features, error);
     let pick = Pick { tensor: args.tensor.clone(), row: args.row };
     let directions = Directions::read(path, &pick)?;
     let labelled = match features.y.as_ref().map(|y| labelled(features, y)) {
         // Rows of one class can be scored; how well the classes are told apart is then undefined.
-        None | Some(Err(recant_probes::Error::OneClass { .. })) => None,
+        None | Some(Err(Statistics::OneClass { .. })) => None,
         Some(labelled) => Some(labelled.map_err(wrong)?),
     };
     let progress = printer.progress(features.layers as u64, "scoring");
@@ -190,8 +329,8 @@ fn apply(args: &Args, path: &Path, features: &Features, printer: Printer) -> Res
         let probe = directions.at(layer, features.layers)?;
         let x = features.layer(layer)?;
         if let Some(((row, column), _)) = x.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            let source = Box::new(recant_probes::Error::NonFinite { row, column });
-            return Err(wrong(recant_probes::Error::Layer { layer, source }));
+            let source = Box::new(Statistics::NonFinite { row, column });
+            return Err(wrong(Statistics::Layer { layer, source }));
         }
         let values =
             args.score.of(probe, x.view()).map_err(|error| error.within(&path.display().to_string()))?;
@@ -217,8 +356,7 @@ fn apply(args: &Args, path: &Path, features: &Features, printer: Printer) -> Res
 }
 
 /// An error of the statistics, about a file of features.
-fn refused(path: &Path, error: recant_probes::Error) -> Error {
-    use recant_probes::Error as Statistics;
+fn refused(path: &Path, error: Statistics) -> Error {
     fn innermost(error: &Statistics) -> &Statistics {
         match error {
             Statistics::Layer { source, .. } => innermost(source),
