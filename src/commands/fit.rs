@@ -1,18 +1,20 @@
 //! `recant fit`: probes of given features, and given directions on features.
 
+mod apply;
+mod kinds;
+
 use std::path::Path;
 use std::time::Instant;
 
 use ndarray::{Array2, ArrayView2, Axis};
 use recant_probes::permutation::{exchanged_labels, test_layers};
 use recant_probes::{
-    Bootstrap, Ccs, ControlTask, Error as Statistics, Evaluation, FoldPlan, Kind, Labelled, LayerProbe, Lda,
-    LinfaLogistic, LinfaSvm, Logistic, Metric, PermutationTest, Ridge, Scored, Selectivity, Settings,
-    Shrinkage, Sparse, fit_layers,
+    Bootstrap, ControlTask, Error as Statistics, FoldPlan, Kind, Labelled, LayerProbe, Metric,
+    PermutationTest, Scored, Selectivity, Settings, fit_layers,
 };
 use serde_json::{Value, json};
 
-use crate::analysis::directions::{Directions, Pick, Score};
+use crate::analysis::directions::Directions;
 use crate::analysis::probing::evaluation;
 use crate::cli::fit::{Args, Grid};
 use crate::digest;
@@ -33,7 +35,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<()> {
     let sha256 = digest::sha256(&args.features)?;
     let begun = Instant::now();
     let (layers, mut summary) = match &args.apply {
-        Some(directions) => apply(args, directions, &features, printer)?,
+        Some(directions) => apply::apply(args, directions, &features, printer)?,
         None => fit(args, &features, &sha256, printer)?,
     };
     summary["seconds"] = begun.elapsed().as_secs_f64().into();
@@ -41,9 +43,8 @@ pub fn run(args: &Args, printer: Printer) -> Result<()> {
         "n": features.n, "d": features.d, "seed": args.seed, "bootstrap": args.bootstrap,
         "features_sha256": sha256, "recant": env!("CARGO_PKG_VERSION"),
     });
-    let traced: Vec<Value> = layers.into_iter().map(|layer| joined(layer, &common)).collect();
-    let out =
-        if features.layered { Value::from(traced) } else { traced.into_iter().collect::<Value>()[0].take() };
+    let mut layers: Vec<Value> = layers.into_iter().map(|layer| joined(layer, &common)).collect();
+    let out = if features.layered { Value::from(layers) } else { layers.remove(0) };
     atomic::write(&args.output, format!("{out}\n").as_bytes())?;
     printer.data(summary);
     Ok(())
@@ -79,7 +80,7 @@ fn fit(args: &Args, features: &Features, sha256: &str, printer: Printer) -> Resu
         directions(&fits).write(path, about)?;
     }
     let beside = json!({
-        "standardized": standardised(kind), "n_positive": design.labelled.n_positive(),
+        "standardized": kinds::standardised(kind), "n_positive": design.labelled.n_positive(),
         "n_groups": design.labelled.n_groups(), "folds": design.folds, "given_folds": features.fold.is_some(),
         "nested": args.nested, "permutations": design.settings.permutations, "controls": design.controls.len(),
     });
@@ -111,7 +112,7 @@ impl Design {
             printer.say("no tensor group: every row counts as independent of all others");
         }
         let mut settings = Settings {
-            probe: kind(args),
+            probe: kinds::asked(args),
             path: Vec::new(),
             nested: args.nested,
             folds: features.fold.clone().map_or(FoldPlan::Grouped(args.folds), FoldPlan::Given),
@@ -130,7 +131,7 @@ impl Design {
             }
             (_, None) => {}
         }
-        let unused = unused(args, &settings.probe);
+        let unused = kinds::unused(args, &settings.probe);
         if !unused.is_empty() {
             printer.say(format!("{} takes no {}", settings.probe.name(), unused.join(", ")));
         }
@@ -177,13 +178,13 @@ struct Fitted {
 impl Fitted {
     fn described(&self, layer: usize) -> Value {
         let LayerProbe { kind, grid, probe, cv, permutation, .. } = &self.probe;
-        let head = joined(json!({ "layer": layer, "kind": kind.name(), "c": null }), &settings(kind));
+        let head = joined(json!({ "layer": layer, "kind": kind.name(), "c": null }), &kinds::settings(kind));
         let mut train: Value = METRICS
             .iter()
             .map(|(name, metric)| (name.to_string(), json!({ "value": metric.of(&self.train) })))
             .collect();
         let mut scores = evaluation(cv);
-        if !has_probabilities(kind) {
+        if !kinds::has_probabilities(kind) {
             for name in ["brier", "log_loss", "ece"] {
                 train[name]["value"] = Value::Null;
                 scores[name] = json!({ "value": null, "ci": null });
@@ -226,74 +227,6 @@ fn correct_over_layers(fits: &mut [Fitted]) {
     }
 }
 
-/// The kind of probe that was asked for.
-fn kind(args: &Args) -> Kind {
-    let standardise = !args.no_standardize;
-    let c = args.c.unwrap_or(1.0);
-    let logistic = Logistic { c, standardise, ..Logistic::default() };
-    match args.kind.clone() {
-        Kind::Logistic(_) => Kind::Logistic(logistic),
-        Kind::Ridge(ridge) => Kind::Ridge(Ridge { alpha: args.alpha.unwrap_or(ridge.alpha), standardise }),
-        Kind::Lda(lda) => Kind::Lda(Lda { shrinkage: args.shrinkage.unwrap_or(lda.shrinkage), ..lda }),
-        Kind::Sparse(sparse) => Kind::Sparse(Sparse { k: args.k.unwrap_or(sparse.k), logistic }),
-        Kind::Ccs(ccs) => Kind::Ccs(Ccs { seed: args.seed, ..ccs }),
-        Kind::LinfaLogistic(_) => Kind::LinfaLogistic(LinfaLogistic { c }),
-        Kind::LinfaSvm(_) => Kind::LinfaSvm(LinfaSvm { c }),
-        other => other,
-    }
-}
-
-/// The settings of a kind, by the names they are asked for.
-fn settings(kind: &Kind) -> Value {
-    match kind {
-        Kind::Logistic(Logistic { c, .. })
-        | Kind::LinfaLogistic(LinfaLogistic { c })
-        | Kind::LinfaSvm(LinfaSvm { c }) => json!({ "c": c }),
-        Kind::Ridge(ridge) => json!({ "alpha": ridge.alpha }),
-        Kind::Lda(Lda { shrinkage: Shrinkage::Fixed(share), .. }) => json!({ "shrinkage": share }),
-        Kind::Lda(Lda { shrinkage: Shrinkage::LedoitWolf, .. }) => json!({ "shrinkage": "auto" }),
-        Kind::Sparse(sparse) => json!({ "c": sparse.logistic.c, "k": sparse.k }),
-        Kind::MassMean(_) | Kind::PairPca(_) | Kind::Ccs(_) => json!({}),
-    }
-}
-
-/// Settings that were given and that the kind does not have.
-fn unused(args: &Args, kind: &Kind) -> Vec<String> {
-    let settings = settings(kind);
-    let given = [
-        ("c", args.c.is_some()),
-        ("alpha", args.alpha.is_some()),
-        ("shrinkage", args.shrinkage.is_some()),
-        ("k", args.k.is_some()),
-    ];
-    given
-        .iter()
-        .filter(|(name, given)| *given && settings.get(name).is_none())
-        .map(|(name, _)| format!("--{name}"))
-        .collect()
-}
-
-fn standardised(kind: &Kind) -> bool {
-    match kind {
-        Kind::Logistic(logistic) | Kind::Sparse(Sparse { logistic, .. }) => logistic.standardise,
-        Kind::Ridge(ridge) => ridge.standardise,
-        Kind::Lda(lda) => lda.standardise,
-        Kind::MassMean(mass_mean) => mass_mean.standardise,
-        Kind::PairPca(pair_pca) => pair_pca.standardise,
-        Kind::Ccs(ccs) => ccs.standardise,
-        Kind::LinfaLogistic(_) | Kind::LinfaSvm(_) => true,
-    }
-}
-
-/// Whether decisions are log-odds, so that Brier score, log-loss and calibration error mean something.
-fn has_probabilities(kind: &Kind) -> bool {
-    match kind {
-        Kind::Logistic(_) | Kind::Lda(_) | Kind::Sparse(_) | Kind::Ccs(_) | Kind::LinfaLogistic(_) => true,
-        Kind::MassMean(mass_mean) => mass_mean.covariance,
-        Kind::Ridge(_) | Kind::PairPca(_) | Kind::LinfaSvm(_) => false,
-    }
-}
-
 fn bootstrap(args: &Args) -> Bootstrap {
     Bootstrap { resamples: args.bootstrap, seed: args.seed, ..Bootstrap::default() }
 }
@@ -311,48 +244,6 @@ fn directions(fits: &[Fitted]) -> Directions {
         probes: fits.iter().map(|fitted| fitted.probe.probe.clone()).collect(),
         units: None,
     }
-}
-
-/// Scores every row of every layer by given directions.
-fn apply(args: &Args, path: &Path, features: &Features, printer: Printer) -> Result<(Vec<Value>, Value)> {
-    let wrong = |error: Statistics| refused(&args.features, error);
-    let pick = Pick { tensor: args.tensor.clone(), row: args.row };
-    let directions = Directions::read(path, &pick)?;
-    let labelled = match features.y.as_ref().map(|y| labelled(features, y)) {
-        // Rows of one class can be scored; how well the classes are told apart is then undefined.
-        None | Some(Err(Statistics::OneClass { .. })) => None,
-        Some(labelled) => Some(labelled.map_err(wrong)?),
-    };
-    let progress = printer.progress(features.layers as u64, "scoring");
-    let mut layers = Vec::with_capacity(features.layers);
-    for layer in 0..features.layers {
-        let probe = directions.at(layer, features.layers)?;
-        let x = features.layer(layer)?;
-        if let Some(((row, column), _)) = x.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            let source = Box::new(Statistics::NonFinite { row, column });
-            return Err(wrong(Statistics::Layer { layer, source }));
-        }
-        let values =
-            args.score.of(probe, x.view()).map_err(|error| error.within(&path.display().to_string()))?;
-        let known: Option<Vec<f64>> = values.iter().copied().collect();
-        let scores = match labelled.as_ref().zip(known) {
-            Some((labelled, known)) => {
-                evaluation(&Evaluation::new(labelled, known, &bootstrap(args)).map_err(wrong)?)
-            }
-            None => Value::Null,
-        };
-        // A cosine or a projection has no threshold at 0, and only a decision may be log-odds.
-        let accuracy = if args.score == Score::Decision { scores["accuracy"].clone() } else { Value::Null };
-        layers.push(json!({
-            "layer": layer, "score": args.score.name(), "values": values,
-            "auroc": scores["auroc"], "average_precision": scores["average_precision"], "accuracy": accuracy,
-        }));
-        progress.inc(1);
-    }
-    progress.finish_and_clear();
-    let summary =
-        json!({ "score": args.score.name(), "layers": features.layers, "n": features.n, "d": features.d });
-    Ok((layers, summary))
 }
 
 /// An error of the statistics, about a file of features.
