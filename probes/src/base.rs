@@ -83,11 +83,11 @@ impl Moments {
         Self { rows, ..self }
     }
 
-    /// The population standard deviation of a column whose mean is `mean` in raw units; none where all that varies is
-    /// rounding.
+    /// The population standard deviation of a column whose mean was `mean` before the base took its own away; none where
+    /// all that varies is rounding.
     fn deviation(&self, column: usize, mean: f64) -> Option<f64> {
         let variance = self.spread[column] / self.rows;
-        let rounding = self.rows * mean * f64::EPSILON;
+        let rounding = self.rows * mean.abs().max(self.mean[column].abs()) * f64::EPSILON;
         (variance > rounding * rounding).then(|| variance.sqrt())
     }
 }

@@ -5,6 +5,7 @@ pub mod behaviour;
 pub mod bootstrap;
 pub mod calibration;
 pub mod categories;
+pub mod directions;
 pub mod flips;
 pub mod measure;
 pub mod measures;

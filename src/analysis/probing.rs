@@ -8,8 +8,8 @@ use recant_probes::{
     fit_layers, words_only,
 };
 use serde_json::{Value, json};
-use tch::Tensor;
 
+use super::directions::Directions;
 use crate::store::States;
 use crate::study::ProbeEntry;
 use crate::task::concept::Concept;
@@ -143,26 +143,14 @@ impl ConceptProbes {
             .collect()
     }
 
-    /// Directions, intercepts and scaling, `[layers, d]` and `[layers]`: a decision is
-    /// `coef . (state - mean) / scale + intercept`.
-    ///
-    /// # Errors
-    /// libtorch's.
-    pub fn tensors(&self) -> Result<Vec<(String, Tensor)>> {
-        let stack = |row: &dyn Fn(&LayerProbe) -> Vec<f64>| -> Result<Tensor> {
-            let rows: Vec<f32> =
-                self.sweep.iter().flat_map(|probe| row(probe).into_iter().map(|x| x as f32)).collect();
-            Ok(Tensor::f_from_slice(&rows)?.f_view([self.sweep.len() as i64, -1])?)
-        };
-        let layers: Vec<i64> = self.layers.iter().map(|&layer| layer as i64).collect();
-        Ok(vec![
-            ("coef".into(), stack(&|probe| probe.probe.coef.to_vec())?),
-            ("intercept".into(), stack(&|probe| vec![probe.probe.intercept])?.f_view([-1])?),
-            ("mean".into(), stack(&|probe| probe.probe.scaler.mean.to_vec())?),
-            ("scale".into(), stack(&|probe| probe.probe.scaler.scale.to_vec())?),
-            ("unit".into(), Tensor::f_from_slice(&self.units.iter().map(|&u| u as f32).collect::<Vec<_>>())?),
-            ("layers".into(), Tensor::f_from_slice(&layers)?),
-        ])
+    /// Directions, intercepts and scaling, to be written and to be applied.
+    #[must_use]
+    pub fn directions(&self) -> Directions {
+        Directions {
+            layers: self.layers.iter().map(|&layer| layer as i64).collect(),
+            probes: self.sweep.iter().map(|probe| probe.probe.clone()).collect(),
+            units: Some(self.units.clone()),
+        }
     }
 
     /// Scores with intervals and nulls, per layer, and what they were trained with.
@@ -178,13 +166,7 @@ impl ConceptProbes {
                 json!({
                     "layer": layer,
                     "train": { "auroc": { "value": probe.train_auroc } },
-                    "cv": {
-                        "auroc": estimate(&probe.cv.auroc),
-                        "accuracy": estimate(&probe.cv.accuracy),
-                        "average_precision": estimate(&probe.cv.average_precision),
-                        "brier": estimate(&probe.cv.brier),
-                        "ece": estimate(&probe.cv.ece),
-                    },
+                    "cv": evaluation(&probe.cv),
                     "null": probe.permutation.as_ref().map(|test| json!({
                         "permutation_p": test.p, "permutation_p_max_over_layers": test.p_max,
                     })),
@@ -204,6 +186,20 @@ impl ConceptProbes {
             "layers": layers,
         })
     }
+}
+
+/// Scores with their intervals.
+#[must_use]
+pub fn evaluation(scores: &Evaluation) -> Value {
+    json!({
+        "auroc": estimate(&scores.auroc),
+        "accuracy": estimate(&scores.accuracy),
+        "balanced_accuracy": estimate(&scores.balanced_accuracy),
+        "average_precision": estimate(&scores.average_precision),
+        "brier": estimate(&scores.brier),
+        "log_loss": estimate(&scores.log_loss),
+        "ece": estimate(&scores.ece),
+    })
 }
 
 fn estimate(estimate: &Estimate) -> Value {

@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod condition;
 pub mod fetch;
+pub mod fit;
 pub mod generate;
 pub mod model;
 pub mod run;
@@ -55,6 +56,8 @@ pub enum Verb {
     Capture(capture::Args),
     /// Continue given texts, dialogues or token ids
     Generate(generate::Args),
+    /// Fit probes to given features, or score features by given directions
+    Fit(fit::Args),
     /// Score answers made elsewhere
     #[command(subcommand)]
     Score(score::Verb),

@@ -4,6 +4,7 @@ pub mod capture;
 pub mod condition;
 mod dialogues;
 pub mod fetch;
+pub mod fit;
 pub mod generate;
 mod input;
 mod interrupt;
@@ -45,6 +46,7 @@ pub fn dispatch(cli: Cli) -> Result<()> {
         Verb::Condition(verb) => condition::run(&verb, printer),
         Verb::Capture(args) => capture::run(&args, printer),
         Verb::Generate(args) => generate::run(&args, printer),
+        Verb::Fit(args) => fit::run(&args, printer),
         Verb::Score(verb) => score::run(&verb, printer),
         Verb::Model(verb) => model::run(&verb, printer),
         Verb::Fetch(args) => fetch::run(&args, printer),

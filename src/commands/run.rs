@@ -135,10 +135,9 @@ fn write_probes(sources: &Sources<'_>, summary: &ModelSummary) -> Result<()> {
         };
         let scores = probes.scores(concept, &sources.study.probe, &summary.model);
         let about = json!({
-            "format": "recant-probe-1", "concept": probes.concept, "positive": concept.spec.positive,
-            "run_key": sources.run.key(),
+            "concept": probes.concept, "positive": concept.spec.positive, "run_key": sources.run.key(),
         });
-        atomic::write_tensors(&place("safetensors")?, &probes.tensors()?, &about)?;
+        probes.directions().write(&place("safetensors")?, about)?;
         atomic::write(&place("json")?, format!("{scores:#}\n").as_bytes())?;
     }
     Ok(())

@@ -2,13 +2,17 @@
 
 pub mod atomic;
 pub mod failures;
+pub mod features;
 pub mod judged;
+pub mod mapped;
 pub mod run;
 pub mod states;
 pub mod turns;
 
 pub use failures::Failed;
+pub use features::Features;
 pub use judged::Judged;
+pub use mapped::Mapped;
 pub use run::RunDir;
 pub use states::States;
 pub use turns::{Exchange, OrderTurn, Sample, TextScore, Turn};
