@@ -6,16 +6,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::Array2;
+use rayon::prelude::*;
 
 use crate::bootstrap::Bootstrap;
 use crate::data::Labelled;
 use crate::error::{Error, Result};
 use crate::folds::Folds;
 use crate::logistic::Logistic;
-use crate::newton;
-use crate::space::Space;
+use crate::metrics::{Metric, Scored};
+use crate::permutation::{PermutationTest, exchanged_labels, test_layers};
+use crate::sparse::{self, Row};
 use crate::sweep::Evaluation;
+
+/// The relative gradient norm of the fits of the permutation test, observed labels included.
+const NULL_TOLERANCE: f64 = 1e-3;
 
 /// What a word or pair that occurs several times in a text counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,9 +53,42 @@ pub fn words_only<S: AsRef<str> + Sync>(
         if train.iter().all(|&row| bags.rows[row].is_empty()) {
             return Err(Error::EmptyVocabulary { fold: folds.of_row()[held_out[0]] });
         }
-        bags.decisions(labelled, train, held_out, logistic)
+        bags.decisions(labelled.labels(), train, held_out, logistic)
     })?;
     Evaluation::new(labelled, pooled, bootstrap)
+}
+
+/// Whether the baseline reads more than chance: its AUROC against that under exchanged labels, see
+/// [`crate::permutation`]. Every labelling is fitted anew, the observed one in the same way as the others.
+///
+/// # Errors
+/// As [`words_only`], and those of the exchanges.
+pub fn words_only_test<S: AsRef<str> + Sync>(
+    texts: &[S],
+    labelled: &Labelled,
+    folds: &Folds,
+    counting: Counting,
+    logistic: &Logistic,
+    (permutations, seed): (usize, u64),
+) -> Result<PermutationTest> {
+    logistic.check()?;
+    if texts.len() != labelled.n() {
+        return Err(Error::ShapeMismatch { what: "texts", expected: labelled.n(), found: texts.len() });
+    }
+    let bags = Bags::new(texts, counting);
+    let loose = Logistic { tolerance: NULL_TOLERANCE.max(logistic.tolerance), ..*logistic };
+    let auroc = |labels: &[bool]| -> Result<f64> {
+        let decide = |train: &[usize], held_out: &[usize]| bags.decisions(labels, train, held_out, &loose);
+        let pooled = folds.held_out(labelled.n(), decide)?;
+        // Both classes occur in every labelling.
+        Ok(Metric::Auroc.of(&Scored::new(&pooled, labels)).unwrap_or(f64::NAN))
+    };
+    let exchanged = exchanged_labels(labelled, folds, permutations, seed)?;
+    let labellings: Vec<Vec<bool>> =
+        exchanged.rows().into_iter().map(|row| row.iter().map(|&label| label == 1.0).collect()).collect();
+    let null = labellings.par_iter().map(|labels| auroc(labels)).collect::<Result<Vec<f64>>>()?;
+    let null = Array2::from_shape_fn((1, permutations), |(_, permutation)| null[permutation]);
+    Ok(test_layers(&[auroc(labelled.labels())?], null.view()).remove(0))
 }
 
 /// The words and pairs of neighbouring words of a text, in order: first the words, then the pairs.
@@ -64,9 +102,9 @@ pub fn words_and_pairs(text: &str) -> Vec<String> {
     words.iter().map(ToString::to_string).chain(pairs).collect()
 }
 
-/// The terms of each text with their counts, and the texts of each term.
+/// The terms of each text with their counts.
 struct Bags {
-    rows: Vec<BTreeMap<usize, f64>>,
+    rows: Vec<Row>,
     terms: usize,
 }
 
@@ -75,54 +113,29 @@ impl Bags {
         let mut index = HashMap::new();
         let mut rows = Vec::with_capacity(texts.len());
         for text in texts {
-            let mut row = BTreeMap::new();
+            let mut row: BTreeMap<usize, f64> = BTreeMap::new();
             for term in words_and_pairs(text.as_ref()) {
                 let next = index.len();
-                let count: &mut f64 = row.entry(*index.entry(term).or_insert(next)).or_default();
+                let count = row.entry(*index.entry(term).or_insert(next)).or_default();
                 *count = if counting == Counting::Binary { 1.0 } else { *count + 1.0 };
             }
-            rows.push(row);
+            rows.push(row.into_iter().collect());
         }
         Self { rows, terms: index.len() }
     }
 
-    /// Decisions of the held-out texts. Terms that the training texts lack drop out by themselves: they meet
-    /// nothing in the products of held-out and training texts, which are all that the row space needs.
+    /// Decisions of the held-out texts. Terms that the training texts lack drop out by themselves: the penalty keeps
+    /// their weights at zero.
     fn decisions(
         &self,
-        labelled: &Labelled,
+        labels: &[bool],
         train: &[usize],
         held_out: &[usize],
         logistic: &Logistic,
     ) -> Result<Vec<f64>> {
-        let training = self.products(train, train);
-        let held = self.products(held_out, train);
-        let means = training.sum_axis(Axis(1)) / train.len() as f64;
-        let grand = means.sum() / train.len() as f64;
-        let centre = |products: ArrayView2<f64>| {
-            let own = products.sum_axis(Axis(1)) / train.len() as f64;
-            &products - &own.insert_axis(Axis(1)) - &means + grand
-        };
-        let space = Space::of_gram(centre(training.view()).view());
-        let targets =
-            Array2::from_shape_fn((1, train.len()), |(_, row)| f64::from(labelled.labels()[train[row]]));
-        let solution = newton::solve(&space, &targets, logistic.goal(), None)?;
-        let decisions = space.project_products(centre(held.view()).view()).dot(&solution.weights.row(0));
-        Ok((decisions + solution.intercepts[0]).to_vec())
-    }
-
-    /// The inner products of some texts with others, by way of the texts of each term.
-    fn products(&self, rows: &[usize], columns: &[usize]) -> Array2<f64> {
-        let mut postings: Vec<Vec<(usize, f64)>> = vec![Vec::new(); self.terms];
-        for (column, &text) in columns.iter().enumerate() {
-            self.rows[text].iter().for_each(|(&term, &count)| postings[term].push((column, count)));
-        }
-        let mut products = Array2::zeros((rows.len(), columns.len()));
-        for (row, &text) in rows.iter().enumerate() {
-            for (&term, &count) in &self.rows[text] {
-                postings[term].iter().for_each(|&(column, other)| products[[row, column]] += count * other);
-            }
-        }
-        products
+        let rows: Vec<&Row> = train.iter().map(|&row| &self.rows[row]).collect();
+        let labels: Vec<bool> = train.iter().map(|&row| labels[row]).collect();
+        let weights = sparse::fit(&rows, &labels, self.terms, logistic)?;
+        Ok(held_out.iter().map(|&row| weights.decision(&self.rows[row])).collect())
     }
 }

@@ -74,9 +74,10 @@ mod probe;
 mod rng;
 mod scale;
 mod space;
+mod sparse;
 mod sweep;
 
-pub use bag_of_words::{Counting, words_and_pairs, words_only};
+pub use bag_of_words::{Counting, words_and_pairs, words_only, words_only_test};
 pub use bootstrap::{Bootstrap, Estimate, Interval};
 pub use data::{Dataset, Labelled};
 pub use error::{Error, Result};
