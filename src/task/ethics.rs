@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::table::csv_rows;
-use super::{Choice, File, Format, Item, Role, Source, Task, read};
+use super::{Choice, File, Format, Item, Role, Source, Task, read, words};
 use crate::error::{Error, Result};
 
 /// The line of the registry.
@@ -146,9 +146,4 @@ fn is_of_one_set(one: &[String], other: &[String]) -> bool {
         }
     }
     shared > 0 && shared * 2 >= one.len().min(other.len())
-}
-
-fn words(text: &str) -> Vec<String> {
-    let parts = text.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|part| !part.is_empty());
-    parts.map(str::to_lowercase).collect()
 }
