@@ -6,6 +6,7 @@ pub mod bootstrap;
 pub mod calibration;
 pub mod categories;
 pub mod flips;
+pub mod leaks;
 pub mod measure;
 pub mod measures;
 pub mod movement;

@@ -24,7 +24,7 @@ pub fn capture(
     let requests = concept
         .statements
         .iter()
-        .map(|statement| request(tokenizer, template, &statement.text, &concept.spec))
+        .map(|statement| prompt(tokenizer, template, &statement.text, &concept.spec))
         .collect::<Result<Vec<_>>>()?;
     let ids: Vec<&[i64]> = requests.iter().map(|request| request.ids.as_slice()).collect();
     let mut rows: Vec<Vec<Tensor>> = sites.iter().map(|_| Vec::new()).collect();
@@ -52,7 +52,11 @@ pub fn capture(
         .collect()
 }
 
-fn request(
+/// What the model is given of a text, and the tokens that are read.
+///
+/// # Errors
+/// A chat concept for a checkpoint without a template, a template that changes the text, a text without tokens.
+pub fn prompt(
     tokenizer: &Tokenizer,
     template: Option<&ChatTemplate>,
     text: &str,

@@ -72,7 +72,9 @@ fn crossed(spec: &Spec, mut statements: Vec<Statement>) -> Result<Vec<Statement>
     }
     if kept.is_empty() {
         let why = "no pairs of a text of each label differ in words that cross each other";
-        return Err(spec.wrong("balance", why).hint("the texts of a pair share a unit, by default their group"));
+        return Err(spec
+            .wrong("balance", why)
+            .hint("the texts of a pair share a unit, by default their group"));
     }
     let rows = statements.into_iter().enumerate().filter(|(row, _)| kept.contains(row));
     Ok(rows.map(|(_, statement)| statement).collect())

@@ -100,20 +100,18 @@ fn csv_rows(file: &File, delimiter: u8) -> Result<Vec<Row>> {
 }
 
 fn from_task(spec: &Spec, task: &str, data: Option<&Path>) -> Result<Table> {
-    if data.is_none() && task::find(task)?.embedded.is_empty() {
-        return Err(Error::input(format!("concept {}", spec.name), format!("needs your copy of {task}")).hint(
-            format!(
+    if data.is_none() && spec.needs_data() {
+        return Err(Error::input(format!("concept {}", spec.name), format!("needs your copy of {task}"))
+            .hint(format!(
                 "give its place: `data` in a study, --path on the command line; `recant fetch {task}` brings \
                  it, or says where it is"
-            ),
-        ));
+            )));
     }
     let items = task::load(task, spec.variant.as_deref(), data).map_err(|error| match error {
         error if spec.variant.is_some() && data.is_none() => spec.origin.at("variant", error),
         error => error,
     })?;
-    let place =
-        data.map_or_else(|| format!("the built-in set of {task}"), |path| path.display().to_string());
+    let place = data.map_or_else(|| format!("the built-in set of {task}"), |path| path.display().to_string());
     let mut rows = Vec::new();
     for item in &items {
         let mut row = |cells| rows.push(Row { place: format!("{place}: item {}", item.id), cells });

@@ -152,6 +152,13 @@ impl Spec {
         self.source.strip_prefix("task:")
     }
 
+    /// Whether the user must bring the data.
+    #[must_use]
+    pub fn needs_data(&self) -> bool {
+        let task = self.task().and_then(|task| crate::task::find(task).ok());
+        task.is_some_and(|task| task.embedded.is_empty())
+    }
+
     /// An error about a key with the line where it stands.
     pub(super) fn wrong(&self, key: &str, why: impl Into<String>) -> Error {
         self.origin.at(key, Error::input("", why))

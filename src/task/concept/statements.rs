@@ -56,12 +56,7 @@ fn counts(row: &Row, only: &BTreeMap<String, Vec<String>>) -> bool {
 }
 
 /// What a field is made of; an error where no row has one of its keys.
-fn pattern<'a>(
-    spec: &Spec,
-    table: &Table,
-    field: &'a str,
-    named: Option<&'a str>,
-) -> Result<Pattern<'a>> {
+fn pattern<'a>(spec: &Spec, table: &Table, field: &'a str, named: Option<&'a str>) -> Result<Pattern<'a>> {
     let named = named.unwrap_or(field);
     let parts: Vec<&str> = match named.contains('{') {
         true => named.split(['{', '}']).collect(),
