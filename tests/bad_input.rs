@@ -789,8 +789,8 @@ fn weights_that_are_not_numbers_end_a_run_by_name() {
 #[test]
 fn a_probe_of_states_that_are_not_numbers_is_refused_by_name() {
     let desk = desk();
-    let concept = 
-        concept::load(&Wanted { path: Some(&desk.at("kind.toml")), ..Wanted::default() }).expect("the concept");
+    let concept = concept::load(&Wanted { path: Some(&desk.at("kind.toml")), ..Wanted::default() })
+        .expect("the concept");
     let mut states = States { shape: vec![24, 1, 2], values: (0..48).map(|i| (i * 7 % 11) as f32).collect() };
     let entry = ProbeEntry { folds: 3, bootstrap: 20, permutations: 0, ..ProbeEntry::default() };
     let train = |states: &States| ConceptProbes::train(&concept, states, &[0], &entry, 0).map(drop);

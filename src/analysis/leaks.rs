@@ -93,6 +93,13 @@ pub fn leaks(words: &Evaluation, p: Option<f64>) -> bool {
     words.auroc.ci.is_some_and(|ci| ci.low > 0.5) && p.is_none_or(|p| p < 0.05)
 }
 
+/// Whether words alone read the labels backwards: the interval of their AUROC lies below one half. What words say of some
+/// groups is then wrong about others, as where texts that differ in little but the label lie in different groups.
+#[must_use]
+pub fn misleads(words: &Evaluation) -> bool {
+    words.auroc.ci.is_some_and(|ci| ci.high < 0.5)
+}
+
 /// "AUROC 0.81 [0.79, 0.83]".
 #[must_use]
 pub fn auroc(estimate: &Estimate) -> String {
@@ -149,6 +156,9 @@ impl Check {
         let mut all = Vec::new();
         if leaks(&self.words, self.words_p) {
             all.push(format!("words alone read the labels with {}", auroc(&self.words.auroc)));
+        }
+        if misleads(&self.words) {
+            all.push(format!("words alone read the labels backwards with {}", auroc(&self.words.auroc)));
         }
         if self.length.ci.is_some_and(|ci| ci.low > 0.5 || ci.high < 0.5) {
             all.push(format!("the length of the text reads the labels with {}", auroc(&self.length)));

@@ -76,12 +76,17 @@ pub fn cautions(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<String
     }
     // The texts, and so what a bag of words reads, are those of every model alike.
     for probes in summaries.first().into_iter().flat_map(|summary| &summary.probes) {
+        let (name, read) = (&probes.concept, leaks::auroc(&probes.words.auroc));
         if leaks::leaks(&probes.words, None) {
             all.push(format!(
-                "Words alone read {} with {}: a probe of it that does no better may have learnt which words go with the \
-                 label and nothing else. `recant concept check` shows which words.",
-                probes.concept,
-                leaks::auroc(&probes.words.auroc),
+                "Words alone read {name} with {read}: a probe of it that does no better may have learnt which words go with \
+                 the label and nothing else. `recant concept check` shows which words."
+            ));
+        }
+        if leaks::misleads(&probes.words) {
+            all.push(format!(
+                "Words alone read {name} backwards with {read}: texts that differ in little but the label lie in different \
+                 groups, and what is learnt from some misleads about others. `recant concept check` shows which texts."
             ));
         }
     }
