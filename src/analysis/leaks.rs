@@ -125,9 +125,12 @@ pub fn check(concept: &Concept, settings: Settings) -> Result<Check> {
     let (texts, logistic) = (concept.texts(), Logistic::default());
     let words =
         words_only(&texts, &labelled, &folds, Counting::Counts, &logistic, &bootstrap).map_err(named)?;
-    let exchanges = (settings.permutations, settings.seed);
-    let test = |_| words_only_test(&texts, &labelled, &folds, Counting::Counts, &logistic, exchanges);
-    let test = Some(()).filter(|()| settings.permutations > 0).map(test).transpose().map_err(named)?;
+    let p = || -> Result<f64> {
+        let exchanges = (settings.permutations, settings.seed);
+        let test = words_only_test(&texts, &labelled, &folds, Counting::Counts, &logistic, exchanges);
+        Ok(test.map_err(named)?.p)
+    };
+    let words_p = (settings.permutations > 0).then(p).transpose()?;
     let lengths: Vec<f64> = texts.iter().map(|text| text.chars().count() as f64).collect();
     let length = Evaluation::new(&labelled, lengths, &bootstrap).map_err(named)?.auroc;
     let of_one =
@@ -142,7 +145,7 @@ pub fn check(concept: &Concept, settings: Settings) -> Result<Check> {
         categories: categories.map(|name| (name.to_owned(), Counts::of(&in_category(&name)))).collect(),
         groups_of_one_label: labelled.members().iter().filter(of_one).count(),
         words,
-        words_p: test.map(|test| test.p),
+        words_p,
         length,
         giveaways: terms.giveaways(labelled.labels()),
         twins: terms.twins(&concept.statements),
@@ -163,15 +166,15 @@ impl Check {
         if self.length.ci.is_some_and(|ci| ci.low > 0.5 || ci.high < 0.5) {
             all.push(format!("the length of the text reads the labels with {}", auroc(&self.length)));
         }
-        for (across, what) in [
-            (&(|twins: &&Twins| twins.across_groups) as &dyn Fn(&&Twins) -> bool, "in different groups"),
-            (&|twins: &&Twins| twins.across_labels, "with both labels"),
-        ] {
-            let same: BTreeSet<&str> = (self.twins.iter().filter(|twins| twins.same).filter(across))
-                .flat_map(|twins| twins.ids.iter().map(String::as_str))
-                .collect();
-            if !same.is_empty() {
-                all.push(format!("{} texts are the same {what}", same.len()));
+        let same = |across: fn(&Twins) -> bool| {
+            let twins = self.twins.iter().filter(|twins| twins.same && across(twins));
+            twins.flat_map(|twins| &twins.ids).collect::<BTreeSet<_>>().len()
+        };
+        let across_groups = same(|twins| twins.across_groups);
+        let across_labels = same(|twins| twins.across_labels);
+        for (n, what) in [(across_groups, "in different groups"), (across_labels, "with both labels")] {
+            if n > 0 {
+                all.push(format!("{n} texts are the same {what}"));
             }
         }
         all

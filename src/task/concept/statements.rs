@@ -63,7 +63,7 @@ fn pattern<'a>(spec: &Spec, table: &Table, field: &'a str, named: Option<&'a str
         false => vec!["", named, ""],
     };
     let at = format!("fields.{field}");
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return Err(spec.wrong(&at, format!("a brace of {named:?} is not closed")));
     }
     let keys = table.keys();
