@@ -55,7 +55,7 @@ fn line_of(text: &str, at: usize) -> usize {
 }
 
 /// A TOML file whose contents were understood, kept to say where in it something stands that turned out wrong.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     place: String,
     text: String,

@@ -14,7 +14,7 @@ use common::{files, succeed};
 use recant::analysis::probing::ConceptProbes;
 use recant::store::States;
 use recant::study::ProbeEntry;
-use recant::task::concept;
+use recant::task::concept::{self, Wanted};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
@@ -708,7 +708,7 @@ fn concepts_and_items_that_are_wrong() {
     let path = desk.at("kind.jsonl");
     let text = fs::read_to_string(&path).expect("texts");
     for (good, bad, part) in [
-        ("{\"id\":\"k1\"", "{\"id\":\"k0\"", "line 2: the id \"k0\" stands there twice"),
+        ("{\"id\":\"k1\"", "{\"id\":\"k0\"", "line 2: the id k0 is already that of kind.jsonl: line 1"),
         ("\"group\":\"g1\"", "\"grp\":\"g1\"", "line 3: \"group\" is missing"),
         ("{\"id\":\"k1\"", "\"id\":\"k1\"", "line 2: "),
         ("\"text\":\"Yesterday", "\"txt\":\"Yesterday", "line 1: \"text\" is missing"),
@@ -789,7 +789,8 @@ fn weights_that_are_not_numbers_end_a_run_by_name() {
 #[test]
 fn a_probe_of_states_that_are_not_numbers_is_refused_by_name() {
     let desk = desk();
-    let concept = concept::load("kind", Some(&desk.at("kind.toml"))).expect("the concept");
+    let concept = concept::load(&Wanted { path: Some(&desk.at("kind.toml")), ..Wanted::default() })
+        .expect("the concept");
     let mut states = States { shape: vec![24, 1, 2], values: (0..48).map(|i| (i * 7 % 11) as f32).collect() };
     let entry = ProbeEntry { folds: 3, bootstrap: 20, permutations: 0, ..ProbeEntry::default() };
     let train = |states: &States| ConceptProbes::train(&concept, states, &[0], &entry, 0).map(drop);

@@ -7,16 +7,20 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ndarray::Array2;
+use rayon::prelude::*;
 
-use crate::base::Base;
 use crate::bootstrap::Bootstrap;
+use crate::counts::{self, Row};
 use crate::data::Labelled;
-use crate::dense;
 use crate::error::{Error, Result};
 use crate::evaluation::Evaluation;
 use crate::folds::Folds;
 use crate::logistic::Logistic;
-use crate::newton::{self, Fit, sigmoid};
+use crate::metrics::{Metric, Scored};
+use crate::permutation::{PermutationTest, exchanged_labels, test_layers};
+
+/// The relative gradient norm of the fits of the permutation test, observed labels included.
+const NULL_TOLERANCE: f64 = 1e-3;
 
 /// What a word or pair that occurs several times in a text counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,15 +46,43 @@ pub fn words_only<S: AsRef<str> + Sync>(
 ) -> Result<Evaluation> {
     logistic.check(&[logistic.c])?;
     labelled.check("texts", texts.len())?;
-    labelled.check("folds", folds.of_row().len())?;
     let bags = Bags::new(texts, counting);
-    for fold in 0..folds.k() {
-        if folds.split(fold).0.iter().all(|&row| bags.rows[row].is_empty()) {
-            return Err(Error::EmptyVocabulary { fold });
+    let pooled = folds.held_out(labelled.n(), |train, held_out| {
+        if train.iter().all(|&row| bags.rows[row].is_empty()) {
+            return Err(Error::EmptyVocabulary { fold: folds.of_row()[held_out[0]] });
         }
-    }
-    let pooled = bags.held_out(labelled, folds, logistic)?;
+        bags.decisions(labelled.labels(), train, held_out, logistic)
+    })?;
     Evaluation::new(labelled, pooled, bootstrap)
+}
+
+/// Whether the baseline reads more than chance: its AUROC against that under exchanged labels, see
+/// [`crate::permutation`]. Every labelling is fitted anew, the observed one in the same way as the others.
+///
+/// # Errors
+/// As [`words_only`], and those of the exchanges.
+pub fn words_only_test<S: AsRef<str> + Sync>(
+    texts: &[S],
+    labelled: &Labelled,
+    folds: &Folds,
+    counting: Counting,
+    logistic: &Logistic,
+    (permutations, seed): (usize, u64),
+) -> Result<PermutationTest> {
+    logistic.check(&[logistic.c])?;
+    labelled.check("texts", texts.len())?;
+    let bags = Bags::new(texts, counting);
+    let loose = Logistic { tolerance: NULL_TOLERANCE.max(logistic.tolerance), ..*logistic };
+    let auroc = |labels: &[bool]| -> Result<f64> {
+        let decide = |train: &[usize], held_out: &[usize]| bags.decisions(labels, train, held_out, &loose);
+        let pooled = folds.held_out(labelled.n(), decide)?;
+        // Both classes occur in every labelling.
+        Ok(Metric::Auroc.of(&Scored::new(&pooled, labels)).unwrap_or(f64::NAN))
+    };
+    let labellings = exchanged_labels(labelled, folds, permutations, seed)?;
+    let null = labellings.par_iter().map(|labels| auroc(labels)).collect::<Result<Vec<f64>>>()?;
+    let null = Array2::from_shape_fn((1, permutations), |(_, permutation)| null[permutation]);
+    Ok(test_layers(&[auroc(labelled.labels())?], null.view()).remove(0))
 }
 
 /// The words and pairs of neighbouring words of a text, in order: first the words, then the pairs.
@@ -64,9 +96,9 @@ pub fn words_and_pairs(text: &str) -> Vec<String> {
     words.iter().map(ToString::to_string).chain(pairs).collect()
 }
 
-/// The terms of each text with their counts, and the texts of each term.
+/// The terms of each text with their counts.
 struct Bags {
-    rows: Vec<BTreeMap<usize, f64>>,
+    rows: Vec<Row>,
     terms: usize,
 }
 
@@ -75,70 +107,29 @@ impl Bags {
         let mut index = HashMap::new();
         let mut rows = Vec::with_capacity(texts.len());
         for text in texts {
-            let mut row = BTreeMap::new();
+            let mut row: BTreeMap<usize, f64> = BTreeMap::new();
             for term in words_and_pairs(text.as_ref()) {
                 let next = index.len();
-                let count: &mut f64 = row.entry(*index.entry(term).or_insert(next)).or_default();
+                let count = row.entry(*index.entry(term).or_insert(next)).or_default();
                 *count = if counting == Counting::Binary { 1.0 } else { *count + 1.0 };
             }
-            rows.push(row);
+            rows.push(row.into_iter().collect());
         }
         Self { rows, terms: index.len() }
     }
 
-    /// The pooled out-of-fold decisions.
-    ///
-    /// The texts are fitted in the space of their inner products, which is as wide as they are many; what is learnt there
-    /// is then said of the terms, so that texts with the same terms get the same decision, to the bit.
-    fn held_out(&self, labelled: &Labelled, folds: &Folds, logistic: &Logistic) -> Result<Vec<f64>> {
-        let labels = labelled.labels();
-        let base = Base::new(self.coordinates()?.view(), false);
-        let training: Vec<Vec<usize>> = (0..folds.k()).map(|fold| folds.split(fold).0).collect();
-        let parts = base.parts(&training);
-        let fits: Vec<Fit> = (0..folds.k()).map(|part| Fit { part, labels, c: logistic.c }).collect();
-        let solved = newton::solve(&base, &parts, &fits, logistic.goal())?;
-        let mut decisions = vec![0.0; labels.len()];
-        for (fold, rows) in training.iter().enumerate() {
-            let margins = solved.margins.col(fold);
-            // Where the gradient vanishes, w = C Σ (y - p) x.
-            let mut weights = vec![0.0; self.terms];
-            for &row in rows {
-                let pull = logistic.c * (f64::from(labels[row]) - sigmoid(margins[row]));
-                self.rows[row].iter().for_each(|(&term, &count)| weights[term] += pull * count);
-            }
-            let linear =
-                |row: usize| self.rows[row].iter().map(|(&term, &count)| weights[term] * count).sum::<f64>();
-            let known: f64 = rows.iter().map(|&row| linear(row)).sum::<f64>() / rows.len() as f64;
-            let intercept = solved.intercepts[fold] - known;
-            for row in (0..labels.len()).filter(|&row| folds.of_row()[row] == fold) {
-                decisions[row] = linear(row) + intercept;
-            }
-        }
-        Ok(decisions)
-    }
-
-    /// Coordinates `[N, N]` in which the texts have the inner products that they have as bags.
-    fn coordinates(&self) -> Result<Array2<f64>> {
-        let all: Vec<usize> = (0..self.rows.len()).collect();
-        let mut products = self.products(&all, &all);
-        // Texts with the same words are one point: what keeps the factor defined is far below any count.
-        let slack = 1e-10 * products.diag().iter().copied().fold(1.0, f64::max);
-        products.diag_mut().iter_mut().for_each(|square| *square += slack);
-        dense::cholesky(&products)
-    }
-
-    /// The inner products of some texts with others, by way of the texts of each term.
-    fn products(&self, rows: &[usize], columns: &[usize]) -> Array2<f64> {
-        let mut postings: Vec<Vec<(usize, f64)>> = vec![Vec::new(); self.terms];
-        for (column, &text) in columns.iter().enumerate() {
-            self.rows[text].iter().for_each(|(&term, &count)| postings[term].push((column, count)));
-        }
-        let mut products = Array2::zeros((rows.len(), columns.len()));
-        for (row, &text) in rows.iter().enumerate() {
-            for (&term, &count) in &self.rows[text] {
-                postings[term].iter().for_each(|&(column, other)| products[[row, column]] += count * other);
-            }
-        }
-        products
+    /// Decisions of the held-out texts. Terms that the training texts lack drop out by themselves: the penalty keeps
+    /// their weights at zero.
+    fn decisions(
+        &self,
+        labels: &[bool],
+        train: &[usize],
+        held_out: &[usize],
+        logistic: &Logistic,
+    ) -> Result<Vec<f64>> {
+        let rows: Vec<&Row> = train.iter().map(|&row| &self.rows[row]).collect();
+        let labels: Vec<bool> = train.iter().map(|&row| labels[row]).collect();
+        let weights = counts::fit(&rows, &labels, self.terms, logistic)?;
+        Ok(held_out.iter().map(|&row| weights.decision(&self.rows[row])).collect())
     }
 }

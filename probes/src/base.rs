@@ -94,10 +94,10 @@ impl Moments {
 
 impl Base {
     /// Copies the features `[N, D]`; a column that is constant keeps its scale.
-    pub(crate) fn new<T: Copy + Into<f64> + Sync>(x: ArrayView2<T>, standardise: bool) -> Self {
+    pub(crate) fn new(x: ArrayView2<f32>, standardise: bool) -> Self {
         let (n, d) = x.dim();
         let rows: Vec<usize> = (0..n).collect();
-        let moments = Moments::of(d, &rows, |row| x.row(row).into_iter().map(|&value| value.into()));
+        let moments = Moments::of(d, &rows, |row| x.row(row).into_iter().map(|&value| f64::from(value)));
         let scale = match standardise {
             true => {
                 (0..d).map(|column| moments.deviation(column, moments.mean[column]).unwrap_or(1.0)).collect()
@@ -107,7 +107,7 @@ impl Base {
         let mean = moments.mean;
         let double = Columns::build(d, n, |row, values| {
             for (column, (to, &value)) in values.iter_mut().zip(x.row(row)).enumerate() {
-                *to = (value.into() - mean[column]) / scale[column];
+                *to = (f64::from(value) - mean[column]) / scale[column];
             }
         });
         let single = Columns::build(d, n, |row, values: &mut [f32]| {

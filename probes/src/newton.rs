@@ -46,8 +46,6 @@ pub(crate) struct Solved {
     pub(crate) weights: Columns<f64>,
     /// `[P]`.
     pub(crate) intercepts: Vec<f64>,
-    /// The decisions of all rows, those outside the part included, `[N, P]`.
-    pub(crate) margins: Columns<f64>,
 }
 
 impl Solved {
@@ -73,7 +71,7 @@ pub(crate) fn solve(base: &Base, parts: &[Part], fits: &[Fit], goal: Goal) -> Re
     let mut state = State::new(base, parts, fits);
     state.descend(Precision::Single, ROUGH.max(goal.tolerance), goal.max_steps)?;
     state.descend(Precision::Double, goal.tolerance, goal.max_steps)?;
-    Ok(Solved { weights: state.weights, intercepts: state.intercepts, margins: state.margins })
+    Ok(Solved { weights: state.weights, intercepts: state.intercepts })
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -7,6 +7,7 @@ pub mod calibration;
 pub mod categories;
 pub mod directions;
 pub mod flips;
+pub mod leaks;
 pub mod measure;
 pub mod measures;
 pub mod movement;

@@ -1,7 +1,5 @@
 //! Probes of the study's concepts: trained on the concepts' states, frozen, written, and their scores.
 
-use std::collections::HashMap;
-
 use ndarray::{Array3, ArrayView3};
 use recant_probes::{
     Bootstrap, Counting, Estimate, Evaluation, FoldPlan, Kind, Labelled, LayerProbe, Logistic, Settings,
@@ -63,8 +61,8 @@ impl Design {
         let x = ArrayView3::from_shape((n, l, d), &states.values)
             .map_err(|error| Error::input(name.clone(), error.to_string()))?;
         let x: Array3<f32> = x.permuted_axes([1, 0, 2]).as_standard_layout().into_owned();
-        let labels: Vec<bool> = concept.statements.iter().map(|statement| statement.positive).collect();
-        let labelled = Labelled::from_bools(&labels, &group_numbers(concept));
+        let labels = concept.labels();
+        let labelled = Labelled::from_bools(&labels, &concept.group_numbers());
         let labelled = labelled.map_err(|error| named(name, error))?;
         let settings = Settings {
             probe: Kind::Logistic(Logistic { c: entry.c, ..Logistic::default() }),
@@ -109,7 +107,7 @@ impl ConceptProbes {
         let Design { x, labelled, settings } = Design::new(concept, states, layers, entry, seed)?;
         let labels = labelled.labels();
         let sweep = fit_layers(x.view(), &labelled, &settings).map_err(named)?;
-        let texts: Vec<&str> = concept.statements.iter().map(|statement| statement.text.as_str()).collect();
+        let texts = concept.texts();
         let folds = settings.folds.make(&labelled, seed).map_err(named)?;
         // Counts are not standardised, so a bag of words gets the usual C of 1.
         let words = words_only(
@@ -204,19 +202,6 @@ pub fn evaluation(scores: &Evaluation) -> Value {
 
 fn estimate(estimate: &Estimate) -> Value {
     json!({ "value": estimate.value, "ci": estimate.ci.as_ref().map(|ci| [ci.low, ci.high]) })
-}
-
-/// Groups as numbers, in order of first appearance.
-fn group_numbers(concept: &Concept) -> Vec<i64> {
-    let mut numbers = HashMap::new();
-    concept
-        .statements
-        .iter()
-        .map(|statement| {
-            let next = numbers.len() as i64;
-            *numbers.entry(statement.group.as_str()).or_insert(next)
-        })
-        .collect()
 }
 
 /// Pooled standard deviation around the class means.

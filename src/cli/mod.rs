@@ -1,6 +1,7 @@
 //! What can be typed. Argument structs only: nothing here reads or writes.
 
 pub mod capture;
+pub mod concept;
 pub mod condition;
 pub mod fetch;
 pub mod fit;
@@ -52,6 +53,9 @@ pub enum Verb {
     /// List conditions
     #[command(subcommand)]
     Condition(condition::Verb),
+    /// List, show and check concepts
+    #[command(subcommand)]
+    Concept(concept::Verb),
     /// Capture hidden states of given texts, dialogues or token ids
     Capture(capture::Args),
     /// Continue given texts, dialogues or token ids

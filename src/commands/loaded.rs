@@ -11,8 +11,8 @@ use crate::model::{Config, Layers, Load, Spec, device};
 use crate::runner::critic::Reader;
 use crate::store::RunDir;
 use crate::study::manifest::{Manifest, hash};
-use crate::study::{Arm, History, ModelEntry, Orders, Study, TaskEntry};
-use crate::task::concept::{self, Concept};
+use crate::study::{Arm, ConceptEntry, History, ModelEntry, Orders, Study, TaskEntry};
+use crate::task::concept::{self, Concept, Wanted};
 use crate::task::{self, Format, Item};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::{Error, Result};
@@ -37,14 +37,7 @@ impl<'a> Loaded<'a> {
             .map(|(i, entry)| Ok((entry.name.clone(), items(study, i, entry)?)));
         let tasks = tasks.collect::<Result<Vec<_>>>()?;
         let concepts = study.concepts.iter().enumerate().map(|(i, entry)| {
-            let at = |error| study.origin.at(&format!("concepts.{i}"), error);
-            let concept = concept::load(&entry.name, entry.path.as_deref()).map_err(at)?;
-            if concept.spec.name != entry.name {
-                let why = format!("its spec calls it {:?}", concept.spec.name);
-                let error = Error::input(format!("concept {:?}", entry.name), why);
-                return Err(at(error.hint("give both the same name")));
-            }
-            Ok(concept)
+            concept(entry).map_err(|error| study.origin.at(&format!("concepts.{i}"), error))
         });
         let concepts = concepts.collect::<Result<Vec<_>>>()?;
         Ok(Self { study, tasks, concepts })
@@ -247,6 +240,24 @@ pub fn how_to_load(study: &Study, entry: &ModelEntry) -> Result<Load> {
         adapter: entry.adapter.clone(),
         stream: study.run.stream,
     })
+}
+
+/// A concept under the name that the study gives it, cut down as the study says.
+fn concept(entry: &ConceptEntry) -> Result<Concept> {
+    let mut concept = concept::load(&Wanted {
+        name: entry.kind(),
+        path: entry.path.as_deref(),
+        data: entry.data.as_deref(),
+        categories: &entry.categories,
+        limit: entry.limit,
+    })?;
+    if concept.spec.name != entry.kind() {
+        let why = format!("its spec calls it {:?}", concept.spec.name);
+        return Err(Error::input(format!("concept {:?}", entry.kind()), why)
+            .hint("give both the same name, or the spec's name as `kind`"));
+    }
+    concept.spec.name.clone_from(&entry.name);
+    Ok(concept)
 }
 
 /// The items of a task, cut down as the study says.

@@ -1,6 +1,7 @@
 //! What the verbs do: one file a verb, one function from settings to a result.
 
 pub mod capture;
+pub mod concept;
 pub mod condition;
 mod dialogues;
 pub mod fetch;
@@ -44,6 +45,7 @@ pub fn dispatch(cli: Cli) -> Result<()> {
         Verb::Merge(args) => merge::run(&args, printer),
         Verb::Task(verb) => task::run(&verb, printer),
         Verb::Condition(verb) => condition::run(&verb, printer),
+        Verb::Concept(verb) => concept::run(&verb, printer),
         Verb::Capture(args) => capture::run(&args, printer),
         Verb::Generate(args) => generate::run(&args, printer),
         Verb::Fit(args) => fit::run(&args, printer),

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::tables::findings_of;
 use crate::analysis::bootstrap::Bootstrap;
+use crate::analysis::leaks;
 use crate::analysis::positions::{Read, position_bias};
 use crate::analysis::summary::{Behaviour, ModelSummary, Sources};
 use crate::analysis::told::Told;
@@ -72,6 +73,22 @@ pub fn cautions(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<String
             "Built-in sets ({}) are small and written for demonstration: use the public sets for claims.",
             built_in.join(", ")
         ));
+    }
+    // The texts, and so what a bag of words reads, are those of every model alike.
+    for probes in summaries.first().into_iter().flat_map(|summary| &summary.probes) {
+        let (name, read) = (&probes.concept, leaks::auroc(&probes.words.auroc));
+        if leaks::leaks(&probes.words, None) {
+            all.push(format!(
+                "Words alone read {name} with {read}: a probe of it that does no better may have learnt which words go with \
+                 the label and nothing else. `recant concept check` shows which words."
+            ));
+        }
+        if leaks::misleads(&probes.words) {
+            all.push(format!(
+                "Words alone read {name} backwards with {read}: texts that differ in little but the label lie in different \
+                 groups, and what is learnt from some misleads about others. `recant concept check` shows which texts."
+            ));
+        }
     }
     for summary in summaries {
         for ((task, items), failed) in sources.tasks.iter().zip(&summary.failed) {

@@ -26,7 +26,7 @@ pub fn requests(
     template: Option<&ChatTemplate>,
     concept: &Concept,
 ) -> Result<Vec<Request>> {
-    let of = |statement: &Statement| request(tokenizer, template, &statement.text, &concept.spec);
+    let of = |statement: &Statement| prompt(tokenizer, template, &statement.text, &concept.spec);
     concept.statements.iter().map(of).collect()
 }
 
@@ -70,7 +70,11 @@ pub fn capture(
     Ok(Captured { states: sites.iter().zip(rows).map(in_order).collect::<Result<_>>()?, encoded_tokens })
 }
 
-fn request(
+/// What the model is given of a text, and the tokens that are read.
+///
+/// # Errors
+/// A chat concept for a checkpoint without a template, a template that changes the text, a text without tokens.
+pub fn prompt(
     tokenizer: &Tokenizer,
     template: Option<&ChatTemplate>,
     text: &str,

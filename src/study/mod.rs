@@ -165,9 +165,29 @@ impl Default for CaptureEntry {
 pub struct ConceptEntry {
     /// Its name.
     pub name: String,
-    /// A spec file of the user's own; the built-in concept of that name without it.
+    /// Which concept it is, where its name is another: a built-in one, or what its spec calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// A spec file of the user's own; the built-in concept without it.
     #[serde(default)]
     pub path: Option<PathBuf>,
+    /// The user's copy of the data that the spec is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Categories to keep; all without it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    /// At most so many texts; as many as the spec says without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+impl ConceptEntry {
+    /// What its spec calls it.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.kind.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// How probes are trained.

@@ -1,93 +1,24 @@
-//! Concepts: labelled texts from which a probe learns a direction, described by a spec file.
+//! Concepts: labelled texts from which a probe learns a direction, described by a spec file. docs/concepts.md tells how
+//! one is written.
+//!
+//! A source, a file or a task's reader, gives [`rows`]; the spec says which of their cells are text, label, group and
+//! category, which rows count, and how the texts that are left are made to balance.
 
+mod balance;
+mod built_in;
+mod rows;
+mod spec;
+mod statements;
+
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+pub use built_in::BUILT_IN;
+pub use spec::{Balance, Fields, Labels, Reading, Rows, Spec, Template};
 
 use crate::error::{Error, Result};
-use crate::toml_file::parse_toml;
-
-/// The concepts that are part of the program: name, spec, statements.
-const BUILT_IN: &[(&str, &str, &str)] = &[
-    (
-        "stereotype",
-        include_str!("../../probes/concepts/stereotype.toml"),
-        include_str!("../../probes/concepts/stereotype.jsonl"),
-    ),
-    (
-        "morality",
-        include_str!("../../probes/concepts/morality.toml"),
-        include_str!("../../probes/concepts/morality.jsonl"),
-    ),
-];
-
-/// How a text is put to the model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Template {
-    /// The text alone.
-    Raw,
-    /// As a user's message in the chat template, followed by the opening of the assistant's turn.
-    Chat,
-}
-
-/// Which token of a text is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Reading {
-    /// The last one.
-    Last,
-    /// The mean over all.
-    Mean,
-}
-
-/// The keys under which a line holds its parts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Fields {
-    /// The name of the text.
-    pub id: String,
-    /// The text.
-    pub text: String,
-    /// 0 or 1.
-    pub label: String,
-    /// What must stay on one side of a split.
-    pub group: String,
-    /// Dimension or family.
-    pub category: String,
-}
-
-impl Default for Fields {
-    fn default() -> Self {
-        let [id, text, label, group, category] =
-            ["id", "text", "label", "group", "category"].map(String::from);
-        Self { id, text, label, group, category }
-    }
-}
-
-/// A spec file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Spec {
-    /// The concept's name.
-    pub name: String,
-    /// What the texts are.
-    pub description: String,
-    /// What label 1 means: probes are oriented towards it.
-    pub positive: String,
-    /// The JSONL file beside the spec.
-    pub source: String,
-    /// Where the texts come from and under what licence.
-    #[serde(default)]
-    pub licence: String,
-    /// How a text is put to the model.
-    pub template: Template,
-    /// Which token is read.
-    pub position: Reading,
-    /// The keys of a line.
-    #[serde(default)]
-    pub fields: Fields,
-}
 
 /// A labelled text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -102,73 +33,99 @@ pub struct Statement {
     pub group: String,
     /// Dimension or family.
     pub category: String,
+    /// What is kept or left out as one where texts are chosen.
+    #[serde(skip)]
+    unit: String,
 }
 
 /// A concept: its spec and its statements.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Concept {
     /// The spec.
     pub spec: Spec,
-    /// The statements, in the file's order.
+    /// The statements, in the order of the source.
     pub statements: Vec<Statement>,
 }
 
-/// Reads the concept `name`: from a spec file, or the built-in one.
+/// Which concept is wanted, and how much of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// The name of a built-in concept, where no spec file is given.
+    pub name: &'a str,
+    /// A spec file of the user's own.
+    pub path: Option<&'a Path>,
+    /// The user's copy of the data, in place of the source's own.
+    pub data: Option<&'a Path>,
+    /// The categories to keep; all if empty.
+    pub categories: &'a [String],
+    /// At most so many texts, in place of the spec's own limit.
+    pub limit: Option<usize>,
+}
+
+/// Reads a concept: from a spec file, or a built-in one.
 ///
 /// # Errors
-/// An unknown name (the known ones are listed), a malformed spec or line (named by number), a label that is neither
-/// 0 nor 1, only one label, a repeated id.
-pub fn load(name: &str, path: Option<&Path>) -> Result<Concept> {
-    if let Some(path) = path {
-        let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| Error::io(path, error));
-        let shown = path.display().to_string();
-        let spec: Spec = parse_toml(&read(path)?, &shown)?;
-        let source = path.with_file_name(&spec.source);
-        let statements = parse_statements(&read(&source)?, &spec, &source.display().to_string())?;
-        return Ok(Concept { spec, statements });
-    }
-    let Some((_, spec, source)) = BUILT_IN.iter().find(|(known, ..)| *known == name) else {
-        let known: Vec<&str> = BUILT_IN.iter().map(|(name, ..)| *name).collect();
-        return Err(Error::input(format!("concept {name:?}"), "is not known")
-            .hint(format!("built-in concepts: {}; or give the path of a spec file", known.join(", "))));
+/// An unknown name or category (the known ones are listed), a malformed spec (line and key are named), malformed data (file
+/// and line are named), only one label, a repeated id, data that the user must bring.
+pub fn load(wanted: &Wanted<'_>) -> Result<Concept> {
+    let (mut spec, folder) = match wanted.path {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+            (Spec::parse(&text, &path.display().to_string())?, Some(path))
+        }
+        None => (built_in::spec(wanted.name)?, None),
     };
-    let spec: Spec = parse_toml(spec, &format!("probes/concepts/{name}.toml"))?;
-    let statements = parse_statements(source, &spec, &format!("probes/concepts/{}", spec.source))?;
+    spec.limit = wanted.limit.or(spec.limit);
+    let rows = rows::read(&spec, folder, wanted.data)?;
+    let statements = statements::of(&spec, &rows)?;
+    let statements = narrowed(&spec, statements, wanted.categories)?;
+    let statements = balance::chosen(&spec, statements)?;
+    let positive = statements.iter().filter(|statement| statement.positive).count();
+    if positive == 0 || positive == statements.len() {
+        return Err(Error::input(&rows.place, "needs texts of both labels")
+            .hint("a probe learns from texts with label 1 and with label 0"));
+    }
     Ok(Concept { spec, statements })
 }
 
-fn parse_statements(text: &str, spec: &Spec, place: &str) -> Result<Vec<Statement>> {
-    let mut statements = Vec::new();
-    let mut ids = std::collections::HashSet::new();
-    for (number, line) in text.lines().enumerate() {
-        let wrong = |why: String| Error::input(format!("{place}: line {}", number + 1), why);
-        let value: serde_json::Value =
-            serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
-        let word = |key: &str| match &value[key] {
-            serde_json::Value::String(text) => Ok(text.clone()),
-            serde_json::Value::Number(number) => Ok(number.to_string()),
-            _ => Err(wrong(format!("{key:?} is missing or neither text nor number"))),
-        };
-        let label = value[&spec.fields.label].as_i64();
-        let positive = match label {
-            Some(0) => false,
-            Some(1) => true,
-            _ => return Err(wrong(format!("{:?} must be 0 or 1", spec.fields.label))),
-        };
-        let id = word(&spec.fields.id)?;
-        if !ids.insert(id.clone()) {
-            return Err(wrong(format!("the id {id:?} stands there twice")));
-        }
-        let (text, group) = (word(&spec.fields.text)?, word(&spec.fields.group)?);
-        if text.trim().is_empty() {
-            return Err(wrong("its text is empty".into()));
-        }
-        statements.push(Statement { id, text, positive, group, category: word(&spec.fields.category)? });
+fn narrowed(spec: &Spec, mut statements: Vec<Statement>, categories: &[String]) -> Result<Vec<Statement>> {
+    let known: BTreeSet<&str> = statements.iter().map(|statement| statement.category.as_str()).collect();
+    if let Some(unknown) = categories.iter().find(|name| !known.contains(name.as_str())) {
+        let known: Vec<&str> = known.into_iter().collect();
+        return Err(Error::input(format!("concept {}", spec.name), format!("has no category {unknown:?}"))
+            .hint(format!("its categories: {}", known.join(", "))));
     }
-    let positive = statements.iter().filter(|statement| statement.positive).count();
-    if positive == 0 || positive == statements.len() {
-        return Err(Error::input(place, "needs texts of both labels")
-            .hint("a probe learns from texts with label 1 and with label 0"));
-    }
+    statements.retain(|statement| categories.is_empty() || categories.contains(&statement.category));
     Ok(statements)
+}
+
+impl Concept {
+    /// The texts, in order.
+    #[must_use]
+    pub fn texts(&self) -> Vec<&str> {
+        self.statements.iter().map(|statement| statement.text.as_str()).collect()
+    }
+
+    /// Whether each text shows the concept.
+    #[must_use]
+    pub fn labels(&self) -> Vec<bool> {
+        self.statements.iter().map(|statement| statement.positive).collect()
+    }
+
+    /// The groups as numbers, in order of first appearance.
+    #[must_use]
+    pub fn group_numbers(&self) -> Vec<i64> {
+        let mut numbers = HashMap::new();
+        let mut number = |statement| {
+            let next = numbers.len() as i64;
+            *numbers.entry(statement).or_insert(next)
+        };
+        self.statements.iter().map(|statement| number(statement.group.as_str())).collect()
+    }
+
+    /// The categories, sorted.
+    #[must_use]
+    pub fn categories(&self) -> BTreeSet<&str> {
+        self.statements.iter().map(|statement| statement.category.as_str()).collect()
+    }
 }

@@ -116,6 +116,12 @@ pub fn untargeted(items: &[Item]) -> BTreeMap<String, usize> {
     counts
 }
 
+/// The words of a text in lower case; an apostrophe belongs to its word.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let parts = text.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|part| !part.is_empty());
+    parts.map(str::to_lowercase).collect()
+}
+
 /// Where the files of a task are.
 #[derive(Debug, Clone, Copy)]
 pub enum Source<'a> {
