@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ndarray::{Array3, ArrayView3};
+use ndarray::{Array1, Array3, ArrayView3};
 use recant_probes::{
     Bootstrap, Counting, Estimate, Evaluation, FoldPlan, Kind, Labelled, LayerProbe, Logistic, Settings,
     fit_layers, words_only,
@@ -10,23 +10,47 @@ use recant_probes::{
 use serde_json::{Value, json};
 use tch::Tensor;
 
+use super::platt::Calibration;
+use crate::model::Site;
 use crate::store::States;
 use crate::study::ProbeEntry;
 use crate::task::concept::Concept;
 use crate::{Error, Result};
 
-/// The probes of one concept in one model, one per captured layer.
+/// The probes of one concept in one model at one site: one per captured layer, or one per head of each.
 pub struct ConceptProbes {
     /// The concept's name.
     pub concept: String,
+    /// The site that is read.
+    pub site: Site,
+    /// Heads per layer, where each is read by itself: probe `k` is then of head `k % heads`.
+    pub heads: Option<usize>,
     /// The model's layer of each probe.
     pub layers: Vec<usize>,
     /// The probes with their scores.
     pub sweep: Vec<LayerProbe>,
     /// What a bag of words reads from the same texts on the same folds.
     pub words: Evaluation,
-    /// Within-class standard deviation of the out-of-fold decisions, per layer: the unit of concept scores.
+    /// Within-class standard deviation of the out-of-fold decisions, per probe: the unit of concept scores.
     pub units: Vec<f64>,
+    /// From decisions to probabilities, per probe: fitted on the out-of-fold decisions.
+    pub calibrations: Vec<Calibration>,
+}
+
+/// A probe as it is applied: a decision in its unit is `direction . state + offset`, of raw states.
+pub(super) struct Readout {
+    /// `[d]`.
+    pub direction: Array1<f64>,
+    pub offset: f64,
+}
+
+/// What the probes of a concept are trained with, whatever the site.
+pub struct Training<'a> {
+    concept: &'a Concept,
+    labels: Vec<bool>,
+    labelled: Labelled,
+    settings: Settings,
+    words: Evaluation,
 }
 
 impl From<recant_probes::Error> for Error {
@@ -35,39 +59,13 @@ impl From<recant_probes::Error> for Error {
     }
 }
 
-impl ConceptProbes {
-    /// Trains a probe per layer on `states` `[texts, layers, d]`.
+impl<'a> Training<'a> {
+    /// Checks a concept's labels and groups, and reads its texts by their words alone.
     ///
     /// # Errors
-    /// States that are not finite, fewer groups than folds, one label only.
-    pub fn train(
-        concept: &Concept,
-        states: &States,
-        layers: &[usize],
-        entry: &ProbeEntry,
-        seed: u64,
-    ) -> Result<Self> {
-        let name = &concept.spec.name;
-        let named = |error: recant_probes::Error| match Error::from(error) {
-            Error::Input { why, hint, .. } => Error::Input { what: format!("concept {name}"), why, hint },
-            other => other,
-        };
-        let [n, l, d] = states.shape[..] else {
-            return Err(Error::input(
-                format!("concept {name}"),
-                format!("states have shape {:?}", states.shape),
-            ));
-        };
-        if n != concept.statements.len() || l != layers.len() {
-            return Err(Error::input(
-                format!("concept {name}"),
-                "the states belong to other texts or layers",
-            )
-            .hint("delete the concept's states and run again"));
-        }
-        let x = ArrayView3::from_shape((n, l, d), &states.values)
-            .map_err(|error| Error::input(name.clone(), error.to_string()))?;
-        let x: Array3<f32> = x.permuted_axes([1, 0, 2]).as_standard_layout().into_owned();
+    /// Fewer groups than folds, one label only.
+    pub fn new(concept: &'a Concept, entry: &ProbeEntry, seed: u64) -> Result<Self> {
+        let named = |error| named(concept, error);
         let labels: Vec<bool> = concept.statements.iter().map(|statement| statement.positive).collect();
         let labelled = Labelled::from_bools(&labels, &group_numbers(concept)).map_err(named)?;
         let settings = Settings {
@@ -77,7 +75,6 @@ impl ConceptProbes {
             permutations: entry.permutations,
             seed,
         };
-        let sweep = fit_layers(x.view(), &labelled, &settings).map_err(named)?;
         let texts: Vec<&str> = concept.statements.iter().map(|statement| statement.text.as_str()).collect();
         let folds = settings.folds.make(&labelled, seed).map_err(named)?;
         // Counts are not standardised, so a bag of words gets the usual C of 1.
@@ -90,10 +87,65 @@ impl ConceptProbes {
             &settings.bootstrap,
         )
         .map_err(named)?;
-        let units = sweep.iter().map(|probe| within_class_deviation(&probe.cv.decisions, &labels)).collect();
-        Ok(Self { concept: name.clone(), layers: layers.to_vec(), sweep, words, units })
+        Ok(Self { concept, labels, labelled, settings, words })
     }
 
+    /// Trains a probe per layer on the states `[texts, layers, d]` of a site, or with `heads` one per head of each
+    /// layer, on its own part of the vector.
+    ///
+    /// # Errors
+    /// States of other texts or layers, or that are not finite.
+    pub fn probes(
+        &self,
+        site: Site,
+        heads: Option<usize>,
+        states: States,
+        layers: &[usize],
+    ) -> Result<ConceptProbes> {
+        let name = &self.concept.spec.name;
+        let states = match heads {
+            Some(heads) => states.by_head(heads)?,
+            None => states,
+        };
+        let layers: Vec<usize> = layers.iter().flat_map(|&layer| vec![layer; heads.unwrap_or(1)]).collect();
+        let [n, l, d] = states.shape[..] else {
+            return Err(Error::input(
+                format!("concept {name}"),
+                format!("states have shape {:?}", states.shape),
+            ));
+        };
+        if n != self.labels.len() || l != layers.len() {
+            return Err(Error::input(
+                format!("concept {name}"),
+                "the states belong to other texts or layers",
+            )
+            .hint("delete the concept's states and run again"));
+        }
+        let x = ArrayView3::from_shape((n, l, d), &states.values)
+            .map_err(|error| Error::input(name.clone(), error.to_string()))?;
+        let x: Array3<f32> = x.permuted_axes([1, 0, 2]).as_standard_layout().into_owned();
+        let sweep = fit_layers(x.view(), &self.labelled, &self.settings)
+            .map_err(|error| named(self.concept, error))?;
+        let units: Vec<f64> =
+            sweep.iter().map(|probe| within_class_deviation(&probe.cv.decisions, &self.labels)).collect();
+        let calibrations =
+            sweep.iter().map(|probe| Calibration::fit(&probe.cv.decisions, &self.labels)).collect();
+        let words = self.words.clone();
+        Ok(ConceptProbes { concept: name.clone(), site, heads, layers, sweep, words, units, calibrations })
+    }
+}
+
+/// A refusal of the statistics, with the concept that it is about.
+fn named(concept: &Concept, error: recant_probes::Error) -> Error {
+    match Error::from(error) {
+        Error::Input { why, hint, .. } => {
+            Error::Input { what: format!("concept {}", concept.spec.name), why, hint }
+        }
+        other => other,
+    }
+}
+
+impl ConceptProbes {
     /// The place (in `layers`) of the highest out-of-fold AUROC.
     #[must_use]
     pub fn best(&self) -> usize {
@@ -101,8 +153,25 @@ impl ConceptProbes {
         (1..self.sweep.len()).fold(0, |best, place| if auroc(place) > auroc(best) { place } else { best })
     }
 
-    /// Per layer whether the probe beats permuted labels (p below 0.05 by the largest value over layers); true
-    /// everywhere where no labels were permuted.
+    /// The probes as they are applied to states.
+    pub(super) fn readouts(&self) -> Vec<Readout> {
+        let readout = |(probe, unit): (&LayerProbe, &f64)| {
+            let direction = probe.probe.direction() / *unit;
+            let offset = probe.probe.intercept / unit - direction.dot(&probe.probe.scaler.mean);
+            Readout { direction, offset }
+        };
+        self.sweep.iter().zip(&self.units).map(readout).collect()
+    }
+
+    /// The calibrated probability of the positive class that a score stands for.
+    #[must_use]
+    pub fn probability(&self, place: usize, score: f64) -> f64 {
+        self.calibrations[place].probability(score * self.units[place])
+    }
+
+    /// Whether each probe is believed: whether it beats permuted labels, p below 0.05 by the largest value over the
+    /// probes of the site; true everywhere where no labels were permuted. What tables and figures mark and leave out
+    /// is decided here alone.
     #[must_use]
     pub fn readable(&self) -> Vec<bool> {
         self.sweep
@@ -111,8 +180,9 @@ impl ConceptProbes {
             .collect()
     }
 
-    /// Directions, intercepts and scaling, `[layers, d]` and `[layers]`: a decision is
-    /// `coef . (state - mean) / scale + intercept`.
+    /// Directions, intercepts, scaling, units and calibration, `[layers, d]` and `[layers]`: a decision is
+    /// `coef . (state - mean) / scale + intercept`, a score is a decision over its `unit`, and the probability of the
+    /// positive class is the logistic function of `platt_slope . decision + platt_intercept`.
     ///
     /// # Errors
     /// libtorch's.
@@ -122,13 +192,19 @@ impl ConceptProbes {
                 self.sweep.iter().flat_map(|probe| row(probe).into_iter().map(|x| x as f32)).collect();
             Ok(Tensor::f_from_slice(&rows)?.f_view([self.sweep.len() as i64, -1])?)
         };
+        let row = |value: &dyn Fn(usize) -> f64| -> Result<Tensor> {
+            let values: Vec<f32> = (0..self.sweep.len()).map(|place| value(place) as f32).collect();
+            Ok(Tensor::f_from_slice(&values)?)
+        };
         let layers: Vec<i64> = self.layers.iter().map(|&layer| layer as i64).collect();
         Ok(vec![
             ("coef".into(), stack(&|probe| probe.probe.coef.to_vec())?),
             ("intercept".into(), stack(&|probe| vec![probe.probe.intercept])?.f_view([-1])?),
             ("mean".into(), stack(&|probe| probe.probe.scaler.mean.to_vec())?),
             ("scale".into(), stack(&|probe| probe.probe.scaler.scale.to_vec())?),
-            ("unit".into(), Tensor::f_from_slice(&self.units.iter().map(|&u| u as f32).collect::<Vec<_>>())?),
+            ("unit".into(), row(&|place| self.units[place])?),
+            ("platt_slope".into(), row(&|place| self.calibrations[place].slope)?),
+            ("platt_intercept".into(), row(&|place| self.calibrations[place].intercept)?),
             ("layers".into(), Tensor::f_from_slice(&layers)?),
         ])
     }
@@ -136,14 +212,15 @@ impl ConceptProbes {
     /// Scores with intervals and nulls, per layer, and what they were trained with.
     #[must_use]
     pub fn scores(&self, concept: &Concept, entry: &ProbeEntry, model: &str) -> Value {
+        let readable = self.readable();
         let layers: Vec<Value> = self
             .sweep
             .iter()
-            .zip(&self.layers)
-            .zip(&self.units)
-            .map(|((probe, layer), unit)| {
+            .enumerate()
+            .map(|(place, probe)| {
                 json!({
-                    "layer": layer,
+                    "layer": self.layers[place],
+                    "head": self.heads.map(|heads| place % heads),
                     "train": { "auroc": { "value": probe.train_auroc } },
                     "cv": {
                         "auroc": estimate(&probe.cv.auroc),
@@ -155,13 +232,14 @@ impl ConceptProbes {
                     "null": probe.permutation.as_ref().map(|test| json!({
                         "permutation_p": test.p, "permutation_p_max_over_layers": test.p_max,
                     })),
-                    "unit": unit,
+                    "unit": self.units[place],
+                    "readable": readable[place],
                 })
             })
             .collect();
         json!({
             "concept": self.concept, "positive": concept.spec.positive, "model": model, "kind": "logistic",
-            "site": entry.site, "c": entry.c, "folds": entry.folds, "permutations": entry.permutations,
+            "site": self.site.name(), "heads": self.heads, "c": entry.c, "folds": entry.folds, "permutations": entry.permutations,
             "n": self.words.n, "n_groups": self.words.n_groups,
             "best_layer": self.layers[self.best()],
             "bag_of_words": { "auroc": estimate(&self.words.auroc) },

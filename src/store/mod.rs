@@ -10,5 +10,5 @@ pub mod turns;
 pub use failures::Failed;
 pub use judged::Judged;
 pub use run::RunDir;
-pub use states::States;
+pub use states::{Shard, States};
 pub use turns::{Exchange, OrderTurn, Sample, TextScore, Turn};
