@@ -11,11 +11,11 @@ use ndarray::{Array2, ArrayView2, Axis};
 use crate::bootstrap::Bootstrap;
 use crate::data::Labelled;
 use crate::error::{Error, Result};
+use crate::evaluation::Evaluation;
 use crate::folds::Folds;
 use crate::logistic::Logistic;
 use crate::newton;
 use crate::space::Space;
-use crate::sweep::Evaluation;
 
 /// What a word or pair that occurs several times in a text counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,9 +40,7 @@ pub fn words_only<S: AsRef<str> + Sync>(
     bootstrap: &Bootstrap,
 ) -> Result<Evaluation> {
     logistic.check()?;
-    if texts.len() != labelled.n() {
-        return Err(Error::ShapeMismatch { what: "texts", expected: labelled.n(), found: texts.len() });
-    }
+    labelled.check("texts", texts.len())?;
     let bags = Bags::new(texts, counting);
     let pooled = folds.held_out(labelled.n(), |train, held_out| {
         if train.iter().all(|&row| bags.rows[row].is_empty()) {

@@ -1,10 +1,11 @@
-//! Percentile intervals by resampling whole groups (Efron, 1979; Field and Welsh, 2007, for clusters).
+//! Intervals by resampling whole groups (Efron, 1979; Field and Welsh, 2007, for clusters).
 
 use rayon::prelude::*;
 
 use crate::data::Labelled;
 use crate::error::{Error, Result};
 use crate::metrics::{Metric, Scored};
+use crate::normal;
 use crate::rng::Rng;
 
 /// How intervals are made.
@@ -16,15 +17,29 @@ pub struct Bootstrap {
     pub level: f64,
     /// Names the draws.
     pub seed: u64,
+    /// What the draws are made into an interval by.
+    pub method: Method,
+}
+
+/// How the ends of an interval are read off the resampled values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Method {
+    /// Their quantiles.
+    Percentile,
+    /// Their quantiles at levels that correct for bias and for an error that changes with the value (Efron, 1987); the
+    /// acceleration comes from leaving out a group at a time. Where an AUROC is high or groups are few this covers more
+    /// nearly what it should.
+    #[default]
+    Bca,
 }
 
 impl Default for Bootstrap {
     fn default() -> Self {
-        Self { resamples: 1000, level: 0.95, seed: 0 }
+        Self { resamples: 1000, level: 0.95, seed: 0, method: Method::default() }
     }
 }
 
-/// A percentile interval.
+/// An interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// The lower end.
@@ -40,7 +55,8 @@ pub struct Interval {
 pub struct Estimate {
     /// The score of all rows; `None` where it is undefined.
     pub value: Option<f64>,
-    /// Its interval; `None` where the score is undefined in more than half of the resamples.
+    /// Its interval; `None` with one group, where the score is undefined in more than half of the resamples, or where
+    /// it lies beyond them all.
     pub ci: Option<Interval>,
 }
 
@@ -63,27 +79,84 @@ impl Bootstrap {
             .into_par_iter()
             .map(|resample| statistics(&self.draw(labelled, resample as u64)))
             .collect();
+        let tail = (1.0 - self.level) / 2.0;
+        let levels = match self.method {
+            Method::Percentile => [Some([tail, 1.0 - tail]); K],
+            Method::Bca => Self::corrected_levels(labelled, &statistics, &draws, tail),
+        };
         Ok(std::array::from_fn(|index| {
             let mut values: Vec<f64> = draws.iter().filter_map(|draw| draw[index]).collect();
             values.sort_by(f64::total_cmp);
-            let tail = (1.0 - self.level) / 2.0;
-            (!values.is_empty() && 2 * values.len() >= self.resamples).then(|| Interval {
-                low: quantile(&values, tail),
-                high: quantile(&values, 1.0 - tail),
+            let [low, high] = levels[index]?;
+            let mostly_defined = !values.is_empty() && 2 * values.len() >= self.resamples;
+            (mostly_defined && labelled.n_groups() > 1).then(|| Interval {
+                low: quantile(&values, low),
+                high: quantile(&values, high),
                 resamples: values.len(),
             })
         }))
     }
 
+    /// The levels of the lower and upper end, by statistic. `None` where the statistic is undefined, or lies beyond all
+    /// its resampled values: their bias is then beyond measure.
+    fn corrected_levels<const K: usize>(
+        labelled: &Labelled,
+        statistics: &(impl Fn(&[u32]) -> [Option<f64>; K] + Sync),
+        draws: &[[Option<f64>; K]],
+        tail: f64,
+    ) -> [Option<[f64; 2]>; K] {
+        let observed = statistics(&vec![1; labelled.n()]);
+        let without: Vec<[Option<f64>; K]> = labelled
+            .members()
+            .par_iter()
+            .map(|rows| {
+                let mut counts = vec![1; labelled.n()];
+                rows.iter().for_each(|&row| counts[row] = 0);
+                statistics(&counts)
+            })
+            .collect();
+        std::array::from_fn(|index| {
+            let value = observed[index]?;
+            let drawn: Vec<f64> = draws.iter().filter_map(|draw| draw[index]).collect();
+            let bias = bias(value, &drawn).filter(|bias| bias.is_finite())?;
+            let left: Vec<f64> = without.iter().filter_map(|values| values[index]).collect();
+            let acceleration = acceleration(&left);
+            let moved = [tail, 1.0 - tail].map(|level| bias + normal::quantile(level));
+            // Beyond this the correction would turn the order of levels round.
+            let in_order = moved.iter().all(|moved| acceleration * moved < 1.0);
+            in_order.then(|| moved.map(|moved| normal::below(bias + moved / (1.0 - acceleration * moved))))
+        })
+    }
+
+    /// A metric of one set of decisions less that of another on the same rows, from resamples that both share.
+    ///
+    /// # Errors
+    /// As [`Bootstrap::estimates`].
+    pub fn difference(
+        &self,
+        labelled: &Labelled,
+        metric: Metric,
+        decisions: &[f64],
+        others: &[f64],
+    ) -> Result<Estimate> {
+        labelled.check_decisions(decisions)?;
+        labelled.check_decisions(others)?;
+        let [one, other] = [decisions, others].map(|decisions| Scored::new(decisions, labelled.labels()));
+        let difference = |counts: &[u32]| {
+            let values = metric.weighted(&one, counts).zip(metric.weighted(&other, counts));
+            [values.map(|(one, other)| one - other)]
+        };
+        let [ci] = self.intervals(labelled, difference)?;
+        let [value] = difference(&vec![1; labelled.n()]);
+        Ok(Estimate { value, ci })
+    }
+
     /// Every metric of pooled decisions with its interval, in the order of [`Metric::ALL`].
     ///
     /// # Errors
-    /// [`Error::BadLevel`] or [`Error::ShapeMismatch`].
+    /// [`Error::BadLevel`], [`Error::ShapeMismatch`] or [`Error::NotANumber`].
     pub fn estimates(&self, labelled: &Labelled, decisions: &[f64]) -> Result<[Estimate; Metric::ALL.len()]> {
-        if decisions.len() != labelled.n() {
-            let (expected, found) = (labelled.n(), decisions.len());
-            return Err(Error::ShapeMismatch { what: "decisions", expected, found });
-        }
+        labelled.check_decisions(decisions)?;
         let scored = Scored::new(decisions, labelled.labels());
         let intervals =
             self.intervals(labelled, |counts| Metric::ALL.map(|metric| metric.weighted(&scored, counts)))?;
@@ -102,6 +175,32 @@ impl Bootstrap {
         }
         counts
     }
+}
+
+/// How far, in normal deviates, the value lies from the median of its resampled values; ties count half.
+fn bias(value: f64, drawn: &[f64]) -> Option<f64> {
+    let less: f64 = drawn
+        .iter()
+        .map(|&other| {
+            if other < value {
+                1.0
+            } else if other == value {
+                0.5
+            } else {
+                0.0
+            }
+        })
+        .sum();
+    (!drawn.is_empty()).then(|| normal::quantile(less / drawn.len() as f64))
+}
+
+/// The skewness of the jackknife, `Σ d³ / (6 (Σ d²)^{3/2})` with `d` the mean less the value without a group; 0 where
+/// no group makes a difference.
+fn acceleration(without: &[f64]) -> f64 {
+    let mean = without.iter().sum::<f64>() / without.len() as f64;
+    let sum = |power: i32| without.iter().map(|value| (mean - value).powi(power)).sum::<f64>();
+    let spread = sum(2);
+    if spread > 0.0 { sum(3) / (6.0 * spread.powf(1.5)) } else { 0.0 }
 }
 
 /// A quantile of sorted values, interpolated linearly between order statistics (type 7 of Hyndman and Fan, 1996).

@@ -74,6 +74,33 @@ impl Labelled {
         Self::new(labels, &groups)
     }
 
+    /// Some of the rows, in the order given, with their labels and groups.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] or [`Error::OneClass`] if the rows are none or of one class.
+    pub fn select(&self, rows: &[usize]) -> Result<Self> {
+        let labels: Vec<bool> = rows.iter().map(|&row| self.labels[row]).collect();
+        let groups: Vec<i64> = rows.iter().map(|&row| self.names[self.groups[row]]).collect();
+        Self::from_bools(&labels, &groups)
+    }
+
+    /// Refuses an input that has not one value a row.
+    pub(crate) fn check(&self, what: &'static str, found: usize) -> Result<()> {
+        if found != self.n() {
+            return Err(Error::ShapeMismatch { what, expected: self.n(), found });
+        }
+        Ok(())
+    }
+
+    /// Refuses decisions that are not one number a row; infinite ones are in order.
+    pub(crate) fn check_decisions(&self, decisions: &[f64]) -> Result<()> {
+        self.check("decisions", decisions.len())?;
+        match decisions.iter().position(|decision| decision.is_nan()) {
+            Some(row) => Err(Error::NotANumber { row }),
+            None => Ok(()),
+        }
+    }
+
     /// The number of rows.
     pub fn n(&self) -> usize {
         self.labels.len()

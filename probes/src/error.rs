@@ -38,6 +38,12 @@ pub enum Error {
         /// The number of rows.
         rows: usize,
     },
+    /// A decision is NaN.
+    #[error("decision of row {row} is not a number")]
+    NotANumber {
+        /// The row of the decision.
+        row: usize,
+    },
     /// A feature is NaN or infinite.
     #[error("feature {column} of row {row} is not finite")]
     NonFinite {
@@ -91,6 +97,14 @@ pub enum Error {
     BadLevel {
         /// The value given.
         level: f64,
+    },
+    /// A share outside (0, 1).
+    #[error("{what} {share}: it must lie strictly between 0 and 1")]
+    BadShare {
+        /// What it is a share of.
+        what: &'static str,
+        /// The value given.
+        share: f64,
     },
     /// A convergence tolerance that is not a positive finite number.
     #[error("tolerance {tolerance}: it must be positive and finite")]

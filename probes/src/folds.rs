@@ -27,36 +27,49 @@ impl Folds {
         if labelled.n_groups() < k {
             return Err(Error::TooFewGroups { groups: labelled.n_groups(), folds: k });
         }
-        let positives = labelled.n_positive() as f64;
-        let totals = [labelled.n() as f64 - positives, positives];
-        let mut order: Vec<usize> = (0..labelled.n_groups()).collect();
-        Rng::stream(seed, 0).shuffle(&mut order);
-        order.sort_by_key(|&group| std::cmp::Reverse(labelled.members()[group].len()));
-        let mut filled = vec![[0.0_f64; 2]; k];
-        let mut of_row = vec![0; labelled.n()];
-        for (dealt, group) in order.into_iter().enumerate() {
-            let rows = &labelled.members()[group];
-            let mut counts = [0.0; 2];
-            rows.iter().for_each(|&row| counts[usize::from(labelled.labels()[row])] += 1.0);
-            let rise = |fold: &[f64; 2]| -> f64 {
-                (0..2)
-                    .map(|class| (2.0 * fold[class] + counts[class]) * counts[class] / totals[class].powi(2))
-                    .sum()
-            };
-            // The last groups go to folds that would otherwise stay empty.
-            let empty = filled.iter().filter(|fold| fold[0] + fold[1] == 0.0).count();
-            let only_empty = labelled.n_groups() - dealt <= empty;
-            let best = (0..k)
-                .filter(|&fold| !only_empty || filled[fold] == [0.0; 2])
-                .min_by(|&a, &b| {
-                    let sizes = (filled[a][0] + filled[a][1]).total_cmp(&(filled[b][0] + filled[b][1]));
-                    rise(&filled[a]).total_cmp(&rise(&filled[b])).then(sizes)
-                })
-                .unwrap_or(0);
-            (0..2).for_each(|class| filled[best][class] += counts[class]);
-            rows.iter().for_each(|&row| of_row[row] = best);
-        }
+        let of_row = deal(labelled, &vec![1.0; k], seed);
         Self { of_row, k }.checked(labelled)
+    }
+
+    /// A fold for each category: train on all others, test on this one. The names come with the folds, in the order of
+    /// the folds, which is that of the alphabet.
+    ///
+    /// A category may be of one class, as long as the others hold both; [`crate::Evaluation::by_fold`] then has no
+    /// score for it.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`]; [`Error::TooFewFolds`] with fewer than two categories; [`Error::GroupStraddles`], with
+    /// the places of the categories, if the rows of a group are of several; [`Error::OneClassTraining`].
+    pub fn leave_one_out_of<S: AsRef<str>>(
+        labelled: &Labelled,
+        categories: &[S],
+    ) -> Result<(Self, Vec<String>)> {
+        let mut names: Vec<String> = categories.iter().map(|name| name.as_ref().to_owned()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let place = |name: &S| names.partition_point(|other| other.as_str() < name.as_ref()) as i64;
+        let folds = Self::given(labelled, &categories.iter().map(place).collect::<Vec<_>>())?;
+        Ok((folds, names))
+    }
+
+    /// One split: the rows to train on and about `share` of the rows held out, in whole groups, with the classes spread
+    /// as evenly as the groups allow.
+    ///
+    /// # Errors
+    /// [`Error::BadShare`]; [`Error::TooFewGroups`] with fewer than two groups; [`Error::OneClass`] if a side holds one
+    /// class only.
+    pub fn hold_out(labelled: &Labelled, share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
+        if !(share > 0.0 && share < 1.0) {
+            return Err(Error::BadShare { what: "share of rows held out", share });
+        }
+        if labelled.n_groups() < 2 {
+            return Err(Error::TooFewGroups { groups: labelled.n_groups(), folds: 2 });
+        }
+        let split = Self { of_row: deal(labelled, &[1.0 - share, share], seed), k: 2 }.split(1);
+        for rows in [&split.0, &split.1] {
+            labelled.select(rows)?;
+        }
+        Ok(split)
     }
 
     /// Folds decided elsewhere, one integer a row; they are renumbered from 0 in increasing order.
@@ -64,9 +77,7 @@ impl Folds {
     /// # Errors
     /// [`Error::ShapeMismatch`], [`Error::TooFewFolds`], [`Error::GroupStraddles`] or [`Error::OneClassTraining`].
     pub fn given(labelled: &Labelled, fold: &[i64]) -> Result<Self> {
-        if fold.len() != labelled.n() {
-            return Err(Error::ShapeMismatch { what: "folds", expected: labelled.n(), found: fold.len() });
-        }
+        labelled.check("folds", fold.len())?;
         for (group, rows) in labelled.members().iter().enumerate() {
             if let Some(&row) = rows.iter().find(|&&row| fold[row] != fold[rows[0]]) {
                 let (group, first, second) = (labelled.name(group), fold[rows[0]], fold[row]);
@@ -118,4 +129,39 @@ impl Folds {
     pub fn split(&self, fold: usize) -> (Vec<usize>, Vec<usize>) {
         (0..self.of_row.len()).partition(|&row| self.of_row[row] != fold)
     }
+}
+
+/// The part of every row, of parts that are to hold the given shares of each class.
+fn deal(labelled: &Labelled, shares: &[f64], seed: u64) -> Vec<usize> {
+    let positives = labelled.n_positive() as f64;
+    let totals = [labelled.n() as f64 - positives, positives];
+    let mut order: Vec<usize> = (0..labelled.n_groups()).collect();
+    Rng::stream(seed, 0).shuffle(&mut order);
+    order.sort_by_key(|&group| std::cmp::Reverse(labelled.members()[group].len()));
+    let mut filled = vec![[0.0_f64; 2]; shares.len()];
+    let mut of_row = vec![0; labelled.n()];
+    for (dealt, group) in order.into_iter().enumerate() {
+        let rows = &labelled.members()[group];
+        let mut counts = [0.0; 2];
+        rows.iter().for_each(|&row| counts[usize::from(labelled.labels()[row])] += 1.0);
+        let rise = |part: usize| -> f64 {
+            (0..2)
+                .map(|class| {
+                    (2.0 * filled[part][class] + counts[class]) * counts[class] / totals[class].powi(2)
+                })
+                .sum::<f64>()
+                / shares[part]
+        };
+        let size = |part: usize| (filled[part][0] + filled[part][1]) / shares[part];
+        // The last groups go to parts that would otherwise stay empty.
+        let empty = filled.iter().filter(|part| **part == [0.0; 2]).count();
+        let only_empty = labelled.n_groups() - dealt <= empty;
+        let best = (0..shares.len())
+            .filter(|&part| !only_empty || filled[part] == [0.0; 2])
+            .min_by(|&a, &b| rise(a).total_cmp(&rise(b)).then(size(a).total_cmp(&size(b))))
+            .unwrap_or(0);
+        (0..2).for_each(|class| filled[best][class] += counts[class]);
+        rows.iter().for_each(|&row| of_row[row] = best);
+    }
+    of_row
 }

@@ -13,11 +13,17 @@ pub enum Metric {
     Auroc,
     /// The share of rows whose decision has the sign of their class; a decision of 0 says class 0.
     Accuracy,
+    /// The mean of the shares of each class whose decision has the sign of the class (Brodersen et al., 2010).
+    /// Undefined with one class.
+    BalancedAccuracy,
     /// The mean precision over recall steps, `Σ (Rₖ - Rₖ₋₁) Pₖ` over distinct decisions, without interpolation.
     /// Undefined without positives.
     AveragePrecision,
     /// The mean squared difference of probability and label (Brier, 1950).
     Brier,
+    /// The mean of `-ln` of the probability given to the row's own class, in nats. Undefined where that probability is
+    /// 0, as it is then infinite.
+    LogLoss,
     /// The expected calibration error: over ten equal bins of the probability of class 1, the mean gap of mean
     /// probability and rate of class 1, weighted by rows (Naeini et al., 2015).
     Ece,
@@ -25,7 +31,15 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order in which they are reported.
-    pub const ALL: [Self; 5] = [Self::Auroc, Self::Accuracy, Self::AveragePrecision, Self::Brier, Self::Ece];
+    pub const ALL: [Self; 7] = [
+        Self::Auroc,
+        Self::Accuracy,
+        Self::BalancedAccuracy,
+        Self::AveragePrecision,
+        Self::Brier,
+        Self::LogLoss,
+        Self::Ece,
+    ];
 
     /// The metric of all rows.
     pub fn of(self, scored: &Scored) -> Option<f64> {
@@ -36,13 +50,13 @@ impl Metric {
     pub fn weighted(self, scored: &Scored, counts: &[u32]) -> Option<f64> {
         match self {
             Self::Auroc => scored.auroc(counts),
-            Self::Accuracy => {
-                scored.mean(counts, |row| f64::from((scored.decisions[row] > 0.0) == scored.labels[row]))
-            }
+            Self::Accuracy => scored.mean(counts, |row| scored.right(row)),
+            Self::BalancedAccuracy => scored.balanced_accuracy(counts),
             Self::AveragePrecision => scored.average_precision(counts),
             Self::Brier => {
                 scored.mean(counts, |row| (scored.probabilities[row] - f64::from(scored.labels[row])).powi(2))
             }
+            Self::LogLoss => scored.mean(counts, |row| scored.losses[row]).filter(|loss| loss.is_finite()),
             Self::Ece => scored.ece(counts),
         }
     }
@@ -54,6 +68,8 @@ pub struct Scored {
     decisions: Vec<f64>,
     labels: Vec<bool>,
     probabilities: Vec<f64>,
+    /// `-ln` of the probability of the row's own class.
+    losses: Vec<f64>,
     /// Rows by rising decision, in blocks of equal decisions.
     ties: Vec<Vec<usize>>,
 }
@@ -68,6 +84,7 @@ impl Scored {
             decisions: decisions[..n].to_vec(),
             labels: labels[..n].to_vec(),
             probabilities: decisions[..n].iter().map(|&decision| sigmoid(decision)).collect(),
+            losses: decisions.iter().zip(labels).map(|(&decision, &label)| loss(decision, label)).collect(),
             ties: order.chunk_by(|&a, &b| decisions[a] == decisions[b]).map(<[usize]>::to_vec).collect(),
         }
     }
@@ -77,6 +94,20 @@ impl Scored {
         let mut tally = [0.0; 2];
         block.iter().for_each(|&row| tally[usize::from(self.labels[row])] += f64::from(counts[row]));
         tally
+    }
+
+    /// 1 if the decision has the sign of the row's class, else 0.
+    fn right(&self, row: usize) -> f64 {
+        f64::from((self.decisions[row] > 0.0) == self.labels[row])
+    }
+
+    fn balanced_accuracy(&self, counts: &[u32]) -> Option<f64> {
+        let (mut right, mut rows) = ([0.0; 2], [0.0; 2]);
+        for (row, &count) in counts.iter().enumerate() {
+            right[usize::from(self.labels[row])] += f64::from(count) * self.right(row);
+            rows[usize::from(self.labels[row])] += f64::from(count);
+        }
+        Some((defined(right[0], rows[0])? + defined(right[1], rows[1])?) / 2.0)
     }
 
     fn auroc(&self, counts: &[u32]) -> Option<f64> {
@@ -123,6 +154,12 @@ impl Scored {
         }
         defined(gaps.iter().map(|gap: &f64| gap.abs()).sum(), rows)
     }
+}
+
+/// `ln(1 + exp(∓decision))`, without overflow.
+fn loss(decision: f64, label: bool) -> f64 {
+    let against = if label { -decision } else { decision };
+    against.max(0.0) + (-against.abs()).exp().ln_1p()
 }
 
 fn defined(numerator: f64, denominator: f64) -> Option<f64> {

@@ -3,22 +3,24 @@
 //! A permutation test is valid when the labellings drawn are as likely as the observed one if features and labels
 //! are unrelated. What may be exchanged therefore depends on the groups:
 //!
-//! * every group holds both classes (minimal pairs): labels are shuffled within each group, so that nothing that
+//! * every group holds both classes (minimal pairs): labels are exchanged within each group, so that nothing that
 //!   the members of a group share can count for or against a probe;
 //! * every group is of one class: labels belong to groups, and whole groups exchange them. Where each row is its
-//!   own group this is the free permutation;
+//!   own group this is the permutation of rows;
 //! * some of each: groups of equal size exchange their sets of labels as wholes, and labels are shuffled within
 //!   each group.
 //!
+//! Groups exchange labels within folds, and folds with as many groups as wholes: folds are even over the classes
+//! observed, and a labelling that is less even over them scores lower out of fold for that alone. See [`Exchange`].
+//!
 //! Labellings that leave some training part with one class cannot be fitted and are drawn again; the observed
 //! labelling meets the same condition, so the test stays valid.
-
-use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2};
 
 use crate::data::Labelled;
 use crate::error::{Error, Result};
+pub use crate::exchange::Exchange;
 use crate::folds::Folds;
 use crate::rng::Rng;
 
@@ -27,67 +29,6 @@ const ATTEMPTS: u64 = 1000;
 
 /// AUROCs closer than this are equal: they are ratios of integers, and differ otherwise by far more.
 const EQUAL: f64 = 1e-12;
-
-/// How the labels of a design are exchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exchange {
-    /// Shuffled inside every group: all groups hold both classes.
-    WithinGroups,
-    /// One label a group, permuted over groups: all groups are of one class.
-    BetweenGroups,
-    /// Sets of labels exchanged between groups of equal size, and shuffled inside.
-    Mixed,
-}
-
-impl Exchange {
-    /// The exchange that a design allows.
-    pub fn of(labelled: &Labelled) -> Self {
-        let mixed =
-            |rows: &Vec<usize>| rows.iter().any(|&row| labelled.labels()[row] != labelled.labels()[rows[0]]);
-        match labelled.members().iter().filter(|rows| mixed(rows)).count() {
-            0 => Self::BetweenGroups,
-            count if count == labelled.n_groups() => Self::WithinGroups,
-            _ => Self::Mixed,
-        }
-    }
-
-    fn draw(self, labelled: &Labelled, rng: &mut Rng) -> Vec<bool> {
-        let mut labels = labelled.labels().to_vec();
-        match self {
-            Self::WithinGroups => {}
-            Self::BetweenGroups => {
-                exchange_groups(labelled, &(0..labelled.n_groups()).collect::<Vec<_>>(), &mut labels, rng)
-            }
-            Self::Mixed => {
-                let mut sizes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-                for (group, rows) in labelled.members().iter().enumerate() {
-                    sizes.entry(rows.len()).or_default().push(group);
-                }
-                sizes.values().for_each(|groups| exchange_groups(labelled, groups, &mut labels, rng));
-            }
-        }
-        if self != Self::BetweenGroups {
-            for rows in labelled.members() {
-                let mut own: Vec<bool> = rows.iter().map(|&row| labels[row]).collect();
-                rng.shuffle(&mut own);
-                rows.iter().zip(own).for_each(|(&row, label)| labels[row] = label);
-            }
-        }
-        labels
-    }
-}
-
-/// Gives each of the groups the labels of another; a group of one class may take labels from one of another size.
-fn exchange_groups(labelled: &Labelled, groups: &[usize], labels: &mut [bool], rng: &mut Rng) {
-    let mut donors = groups.to_vec();
-    rng.shuffle(&mut donors);
-    for (&group, donor) in groups.iter().zip(donors) {
-        let given = labelled.members()[donor].iter().cycle();
-        for (&row, &from) in labelled.members()[group].iter().zip(given) {
-            labels[row] = labelled.labels()[from];
-        }
-    }
-}
 
 /// Exchanged labels, 0 or 1, `[count, N]`.
 ///
@@ -99,7 +40,11 @@ pub fn exchanged_labels(labelled: &Labelled, folds: &Folds, count: usize, seed: 
     for (permutation, mut row) in drawn.rows_mut().into_iter().enumerate() {
         let labels = (0..ATTEMPTS)
             .map(|attempt| {
-                exchange.draw(labelled, &mut Rng::stream(seed, permutation as u64 * ATTEMPTS + attempt))
+                exchange.draw(
+                    labelled,
+                    folds,
+                    &mut Rng::stream(seed, permutation as u64 * ATTEMPTS + attempt),
+                )
             })
             .find(|labels| folds.one_class_training(|row| labels[row]).is_none())
             .ok_or(Error::NothingToPermute)?;

@@ -3,11 +3,12 @@
 use ndarray::{Array2, ArrayView1, ArrayView3, Axis, concatenate};
 use rayon::prelude::*;
 
-use crate::bootstrap::{Bootstrap, Estimate};
+use crate::bootstrap::Bootstrap;
 use crate::cross_validate::{Job, out_of_fold, targets};
 use crate::data::{Dataset, Labelled};
 use crate::error::{Error, Result};
 use crate::estimator::Estimator;
+use crate::evaluation::Evaluation;
 use crate::folds::Folds;
 use crate::kind::Kind;
 use crate::logistic::Logistic;
@@ -66,39 +67,6 @@ impl FoldPlan {
             Self::Grouped(k) => Folds::grouped(labelled, *k, seed),
             Self::Given(fold) => Folds::given(labelled, fold),
         }
-    }
-}
-
-/// Out-of-fold decisions and what they are worth.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Evaluation {
-    /// The pooled out-of-fold decision of every row, `[N]`.
-    pub decisions: Vec<f64>,
-    /// Area under the ROC curve.
-    pub auroc: Estimate,
-    /// Accuracy at a decision of 0.
-    pub accuracy: Estimate,
-    /// Average precision.
-    pub average_precision: Estimate,
-    /// Brier score.
-    pub brier: Estimate,
-    /// Expected calibration error.
-    pub ece: Estimate,
-    /// Rows scored.
-    pub n: usize,
-    /// Groups they form, which the intervals resample.
-    pub n_groups: usize,
-}
-
-impl Evaluation {
-    /// Scores pooled decisions, with intervals.
-    ///
-    /// # Errors
-    /// As [`Bootstrap::estimates`].
-    pub fn new(labelled: &Labelled, decisions: Vec<f64>, bootstrap: &Bootstrap) -> Result<Self> {
-        let [auroc, accuracy, average_precision, brier, ece] = bootstrap.estimates(labelled, &decisions)?;
-        let (n, n_groups) = (labelled.n(), labelled.n_groups());
-        Ok(Self { decisions, auroc, accuracy, average_precision, brier, ece, n, n_groups })
     }
 }
 

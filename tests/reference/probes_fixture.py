@@ -12,7 +12,14 @@ import numpy as np
 import sklearn
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, average_precision_score, brier_score_loss, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    log_loss,
+    roc_auc_score,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -33,8 +40,10 @@ def scores(y, decision):
     return {
         "auroc": roc_auc_score(y, decision),
         "accuracy": accuracy_score(y, decision > 0),
+        "balanced_accuracy": balanced_accuracy_score(y, decision > 0),
         "average_precision": average_precision_score(y, decision),
         "brier": brier_score_loss(y, p),
+        "log_loss": log_loss(y, p),
         "ece": ece(y, p),
     }
 

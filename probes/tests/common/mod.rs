@@ -1,8 +1,11 @@
 #![allow(dead_code, clippy::unwrap_used)]
 //! Shared by the tests: a stream of noise of their own, and small designs.
 
+use std::path::PathBuf;
+
 use ndarray::{Array2, Array3};
-use recant_probes::Labelled;
+use recant_probes::{Labelled, Metric, Scored};
+use serde_json::Value;
 
 /// Noise from a 64-bit congruential generator, independent of the one under test; roughly normal.
 pub struct Noise(pub u64);
@@ -38,4 +41,35 @@ pub fn pure_groups(groups: usize, size: usize) -> Labelled {
     let names: Vec<i64> = (0..groups * size).map(|row| (row / size) as i64).collect();
     let labels: Vec<i64> = names.iter().map(|name| name % 2).collect();
     Labelled::new(&labels, &names).unwrap()
+}
+
+/// What scipy and scikit-learn found, see tests/reference.
+pub fn fixture(name: &str) -> Value {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+pub fn floats(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+}
+
+pub fn integers(value: &Value) -> Vec<i64> {
+    value.as_array().unwrap().iter().map(|value| value.as_i64().unwrap()).collect()
+}
+
+pub fn auroc(decisions: &[f64], labelled: &Labelled) -> f64 {
+    Metric::Auroc.of(&Scored::new(decisions, labelled.labels())).unwrap()
+}
+
+/// Decisions of a readout in which class 1 lies `shift` higher and the rows of a group share a part `rho` of their
+/// variance, which is 1. Two rows of different groups are ordered rightly with probability Φ(shift / √2).
+pub fn correlated(labelled: &Labelled, shift: f64, rho: f64, noise: &mut Noise) -> Vec<f64> {
+    let shared: Vec<f64> = (0..labelled.n_groups()).map(|_| f64::from(noise.normal())).collect();
+    let decision = |row: usize| {
+        let own = f64::from(noise.normal());
+        shift * f64::from(labelled.labels()[row])
+            + rho.sqrt() * shared[labelled.groups()[row]]
+            + (1.0 - rho).sqrt() * own
+    };
+    (0..labelled.n()).map(decision).collect()
 }
