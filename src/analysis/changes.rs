@@ -121,3 +121,100 @@ pub fn adjust<'a>(cells: impl Iterator<Item = &'a mut Cell>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::bootstrap::Bootstrap;
+    use crate::random::SplitMix;
+
+    const ITEMS: usize = 40;
+    const LAYERS: usize = 6;
+    const ROUNDS: usize = 3;
+
+    /// Noise, and what `planted(round, layer)` adds to every item.
+    fn scores(arm: u64, planted: impl Fn(usize, usize) -> f64) -> Scores {
+        let mut values = Vec::new();
+        for item in 0..ITEMS {
+            for round in 0..ROUNDS {
+                for layer in 0..LAYERS {
+                    let own = SplitMix::stream(arm, ((item * ROUNDS + round) * LAYERS + layer) as u64).unit();
+                    values.push(own - 0.5 + planted(round, layer));
+                }
+            }
+        }
+        let groups = (0..ITEMS).map(|item| format!("g{}", item / 2)).collect();
+        Scores { groups, rounds: ROUNDS, layers: LAYERS, values }
+    }
+
+    fn of(arms: &[Scores], control: usize) -> Vec<Vec<Vec<Cell>>> {
+        let groups = Groups::of(&arms[0].groups);
+        let settings = Bootstrap { resamples: 200, seed: 1, ..Bootstrap::default() };
+        let draws = Draws::new(&groups, settings, 999);
+        let logistic = |_, score: f64| 1.0 / (1.0 + (-score).exp());
+        let mut cells = cells(arms, control, logistic, (&groups, &draws));
+        adjust(cells.iter_mut().flatten().flatten());
+        cells
+    }
+
+    /// Arm 0 is left alone, arm 1 (the control) and arm 2 both move at layer 1 with another turn, and arm 2 moves by its
+    /// instruction at layer 4 in the last round.
+    fn planted() -> Vec<Vec<Vec<Cell>>> {
+        let turn = |round: usize, layer: usize| if round > 0 && layer == 1 { 0.8 } else { 0.0 };
+        let told = |round, layer| turn(round, layer) + if (round, layer) == (2, 4) { 0.7 } else { 0.0 };
+        of(&[scores(1, |_, _| 0.0), scores(2, turn), scores(3, told)], 1)
+    }
+
+    #[test]
+    fn a_planted_shift_is_found_where_it_was_planted_and_only_there() {
+        let cells = planted();
+        for (arm, rounds) in cells.iter().enumerate() {
+            for (round, layers) in rounds.iter().enumerate() {
+                for (layer, cell) in layers.iter().enumerate() {
+                    let place = format!("arm {arm}, round {round}, layer {layer}");
+                    let passes = cell.change.is_some_and(|change| change.passes());
+                    let moved = arm > 0 && round > 0 && layer == 1 || (arm, round, layer) == (2, 2, 4);
+                    assert_eq!(passes, moved, "{place}");
+                    assert_eq!(cell.change.is_none(), round == 0, "{place}");
+                    if let Some(change) = cell.change.filter(|_| moved) {
+                        assert!(change.q.is_some_and(|q| q < 0.05), "{place}");
+                        assert!((change.mean.value - 0.75).abs() < 0.3, "{place}: {:?}", change.mean);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_effect_is_what_the_instruction_does_beyond_another_turn() {
+        let cells = planted();
+        assert!(cells[1].iter().flatten().all(|cell| cell.effect.is_none()), "the control has no effect");
+        let passes = |round: usize, layer: usize| cells[2][round][layer].effect.is_some_and(|e| e.passes());
+        for round in 1..ROUNDS {
+            for layer in 0..LAYERS {
+                assert_eq!(passes(round, layer), (round, layer) == (2, 4), "round {round}, layer {layer}");
+            }
+        }
+        // The arm without another turn lacks what the turn does.
+        let lacks = cells[0][1][1].effect.expect("an effect");
+        assert!((lacks.mean.value + 0.8).abs() < 0.25 && lacks.passes(), "{lacks:?}");
+        let own = [2, 4].map(|place| cells[2][2][place].change.expect("a change").mean.value);
+        let control = [2, 4].map(|place| cells[1][2][place].change.expect("a change").mean.value);
+        let effect = [2, 4].map(|place| cells[2][2][place].effect.expect("an effect").mean.value);
+        assert!((0..2).all(|k| (own[k] - control[k] - effect[k]).abs() < 1e-12));
+    }
+
+    #[test]
+    fn an_item_without_the_position_counts_nowhere_and_probabilities_are_means() {
+        let mut arm = scores(7, |_, _| 0.0);
+        // The first item has no answer in round 1.
+        (0..LAYERS).for_each(|layer| arm.values[LAYERS + layer] = f64::NAN);
+        let cells = of(std::slice::from_ref(&arm), 0);
+        let n = |round: usize| cells[0][round][0].score.map(|mean| mean.n);
+        assert_eq!([n(0), n(1), n(2)], [Some(ITEMS), Some(ITEMS - 1), Some(ITEMS)]);
+        assert_eq!(cells[0][1][0].change.map(|change| change.mean.n), Some(ITEMS - 1));
+        let mean = (1..ITEMS).map(|item| 1.0 / (1.0 + (-arm.at(item, 1, 3)).exp())).sum::<f64>();
+        let found = cells[0][1][3].probability.expect("a probability");
+        assert!((found - mean / (ITEMS - 1) as f64).abs() < 1e-12);
+    }
+}

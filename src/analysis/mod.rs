@@ -12,7 +12,6 @@ pub mod measures;
 pub mod movement;
 pub mod open;
 pub mod paired;
-pub mod platt;
 pub mod positions;
 pub mod probing;
 pub mod pronouns;

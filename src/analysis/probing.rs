@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use ndarray::{Array1, Array3, ArrayView3};
 use recant_probes::{
-    Bootstrap, Counting, Estimate, Evaluation, FoldPlan, Kind, Labelled, LayerProbe, Logistic, Settings,
-    fit_layers, words_only,
+    Bootstrap, Calibration, Calibrator, Counting, Estimate, Evaluation, FoldPlan, Kind, Labelled, LayerProbe,
+    Logistic, Settings, fit_layers, words_only,
 };
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use super::platt::Calibration;
 use crate::model::Site;
 use crate::store::States;
 use crate::study::ProbeEntry;
@@ -128,8 +127,13 @@ impl<'a> Training<'a> {
             .map_err(|error| named(self.concept, error))?;
         let units: Vec<f64> =
             sweep.iter().map(|probe| within_class_deviation(&probe.cv.decisions, &self.labels)).collect();
-        let calibrations =
-            sweep.iter().map(|probe| Calibration::fit(&probe.cv.decisions, &self.labels)).collect();
+        let calibration =
+            |probe: &LayerProbe| Calibration::fit(Calibrator::Platt, &probe.cv.decisions, &self.labelled);
+        let calibrations = sweep
+            .iter()
+            .map(calibration)
+            .collect::<recant_probes::Result<_>>()
+            .map_err(|error| named(self.concept, error))?;
         let words = self.words.clone();
         Ok(ConceptProbes { concept: name.clone(), site, heads, layers, sweep, words, units, calibrations })
     }
@@ -196,6 +200,7 @@ impl ConceptProbes {
             let values: Vec<f32> = (0..self.sweep.len()).map(|place| value(place) as f32).collect();
             Ok(Tensor::f_from_slice(&values)?)
         };
+        let log_odds = |place: usize, decision: f64| self.calibrations[place].log_odds(decision);
         let layers: Vec<i64> = self.layers.iter().map(|&layer| layer as i64).collect();
         Ok(vec![
             ("coef".into(), stack(&|probe| probe.probe.coef.to_vec())?),
@@ -203,8 +208,8 @@ impl ConceptProbes {
             ("mean".into(), stack(&|probe| probe.probe.scaler.mean.to_vec())?),
             ("scale".into(), stack(&|probe| probe.probe.scaler.scale.to_vec())?),
             ("unit".into(), row(&|place| self.units[place])?),
-            ("platt_slope".into(), row(&|place| self.calibrations[place].slope)?),
-            ("platt_intercept".into(), row(&|place| self.calibrations[place].intercept)?),
+            ("platt_slope".into(), row(&|place| log_odds(place, 1.0) - log_odds(place, 0.0))?),
+            ("platt_intercept".into(), row(&|place| log_odds(place, 0.0))?),
             ("layers".into(), Tensor::f_from_slice(&layers)?),
         ])
     }
