@@ -133,7 +133,7 @@ fn scores_of_every_site_position_and_head_are_the_probes_on_the_captured_states(
                         let decision = decide(place, part);
                         let value = |name: &str| f64::from(probe[name].values[place]);
                         expected.push((decision / value("unit")) as f32);
-                        let odds = value("platt_slope") * decision + value("platt_intercept");
+                        let odds = value("platt_slope") * decision / value("unit") + value("platt_intercept");
                         chances.push((1.0 / (1.0 + (-odds).exp())) as f32);
                     }
                 }

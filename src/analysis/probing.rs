@@ -32,7 +32,7 @@ pub struct ConceptProbes {
     pub words: Evaluation,
     /// Within-class standard deviation of the out-of-fold decisions, per probe: the unit of concept scores.
     pub units: Vec<f64>,
-    /// From decisions to probabilities, per probe: fitted on the out-of-fold decisions.
+    /// From scores to probabilities, per probe: fitted on the out-of-fold decisions in their unit.
     pub calibrations: Vec<Calibration>,
 }
 
@@ -127,10 +127,15 @@ impl<'a> Training<'a> {
             .map_err(|error| named(self.concept, error))?;
         let units: Vec<f64> =
             sweep.iter().map(|probe| within_class_deviation(&probe.cv.decisions, &self.labels)).collect();
-        let calibration =
-            |probe: &LayerProbe| Calibration::fit(Calibrator::Platt, &probe.cv.decisions, &self.labelled);
+        let calibration = |(probe, &unit): (&LayerProbe, &f64)| {
+            // Scores are of order 1 whatever the penalty; decisions that are all the same have no unit.
+            let unit = if unit > 0.0 { unit } else { 1.0 };
+            let scores: Vec<f64> = probe.cv.decisions.iter().map(|decision| decision / unit).collect();
+            Calibration::fit(Calibrator::Platt, &scores, &self.labelled)
+        };
         let calibrations = sweep
             .iter()
+            .zip(&units)
             .map(calibration)
             .collect::<recant_probes::Result<_>>()
             .map_err(|error| named(self.concept, error))?;
@@ -170,7 +175,7 @@ impl ConceptProbes {
     /// The calibrated probability of the positive class that a score stands for.
     #[must_use]
     pub fn probability(&self, place: usize, score: f64) -> f64 {
-        self.calibrations[place].probability(score * self.units[place])
+        self.calibrations[place].probability(score)
     }
 
     /// Whether each probe is believed: whether it beats permuted labels, p below 0.05 by the largest value over the
@@ -186,7 +191,7 @@ impl ConceptProbes {
 
     /// Directions, intercepts, scaling, units and calibration, `[layers, d]` and `[layers]`: a decision is
     /// `coef . (state - mean) / scale + intercept`, a score is a decision over its `unit`, and the probability of the
-    /// positive class is the logistic function of `platt_slope . decision + platt_intercept`.
+    /// positive class is the logistic function of `platt_slope . score + platt_intercept`.
     ///
     /// # Errors
     /// libtorch's.
@@ -200,7 +205,7 @@ impl ConceptProbes {
             let values: Vec<f32> = (0..self.sweep.len()).map(|place| value(place) as f32).collect();
             Ok(Tensor::f_from_slice(&values)?)
         };
-        let log_odds = |place: usize, decision: f64| self.calibrations[place].log_odds(decision);
+        let log_odds = |place: usize, score: f64| self.calibrations[place].log_odds(score);
         let layers: Vec<i64> = self.layers.iter().map(|&layer| layer as i64).collect();
         Ok(vec![
             ("coef".into(), stack(&|probe| probe.probe.coef.to_vec())?),
