@@ -108,7 +108,7 @@ pub fn head_auroc(study: &Study, summary: &ModelSummary, name: String) -> Option
     let maps: Vec<HeatMap> = summary.others.iter().filter(|probes| probes.heads.is_some()).map(map).collect();
     (!maps.is_empty()).then(|| LayerRoundMap {
         name,
-        rows: vec![MapRow { title: String::new(), maps }],
+        rows: vec![row(maps)],
         x_label: "Head".into(),
         y_label: "Layer".into(),
         value_label: "AUROC of a head's output".into(),
@@ -138,7 +138,7 @@ pub fn head_changes(study: &Study, summary: &ModelSummary, name: String) -> Opti
     }
     maps.iter().any(|map| map.values.iter().flatten().any(Option::is_some)).then(|| LayerRoundMap {
         name,
-        rows: vec![MapRow { title: String::new(), maps }],
+        rows: vec![row(maps)],
         x_label: "Head".into(),
         y_label: "Layer".into(),
         value_label: change_label(study, condition),
@@ -180,4 +180,13 @@ pub fn title(movement: &Movement) -> String {
 /// Values of probes in the order of layers, then heads, as rows.
 fn by_layer<T: Clone>(values: &[T], heads: usize) -> Vec<Vec<T>> {
     values.chunks(heads).map(<[T]>::to_vec).collect()
+}
+
+/// Maps side by side; the title of one alone stands above the row, where the caption names it.
+fn row(mut maps: Vec<HeatMap>) -> MapRow {
+    let title = match &mut maps[..] {
+        [one] => std::mem::take(&mut one.title),
+        _ => String::new(),
+    };
+    MapRow { title, maps }
 }
