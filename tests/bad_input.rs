@@ -11,7 +11,8 @@ use std::process::Command;
 
 use common::study::{Desk, has_extension};
 use common::{files, succeed};
-use recant::analysis::probing::ConceptProbes;
+use recant::analysis::training::{SiteStates, Training};
+use recant::model::Site;
 use recant::store::States;
 use recant::study::ProbeEntry;
 use recant::task::concept::{self, Wanted};
@@ -793,7 +794,11 @@ fn a_probe_of_states_that_are_not_numbers_is_refused_by_name() {
         .expect("the concept");
     let mut states = States { shape: vec![24, 1, 2], values: (0..48).map(|i| (i * 7 % 11) as f32).collect() };
     let entry = ProbeEntry { folds: 3, bootstrap: 20, permutations: 0, ..ProbeEntry::default() };
-    let train = |states: &States| ConceptProbes::train(&concept, states, &[0], &entry, 0).map(drop);
+    let training = Training::new(&concept, &entry, 0).expect("labels and groups");
+    let train = |states: &States| {
+        let (site, states) = (Site::ResidPost, states.clone());
+        training.probes(SiteStates { site, heads: None, states, untrained: None }, &[0]).map(drop)
+    };
     train(&states).expect("these are numbers");
     states.values[9] = f32::NAN;
     let said = train(&states).expect_err("one is none").to_string();

@@ -35,10 +35,16 @@ fn a_run_makes_the_documented_files() {
     let desk = Desk::new();
     let (run, _) = desk.run("run");
     let made = files(&run);
-    let mut expected: Vec<String> =
-        ["manifest.json", "report.html", "probes/tiny/kind.json", "probes/tiny/kind.safetensors"]
-            .map(String::from)
-            .to_vec();
+    let mut expected: Vec<String> = [
+        "manifest.json",
+        "report.html",
+        "probes/tiny/kind.json",
+        "probes/tiny/kind.safetensors",
+        "probes/tiny/scores/kind/bbq.safetensors",
+        "probes/tiny/scores/kind/winogender.safetensors",
+    ]
+    .map(String::from)
+    .to_vec();
     for (task, shards) in [("bbq", 3), ("winogender", 2)] {
         for condition in ["baseline", "negation"] {
             for shard in 0..shards {
@@ -70,6 +76,147 @@ fn a_run_makes_the_documented_files() {
             assert!(made.contains_key(&figure.with_extension(extension)), "{figure:?} has no {extension}");
         }
     }
+}
+
+/// A table of a run, each row by its heads.
+fn table(run: &Path, name: &str) -> Vec<BTreeMap<String, String>> {
+    let text = fs::read_to_string(run.join(format!("tables/{name}.csv"))).expect("the table");
+    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned));
+    let heads: Vec<String> = lines.next().expect("heads").collect();
+    lines.map(|line| heads.iter().cloned().zip(line).collect()).collect()
+}
+
+/// A run that keeps three sites at two positions under three conditions.
+fn at_many_sites() -> (Desk, PathBuf) {
+    let desk = Desk::new();
+    desk.study(&[
+        ("conditions = [\"baseline\", \"negation\"]", "conditions = [\"baseline\", \"negation\", \"neutral\"]"),
+        ("rounds = 2", "rounds = 3"),
+        ("dtype = \"f32\"", "dtype = \"f32\"\nsites = [\"head_out\", \"attn_out\", \"resid_post\"]\npositions = [\"answer_mean\", \"last\"]"),
+    ]);
+    let (run, _) = desk.run("run");
+    (desk, run)
+}
+
+#[test]
+fn scores_of_every_site_position_and_head_are_the_probes_on_the_captured_states() {
+    let (_desk, run) = at_many_sites();
+    let scores = tensors(&run.join("probes/tiny/scores/kind/bbq.safetensors"));
+    let said = about(&run.join("probes/tiny/scores/kind/bbq.safetensors"));
+    assert_eq!(said["run_key"], about(&run.join("tiny/bbq/baseline/states-00000.safetensors"))["run_key"]);
+    assert_eq!(said["positions"], json!(["answer_mean", "last"]));
+    assert_eq!(said["conditions"], json!(["baseline", "negation", "neutral"]));
+    for (site, file, heads) in [
+        ("resid_post", "kind.safetensors", 1),
+        ("attn_out", "sites/kind/attn_out.safetensors", 1),
+        ("head_out", "sites/kind/head_out.safetensors", 4),
+    ] {
+        let probe = tensors(&run.join("probes/tiny").join(file));
+        let d = probe["coef"].shape[1];
+        let decide = |place: usize, state: &[f32]| -> f64 {
+            let scaled = |k: usize| {
+                let at = |name: &str| f64::from(probe[name].row(place)[k]);
+                at("coef") * (f64::from(state[k]) - at("mean")) / at("scale")
+            };
+            (0..d).map(scaled).sum::<f64>() + f64::from(probe["intercept"].values[place])
+        };
+        let (mut expected, mut chances) = (Vec::new(), Vec::new());
+        for condition in ["baseline", "negation", "neutral"] {
+            for shard in 0..3 {
+                let path = run.join(format!("tiny/bbq/{condition}/states-{shard:05}.safetensors"));
+                let states = &tensors(&path)[site];
+                let [items, rounds, positions, layers, width] = states.shape[..] else { panic!("five axes") };
+                assert_eq!(width, heads * d, "a head is its own part of the vector");
+                assert_eq!(probe["coef"].shape[0], layers * heads);
+                for (number, state) in states.rows().enumerate() {
+                    for (head, part) in state.chunks(d).enumerate() {
+                        let place = number % layers * heads + head;
+                        let decision = decide(place, part);
+                        let value = |name: &str| f64::from(probe[name].values[place]);
+                        expected.push((decision / value("unit")) as f32);
+                        let odds = value("platt_slope") * decision / value("unit") + value("platt_intercept");
+                        chances.push((1.0 / (1.0 + (-odds).exp())) as f32);
+                    }
+                }
+                assert_eq!((items > 0, rounds, positions), (true, 3, 2));
+            }
+        }
+        let found = &scores[site];
+        assert_eq!(found.shape[..5], [3, 8, 3, 2, expected.len() / (3 * 8 * 3 * 2 * heads)]);
+        varied(&found.values, site);
+        close(&found.values, &expected, 1e-4, site);
+        close(&scores[&format!("{site}.probability")].values, &chances, 1e-4, site);
+    }
+}
+
+#[test]
+fn changes_and_effects_are_means_of_the_scores_in_the_files() {
+    let (_desk, run) = at_many_sites();
+    let rows = table(&run, "concept_changes");
+    for task in ["bbq", "winogender"] {
+        let path = run.join(format!("probes/tiny/scores/kind/{task}.safetensors"));
+        let (scores, said) = (tensors(&path), about(&path));
+        let place = |axis: &str, name: &str| {
+            said[axis].as_array().expect("a list").iter().position(|known| known == name).expect("named")
+        };
+        let own: Vec<_> = rows.iter().filter(|row| row["task"] == task).collect();
+        for site in ["resid_post", "attn_out", "head_out"] {
+            let found = &scores[site];
+            let [_, items, rounds, positions, layers] = found.shape[..5] else { panic!("five axes") };
+            let heads = found.shape.get(5).copied().unwrap_or(1);
+            let of_site: Vec<_> = own.iter().filter(|row| row["site"] == site).collect();
+            let shown = if heads > 1 { 1 } else { rounds - 1 };
+            assert_eq!(of_site.len(), 3 * shown * positions * layers * heads, "{task} {site}");
+            for row in of_site {
+                let number = |head: &str| row[head].parse::<usize>().unwrap_or(0);
+                let (condition, position) =
+                    (place("conditions", &row["condition"]), place("positions", &row["position"]));
+                let at = |condition: usize, item: usize, round: usize| {
+                    let row = ((condition * items + item) * rounds + round) * positions + position;
+                    f64::from(found.values[(row * layers + number("layer")) * heads + number("head")])
+                };
+                let change = |condition, item| at(condition, item, number("round")) - at(condition, item, 0);
+                let mean = |value: &dyn Fn(usize) -> f64| {
+                    let finite: Vec<f64> = (0..items).map(value).filter(|value| value.is_finite()).collect();
+                    finite.iter().sum::<f64>() / finite.len() as f64
+                };
+                let holds = |head: &str, expected: f64| {
+                    let found: f64 = row[head].parse().unwrap_or_else(|_| panic!("{head}: {row:?}"));
+                    assert!((found - expected).abs() < 1e-3, "{head} is {found}, not {expected}: {row:?}");
+                };
+                holds("score", mean(&|item| at(condition, item, number("round"))));
+                holds("change", mean(&|item| change(condition, item)));
+                match row["condition"].as_str() {
+                    "neutral" => assert_eq!((&*row["effect"], &*row["effect_p"]), ("", "")),
+                    _ => holds("effect", mean(&|item| change(condition, item) - change(2, item))),
+                }
+                let p = |head: &str| row[head].parse::<f64>().expect("a p");
+                assert!(
+                    p("change_p") <= p("change_p_max") && p("change_p") <= p("change_q") + 1e-9,
+                    "{row:?}"
+                );
+            }
+        }
+    }
+    let probes = table(&run, "probes");
+    let count = |site: &str| probes.iter().filter(|row| row["site"] == site).count();
+    assert_eq!(count("head_out"), 4 * count("resid_post"));
+    for figure in ["site-auroc", "head-auroc"] {
+        assert!(run.join(format!("figures/{figure}.png")).is_file(), "{figure}");
+    }
+}
+
+#[test]
+fn probes_are_trained_at_the_named_sites_only() {
+    let desk = Desk::new();
+    desk.study(&[
+        ("dtype = \"f32\"", "dtype = \"f32\"\nsites = [\"mlp_out\", \"attn_out\", \"resid_post\"]"),
+        ("[probe]", "[probe]\nsites = [\"mlp_out\"]"),
+    ]);
+    let (run, _) = desk.run("run");
+    let scores = tensors(&run.join("probes/tiny/scores/kind/bbq.safetensors"));
+    let sites: Vec<&str> = scores.keys().map(String::as_str).filter(|name| !name.contains('.')).collect();
+    assert_eq!(sites, ["mlp_out", "resid_post"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A score at every layer and round, as heat maps over conditions and concepts.
+//! A score at every layer and round (or head), as heat maps over conditions and concepts.
 
 use crate::Figure;
 use crate::canvas::{Anchor, Canvas, Drawing, Type};
@@ -19,7 +19,7 @@ const BAR_WIDTH: f64 = 7.0;
 const GAP_TINT: Rgb = Rgb(232, 232, 232);
 const GAP_LINE: Rgb = Rgb(165, 165, 165);
 
-/// Heat maps of layer (y, layer 0 at the bottom) by round (x): a row of maps for each concept, a
+/// Heat maps of layer (y, layer 0 at the bottom) by round or head (x): a row of maps for each concept, a
 /// column for each condition, one colour bar for all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerRoundMap {
@@ -27,7 +27,7 @@ pub struct LayerRoundMap {
     pub name: String,
     /// Rows of maps.
     pub rows: Vec<MapRow>,
-    /// The label of the x axis, usually "Round".
+    /// The label of the x axis, "Round" or "Head"; in small letters it names the column of the CSV.
     pub x_label: String,
     /// The label of the y axis, usually "Layer".
     pub y_label: String,
@@ -128,6 +128,11 @@ impl HeatColours {
 }
 
 impl LayerRoundMap {
+    /// What lies along the x axis.
+    fn column(&self) -> String {
+        plain(&self.x_label).to_lowercase()
+    }
+
     fn values(&self) -> Vec<f64> {
         let maps = self.rows.iter().flat_map(|r| &r.maps);
         maps.flat_map(|m| m.values.iter().flatten()).filter_map(|v| known(*v)).collect()
@@ -466,7 +471,8 @@ impl Figure for LayerRoundMap {
     }
 
     fn csv(&self) -> String {
-        let mut csv = Csv::new(&["row", "map", "layer", "round", "value", "passes"]);
+        let column = self.column();
+        let mut csv = Csv::new(&["row", "map", "layer", &column, "value", "passes"]);
         for row in &self.rows {
             for map in &row.maps {
                 for (layer, values) in map.values.iter().enumerate() {
@@ -497,7 +503,7 @@ impl Figure for LayerRoundMap {
             }
         }
         let each = if each.len() > 1 { format!("; a map each for {}", listed(&each)) } else { String::new() };
-        let mut out = vec![format!("{} by layer and round{of}{each}.", plain(&self.value_label))];
+        let mut out = vec![format!("{} by layer and {}{of}{each}.", plain(&self.value_label), self.column())];
         if let HeatColours::Diverging { null, .. } = self.colours {
             out.push(format!("Colours are centred at {} (no effect).", scale::tick_labels(&[null])[0]));
         }

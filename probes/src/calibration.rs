@@ -162,7 +162,8 @@ fn newton(x: &[f64], targets: &[f64], start: [f64; 2]) -> Result<[f64; 2]> {
             (curvature[0] * gradient[1] - curvature[1] * gradient[0]) / determinant,
         ];
         let slope = gradient[0] * step[0] + gradient[1] * step[1];
-        let before = loss(now);
+        // Near the minimum a step gains less than the loss is rounded by, which must not hold it back.
+        let before = loss(now) * (1.0 + 1e-12);
         let mut length = 1.0;
         let mut next = [now[0] - step[0], now[1] - step[1]];
         while length > 1e-10 && loss(next) > before - 1e-4 * length * slope {

@@ -22,6 +22,8 @@ pub struct Evidence<'a> {
     pub words: Option<&'a Evaluation>,
     /// The length baseline, where there are texts.
     pub length: Option<&'a Evaluation>,
+    /// Probes of the same kind on the untrained model, where it was tried.
+    pub untrained: Option<&'a Evaluation>,
     /// The control tasks, if any were run.
     pub control: Option<&'a Selectivity>,
 }
@@ -44,6 +46,11 @@ pub enum Doubt {
         /// The AUROC less that of the length.
         difference: Estimate,
     },
+    /// The untrained model shows as much.
+    Untrained {
+        /// The AUROC less that on the untrained model.
+        difference: Estimate,
+    },
     /// The probe learns labels drawn by lot as well.
     Control {
         /// The AUROC less that on control tasks; its interval is that of the AUROC.
@@ -58,6 +65,7 @@ impl fmt::Display for Doubt {
             Self::Permutation { p: None } => return write!(f, "not tested against permuted labels"),
             Self::Words { difference } => ("a bag of words", difference),
             Self::Length { difference } => ("the length of the text", difference),
+            Self::Untrained { difference } => ("the untrained model", difference),
             Self::Control { selectivity } => ("its control task", selectivity),
         };
         write!(f, "not above {control}")?;
@@ -94,13 +102,15 @@ impl Verdict {
             let (own, other) = (&evidence.probe.decisions, &baseline.decisions);
             bootstrap.difference(labelled, Metric::Auroc, own, other)
         };
-        if let Some(words) = evidence.words {
-            let difference = above(words)?;
-            doubts.extend((!is_above(&difference)).then_some(Doubt::Words { difference }));
-        }
-        if let Some(length) = evidence.length {
-            let difference = above(length)?;
-            doubts.extend((!is_above(&difference)).then_some(Doubt::Length { difference }));
+        let baselines: [(_, fn(Estimate) -> Doubt); 3] = [
+            (evidence.words, |difference| Doubt::Words { difference }),
+            (evidence.length, |difference| Doubt::Length { difference }),
+            (evidence.untrained, |difference| Doubt::Untrained { difference }),
+        ];
+        for (baseline, doubt) in baselines {
+            let Some(baseline) = baseline else { continue };
+            let difference = above(baseline)?;
+            doubts.extend((!is_above(&difference)).then(|| doubt(difference)));
         }
         if let Some(control) = evidence.control.and_then(|control| control.control_auroc) {
             let mut selectivity = evidence.probe.auroc;

@@ -106,6 +106,8 @@ fn a_probe_is_believed_only_if_it_beats_every_control() {
         alpha: 0.05,
         words: Some(&words),
         length: Some(&length),
+        untrained: None,
+        untrained: None,
         control: Some(&control),
     };
     let judge = |evidence: &Evidence| Verdict::new(&labelled, evidence, &Bootstrap::default()).unwrap();
@@ -153,6 +155,8 @@ fn a_probe_of_words_alone_is_not_above_words() {
         alpha: 0.05,
         words: Some(&words),
         length: None,
+        untrained: None,
+        untrained: None,
         control: None,
     };
     let verdict = Verdict::new(&labelled, &evidence, &Bootstrap::default()).unwrap();

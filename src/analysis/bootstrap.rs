@@ -160,16 +160,24 @@ fn percentiles(
     mut resample: impl FnMut(&mut SplitMix) -> Option<f64>,
     settings: Bootstrap,
 ) -> Option<Interval> {
-    if n_groups < 2 || !(settings.level > 0.0 && settings.level < 1.0) {
+    if n_groups < 2 {
         return None;
     }
     let mut random = SplitMix::new(settings.seed);
-    let mut values = Vec::with_capacity(settings.resamples);
-    for _ in 0..settings.resamples {
-        values.extend(resample(&mut random).filter(|value| value.is_finite()));
-    }
+    let values = (0..settings.resamples).filter_map(|_| resample(&mut random)).collect();
+    percentile_interval(values, n_groups, settings)
+}
+
+/// The interval between the percentiles of a statistic in the resamples that define it.
+pub(crate) fn percentile_interval(
+    mut values: Vec<f64>,
+    n_groups: usize,
+    settings: Bootstrap,
+) -> Option<Interval> {
+    values.retain(|value| value.is_finite());
     let n_undefined = settings.resamples - values.len();
-    if values.is_empty() || n_undefined > values.len() {
+    let in_range = settings.level > 0.0 && settings.level < 1.0;
+    if n_groups < 2 || !in_range || values.is_empty() || n_undefined > values.len() {
         return None;
     }
     values.sort_by(f64::total_cmp);

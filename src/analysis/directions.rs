@@ -23,6 +23,8 @@ pub struct Directions {
     pub probes: Vec<Probe>,
     /// The unit of concept scores at each layer, where it is known.
     pub units: Option<Vec<f64>>,
+    /// Slope and intercept that take a score to the log-odds of the positive class, where they are known.
+    pub platt: Option<Vec<[f64; 2]>>,
 }
 
 /// Which part of a file is meant.
@@ -36,7 +38,7 @@ pub struct Pick {
 
 impl Directions {
     /// The tensors of a file: `coef`, `mean`, `scale`, `direction` `[layers, d]`, `intercept` `[layers]`, `layers`, and
-    /// `unit` `[layers]` where it is known. A decision is `coef . (state - mean) / scale + intercept`; `direction` is
+    /// `unit`, `platt_slope`, `platt_intercept` `[layers]` where they are known. A decision is `coef . (state - mean) / scale + intercept`; `direction` is
     /// `coef / scale`, which applies to states as they are.
     ///
     /// # Errors
@@ -58,6 +60,12 @@ impl Directions {
         ];
         if let Some(units) = &self.units {
             tensors.push(("unit".into(), Tensor::f_from_slice(&single(units.clone()))?));
+        }
+        for (place, name) in ["platt_slope", "platt_intercept"].into_iter().enumerate() {
+            if let Some(platt) = &self.platt {
+                let values = single(platt.iter().map(|platt| platt[place]).collect());
+                tensors.push((name.into(), Tensor::f_from_slice(&values)?));
+            }
         }
         Ok(tensors)
     }
@@ -124,6 +132,7 @@ impl Directions {
                 .unwrap_or_else(|| (0..count as i64).collect()),
             probes: rows.into_iter().enumerate().map(probe).collect(),
             units,
+            platt: None,
         })
     }
 
@@ -146,6 +155,7 @@ impl Directions {
             layers: (0..rows.len() as i64).collect(),
             probes: rows.into_iter().map(raw).collect(),
             units: None,
+            platt: None,
         })
     }
 
@@ -155,6 +165,7 @@ impl Directions {
             layers: vec![self.layers[..].get(row).copied()?],
             probes: vec![self.probes[row].clone()],
             units: self.units.as_ref().map(|units| vec![units[row]]),
+            platt: None,
         })
     }
 

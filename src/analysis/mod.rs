@@ -5,6 +5,7 @@ pub mod behaviour;
 pub mod bootstrap;
 pub mod calibration;
 pub mod categories;
+pub mod changes;
 pub mod directions;
 pub mod flips;
 pub mod leaks;
@@ -12,6 +13,7 @@ pub mod measure;
 pub mod measures;
 pub mod movement;
 pub mod open;
+pub mod paired;
 pub mod positions;
 pub mod probing;
 pub mod pronouns;
@@ -22,7 +24,7 @@ pub mod significance;
 pub mod summary;
 pub mod texts;
 pub mod told;
-pub mod untrained;
+pub mod training;
 
 #[cfg(test)]
 pub(crate) mod testing;

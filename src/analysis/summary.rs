@@ -5,12 +5,16 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::bootstrap::{Bootstrap, Interval};
+use super::changes::{self, Cell as ConceptCell, SiteScores};
 use super::measure::{Difference, Measure};
-use super::movement::{ChangeMap, Mean, Scores};
+use super::movement::Scores;
+use super::paired::{Draws, Groups, Mean};
 use super::probing::ConceptProbes;
 use super::rounds;
 use super::told::Told;
-use crate::store::{Failed, Judged, RunDir, States, Turn, failures, judged, states, turns};
+use super::training::{SiteStates, Training};
+use crate::model::{Layers, Site, Spec};
+use crate::store::{Failed, Judged, RunDir, Shard, States, Turn, failures, judged, states, turns};
 use crate::study::Study;
 use crate::task::Item;
 use crate::task::concept::Concept;
@@ -71,14 +75,32 @@ pub struct Movement {
     pub concept: String,
     /// The task.
     pub task: String,
-    /// The layer (of the model) of `at_best`.
-    pub layer: usize,
-    /// `[condition][round]`: mean score at the concept's best layer.
-    pub at_best: Vec<Vec<Option<Mean>>>,
+    /// The place (among the probes of the main site) of the concept's best layer.
+    pub best: usize,
     /// `[condition][round]`: mean score at the best layer less that under the first condition, of the same items.
     pub contrasts: Vec<Vec<Option<Mean>>>,
-    /// Changes from round 0 at every layer and round.
-    pub map: ChangeMap,
+    /// The scores at every site and position, those of the main ones first.
+    pub sites: Vec<SiteScores>,
+}
+
+impl Movement {
+    /// The scores at the study's main site and position.
+    #[must_use]
+    pub fn main(&self) -> &SiteScores {
+        &self.sites[0]
+    }
+
+    /// The cell of a condition and round at the best layer of the main site.
+    #[must_use]
+    pub fn at_best(&self, condition: usize, round: usize) -> &ConceptCell {
+        &self.main().cells[condition][round][self.best]
+    }
+
+    /// Whether anything was scored.
+    #[must_use]
+    pub fn is_scored(&self) -> bool {
+        self.main().cells.iter().flatten().flatten().any(|cell| cell.score.is_some())
+    }
 }
 
 /// One model's results.
@@ -87,8 +109,10 @@ pub struct ModelSummary {
     pub model: String,
     /// Behaviour, a measure and scoring each.
     pub behaviour: Vec<Behaviour>,
-    /// The probes.
+    /// The probes of each concept at the main site.
     pub probes: Vec<ConceptProbes>,
+    /// The probes at the other sites, concept by concept.
+    pub others: Vec<ConceptProbes>,
     /// How their scores move.
     pub movements: Vec<Movement>,
     /// `[task]`: the items that could be run, in the order of the turns.
@@ -99,6 +123,13 @@ pub struct ModelSummary {
     pub judged: Vec<Judged>,
     /// `[task][condition]`: the turns, item by item.
     pub turns: Vec<Vec<Vec<Turn>>>,
+}
+
+impl ModelSummary {
+    /// The probes of a concept at all sites, the main one first.
+    pub fn probes_of(&self, concept: &str) -> impl Iterator<Item = &ConceptProbes> {
+        self.probes.iter().chain(&self.others).filter(move |probes| probes.concept == concept)
+    }
 }
 
 /// What a summary is computed from.
@@ -120,31 +151,41 @@ impl Sources<'_> {
         items.len().div_ceil(self.study.run.shard_items)
     }
 
-    /// Trains the probes of one model on its captured concept states.
+    /// Trains the probes of one model on its captured concept states: of each concept those of the main site first, then
+    /// those of the others. A layer of `head_out` is read head by head, unless it is the main site.
     ///
     /// # Errors
     /// States are missing, damaged or not finite.
-    pub fn probes(&self, model: &str, layers: &[usize]) -> Result<Vec<ConceptProbes>> {
+    pub fn probes(&self, model: &str, spec: &Spec) -> Result<Vec<ConceptProbes>> {
         let entry = &self.study.probe;
-        self.concepts
-            .iter()
-            .map(|concept| {
-                let path = self.run.concept(model, &concept.spec.name)?;
-                present(&path)?;
-                let states = states::read(&path, &entry.site, self.run.key())?;
-                let probes = ConceptProbes::train(concept, &states, layers, entry, self.study.seed)?;
-                if !entry.untrained {
-                    return Ok(probes);
-                }
-                let path = self.run.untrained(model, &concept.spec.name)?;
-                present(&path)?;
-                let states = states::read(&path, &entry.site, self.run.key())?;
-                probes.beside_untrained(concept, &states, entry, self.study.seed)
-            })
-            .collect()
+        let layers = self.study.capture.layers.parse::<Layers>()?.resolve(spec.n_layers)?;
+        let mut all = Vec::new();
+        for concept in self.concepts {
+            let path = self.run.concept(model, &concept.spec.name)?;
+            present(&path)?;
+            let shard = Shard::read(&path, self.run.key())?;
+            let training = Training::new(concept, entry, self.study.seed)?;
+            for (place, site) in self.study.probed()?.into_iter().enumerate() {
+                let heads = (place > 0 && site == Site::HeadOut).then_some(spec.n_heads as usize);
+                let states = shard.site(site.name())?;
+                let untrained = match place == 0 && entry.untrained {
+                    true => Some(self.untrained(model, &concept.spec.name)?),
+                    false => None,
+                };
+                all.push(training.probes(SiteStates { site, heads, states, untrained }, &layers)?);
+            }
+        }
+        Ok(all)
     }
 
-    /// Computes one model's results.
+    /// States of a concept's texts at the main site of the model with random weights.
+    fn untrained(&self, model: &str, concept: &str) -> Result<States> {
+        let path = self.run.untrained(model, concept)?;
+        present(&path)?;
+        states::read(&path, &self.study.probe.site, self.run.key())
+    }
+
+    /// Computes one model's results; `probes` are those of [`Sources::probes`].
     ///
     /// # Errors
     /// A shard is missing or damaged.
@@ -156,24 +197,26 @@ impl Sources<'_> {
         for (task, items) in self.tasks {
             let n_shards = self.shards(items);
             let (items, failed) = self.ran(model, task, items)?;
-            let shards = self.states(model, task, n_shards, !probes.is_empty())?;
-            for probe in &probes {
-                movements.push(self.movement(probe, task, &items, &shards, bootstrap)?);
-            }
+            movements.extend(self.movements(model, task, &items, n_shards, &probes)?);
             all_turns.push(self.turns(model, task, &items, n_shards)?);
             all_judged.push(judged::read(&self.run.judged(model, task)?)?);
             all_items.push(items);
             all_failed.push(failed);
         }
+        let sites = movements.iter_mut().flat_map(|movement| &mut movement.sites);
+        changes::adjust(sites.flat_map(|site| site.cells.iter_mut().flatten().flatten()));
         let mut behaviour = Vec::new();
         for told in self.told(model, &all_turns) {
             behaviour.extend(rounds::of(&told, bootstrap)?);
         }
         rounds::adjust(&mut behaviour);
+        let (probes, others) =
+            probes.into_iter().partition(|probes| probes.site.name() == self.study.probe.site);
         Ok(ModelSummary {
             model: model.to_string(),
             behaviour,
             probes,
+            others,
             movements,
             items: all_items,
             failed: all_failed,
@@ -249,53 +292,92 @@ impl Sources<'_> {
         self.study.dialogue.conditions.iter().map(read).collect()
     }
 
-    fn states(&self, model: &str, task: &str, shards: usize, wanted: bool) -> Result<Vec<Vec<States>>> {
-        if !wanted {
-            return Ok(Vec::new());
-        }
-        let read = |condition: &String| -> Result<Vec<States>> {
-            let paths = (0..shards).map(|index| Ok(self.run.shard(model, task, condition, index)?.1));
-            paths
-                .map(|path: Result<_>| states::read(&path?, &self.study.probe.site, self.run.key()))
-                .collect()
-        };
-        self.study.dialogue.conditions.iter().map(read).collect()
-    }
-
-    fn movement(
+    /// The scores of some probes on a task, `[probes][position][condition]`. Each shard is read once, and its states are
+    /// let go before the next one's are read.
+    ///
+    /// # Errors
+    /// A shard is missing, damaged, or of other layers than the probes.
+    pub fn scores(
         &self,
-        probes: &ConceptProbes,
+        model: &str,
         task: &str,
         items: &[Item],
-        shards: &[Vec<States>],
-        bootstrap: Bootstrap,
-    ) -> Result<Movement> {
-        let place = self.study.capture.positions.iter().position(|name| *name == self.study.probe.position);
+        shards: usize,
+        probes: &[ConceptProbes],
+    ) -> Result<Vec<Vec<Vec<Scores>>>> {
         let groups: Vec<String> = items.iter().map(|item| item.group.clone()).collect();
-        let scores = shards
-            .par_iter()
-            .map(|shards| Scores::of(probes, shards, place.unwrap_or(0), groups.clone()))
-            .collect::<Result<Vec<_>>>()?;
-        let best = probes.best();
-        let at_best = scores
-            .iter()
-            .map(|scores| {
-                (0..scores.rounds).map(|round| scores.mean(round, best, false, bootstrap)).collect()
-            })
-            .collect();
-        let contrasts = scores
-            .iter()
-            .map(|s| (0..s.rounds).map(|round| s.contrast(&scores[0], round, best, bootstrap)).collect())
-            .collect();
-        let map = ChangeMap::of(&scores.iter().collect::<Vec<_>>(), FLIPS, self.study.seed);
-        Ok(Movement {
-            concept: probes.concept.clone(),
-            task: task.to_string(),
-            layer: probes.layers[best],
-            at_best,
-            contrasts,
-            map,
-        })
+        let positions = self.study.capture.positions.len();
+        let of_condition = |condition: &String| -> Result<Vec<Vec<Scores>>> {
+            let none = |probes| (0..positions).map(|_| Scores::none(probes, groups.clone())).collect();
+            let mut scores: Vec<Vec<Scores>> = probes.iter().map(none).collect();
+            for index in 0..shards {
+                let shard = Shard::read(&self.run.shard(model, task, condition, index)?.1, self.run.key())?;
+                for (probes, scores) in probes.iter().zip(&mut scores) {
+                    let states = shard.site(probes.site.name())?;
+                    let states = match probes.heads {
+                        Some(heads) => states.by_head(heads)?,
+                        None => states,
+                    };
+                    for (position, scores) in scores.iter_mut().enumerate() {
+                        scores.extend(probes, &states, position)?;
+                    }
+                }
+            }
+            scores.into_iter().map(|own| own.into_iter().map(Scores::whole).collect()).collect()
+        };
+        let mut all: Vec<Vec<Vec<Scores>>> =
+            probes.iter().map(|_| (0..positions).map(|_| Vec::new()).collect()).collect();
+        let conditions = &self.study.dialogue.conditions;
+        for scores in conditions.par_iter().map(of_condition).collect::<Result<Vec<_>>>()? {
+            for (all, scores) in all.iter_mut().flatten().zip(scores.into_iter().flatten()) {
+                all.push(scores);
+            }
+        }
+        Ok(all)
+    }
+
+    /// How the scores of every concept move on a task.
+    fn movements(
+        &self,
+        model: &str,
+        task: &str,
+        items: &[Item],
+        shards: usize,
+        probes: &[ConceptProbes],
+    ) -> Result<Vec<Movement>> {
+        if probes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = items.iter().map(|item| item.group.clone()).collect();
+        let groups = Groups::of(&names);
+        let draws = Draws::new(&groups, self.bootstrap(), FLIPS);
+        let mut movements: Vec<Movement> = Vec::new();
+        for (probes, by_position) in probes.iter().zip(self.scores(model, task, items, shards, probes)?) {
+            let mut sites: Vec<SiteScores> = Vec::new();
+            for (position, scores) in self.study.capture.positions.iter().zip(by_position) {
+                let probability = |place, score| probes.probability(place, score);
+                let cells = changes::cells(&scores, self.study.control(), probability, (&groups, &draws));
+                let (site, heads, layers) = (probes.site, probes.heads, probes.layers.clone());
+                sites.push(SiteScores { site, heads, layers, position: position.clone(), scores, cells });
+            }
+            match movements.last_mut().filter(|movement| movement.concept == probes.concept) {
+                Some(movement) => movement.sites.extend(sites),
+                None => {
+                    sites.sort_by_key(|site| site.position != self.study.probe.position);
+                    let (best, scores) = (probes.best(), &sites[0].scores);
+                    let contrasts =
+                        scores.iter().map(|own| own.contrasts(&scores[0], best, &groups, &draws)).collect();
+                    movements.push(Movement {
+                        concept: probes.concept.clone(),
+                        task: task.to_string(),
+                        best,
+                        contrasts,
+                        sites,
+                    });
+                }
+            }
+        }
+        Ok(movements)
     }
 }
 

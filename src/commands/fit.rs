@@ -243,6 +243,7 @@ fn directions(fits: &[Fitted]) -> Directions {
         layers: (0..fits.len() as i64).collect(),
         probes: fits.iter().map(|fitted| fitted.probe.probe.clone()).collect(),
         units: None,
+        platt: None,
     }
 }
 

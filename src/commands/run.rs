@@ -11,7 +11,7 @@ use super::loaded::{Loaded, how_to_load};
 use crate::Result;
 use crate::analysis::summary::{ModelSummary, Sources};
 use crate::cli::run::{Demo, Report, Run, Shard, Stage};
-use crate::model::{Layers, Model, Spec};
+use crate::model::{Model, Spec};
 use crate::printer::Printer;
 use crate::report;
 use crate::runner::check;
@@ -112,12 +112,12 @@ fn analyse(sources: &Sources<'_>, manifest: &Manifest, printer: Printer) -> Resu
     let mut summaries = Vec::new();
     for entry in &sources.study.models {
         let spec = Spec::read(&entry.path)?;
-        let layers = sources.study.capture.layers.parse::<Layers>()?.resolve(spec.n_layers)?;
-        let probes = sources.probes(&entry.name, &layers)?;
+        let probes = sources.probes(&entry.name, &spec)?;
         progress.inc(1);
         judge(sources, &entry.name, printer)?;
         let summary = sources.summary(&entry.name, probes)?;
         write_probes(sources, &summary)?;
+        report::scores::write(sources, &summary)?;
         summaries.push(summary);
         progress.inc(1);
     }
@@ -128,17 +128,24 @@ fn analyse(sources: &Sources<'_>, manifest: &Manifest, printer: Printer) -> Resu
     Ok(())
 }
 
+/// Writes the probes of every site.
 fn write_probes(sources: &Sources<'_>, summary: &ModelSummary) -> Result<()> {
-    for (probes, concept) in summary.probes.iter().zip(sources.concepts) {
-        let place = |extension: &str| {
-            sources.run.place(&["probes", &summary.model], &format!("{}.{extension}", probes.concept))
-        };
-        let scores = probes.scores(concept, &sources.study.probe, &summary.model);
-        let about = json!({
-            "concept": probes.concept, "positive": concept.spec.positive, "run_key": sources.run.key(),
-        });
-        probes.directions().write(&place("safetensors")?, about)?;
-        atomic::write(&place("json")?, format!("{scores:#}\n").as_bytes())?;
+    let (run, model) = (sources.run, summary.model.as_str());
+    for concept in sources.concepts {
+        let name = &concept.spec.name;
+        for (place, probes) in summary.probes_of(name).enumerate() {
+            let file = |extension: &str| match place {
+                0 => run.place(&["probes", model], &format!("{name}.{extension}")),
+                _ => run.place(&["probes", model, "sites", name], &format!("{}.{extension}", probes.site)),
+            };
+            let scores = probes.scores(concept, &sources.study.probe, model);
+            let about = json!({
+                "concept": name, "positive": concept.spec.positive, "site": probes.site.name(), "heads": probes.heads,
+                "run_key": run.key(),
+            });
+            probes.directions().write(&file("safetensors")?, about)?;
+            atomic::write(&file("json")?, format!("{scores:#}\n").as_bytes())?;
+        }
     }
     Ok(())
 }

@@ -41,6 +41,16 @@ pub fn cautions(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<String
             .to_string(),
     ];
     if !sources.concepts.is_empty() {
+        let (conditions, control) = (&sources.study.dialogue.conditions, sources.study.control());
+        all.push(match conditions[control].as_str() {
+            "neutral" => "A change of a concept score from round 0 holds what another turn does by itself; the effect of an \
+                          instruction is the change less that under neutral, of the same items."
+                .to_string(),
+            first => format!(
+                "No condition is named neutral, so effects on concept scores are counted from {first}: what another turn \
+                 does by itself may not be taken out."
+            ),
+        });
         all.push(
             "A layer that is called best was chosen by the same scores, which flatters it slightly; probe intervals \
              hold the fits fixed, so trust the permutation test before them. The built-in concepts' wording, position \

@@ -3,6 +3,7 @@
 pub mod cautions;
 pub mod draw;
 pub mod html;
+pub mod scores;
 pub mod table;
 pub mod tables;
 pub mod words;

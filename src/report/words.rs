@@ -2,8 +2,10 @@
 
 use super::tables::{bracket, number};
 use crate::analysis::bootstrap::Interval;
+use crate::analysis::changes::{Cell, Tested};
 use crate::analysis::probing::ConceptProbes;
 use crate::analysis::summary::{Behaviour, ModelSummary, Movement, Sources};
+use crate::study::Study;
 
 /// The findings of a run, a sentence each.
 #[must_use]
@@ -19,7 +21,7 @@ pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<String
         for movement in &summary.movements {
             let probes = summary.probes.iter().find(|probes| probes.concept == movement.concept);
             let readable = probes.map_or_else(Vec::new, ConceptProbes::readable);
-            all.push(movement_finding(conditions, &summary.model, movement, &readable));
+            all.push(movement_finding(sources.study, &summary.model, movement, &readable));
         }
     }
     all
@@ -134,36 +136,46 @@ fn probe_finding(model: &str, probes: &ConceptProbes) -> String {
     )
 }
 
-fn movement_finding(conditions: &[String], model: &str, movement: &Movement, readable: &[bool]) -> String {
-    let layers = movement.map.passes.iter().flat_map(|layers| layers.iter().zip(readable));
-    let cells = layers.filter(|(_, readable)| **readable).flat_map(|(rounds, _)| rounds);
-    let (passed, all) = cells.fold((0, 0), |(passed, all), pass| (passed + usize::from(*pass), all + 1));
-    if all == 0 {
+/// How often the score changes, and what of it the instruction does beyond another turn.
+fn movement_finding(study: &Study, model: &str, movement: &Movement, readable: &[bool]) -> String {
+    let start = format!("{model}, {}: ", movement.task);
+    let (concept, last) = (&movement.concept, study.dialogue.rounds - 1);
+    if last == 0 {
+        return format!("{start}one round, so the {concept} score cannot move.");
+    }
+    if !readable.contains(&true) {
         return format!(
-            "{model}, {}: one round, so the {} score cannot move.",
-            movement.task, movement.concept
+            "{start}no layer's {concept} probe beats permuted labels, so nothing is said of its score."
         );
     }
-    let contrasts: Vec<String> = conditions
-        .iter()
-        .zip(&movement.contrasts)
-        .skip(1)
-        .filter_map(|(condition, rounds)| {
-            let mean = (*rounds.last()?)?;
-            Some(format!("{:+.2}{} under {condition}", mean.value, bracket(mean.interval)))
-        })
-        .collect();
-    let against = match contrasts.is_empty() {
+    let main = movement.main();
+    let believed = |layers: &'_ [Cell]| -> Vec<Tested> {
+        layers.iter().zip(readable).filter_map(|(cell, readable)| cell.change.filter(|_| *readable)).collect()
+    };
+    let changes: Vec<Tested> = main.cells.iter().flatten().flat_map(|layers| believed(layers)).collect();
+    let passed = changes.iter().filter(|change| change.passes()).count();
+    let control = study.control();
+    let effect = |(arm, condition): (usize, &String)| {
+        let effect = movement.at_best(arm, last).effect?;
+        let (mean, clear) = (effect.mean, if effect.passes() { "" } else { ", not clear of nought" });
+        Some(format!("{:+.2}{} under {condition}{clear}", mean.value, bracket(mean.interval)))
+    };
+    let conditions = study.dialogue.conditions.iter().enumerate();
+    let effects: Vec<String> = conditions.filter(|_| readable[movement.best]).filter_map(effect).collect();
+    let beyond = match effects.is_empty() {
         true => String::new(),
         false => format!(
-            " In the last round, at layer {}, it stands apart from {} by {} (within-class s.d.).",
-            movement.layer,
-            conditions[0],
-            contrasts.join(", ")
+            " Beyond what another turn does under {}, it moves by round {last} at layer {} by {} (within-class s.d.; \
+             clear: p < 0.05, sign flips, largest over layers).",
+            study.dialogue.conditions[control],
+            main.layers[movement.best],
+            effects.join(", ")
         ),
     };
     format!(
-        "{model}, {}: the {} score differs from round 0 in {passed} of {all} cells of condition, readable layer and round (q < 0.05).{against}",
-        movement.task, movement.concept,
+        "{start}the {concept} score at {} differs from round 0 in {passed} of {} cells of condition, round and readable \
+         layer (p < 0.05, sign flips, largest over layers).{beyond}",
+        main.site,
+        changes.len(),
     )
 }

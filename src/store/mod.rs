@@ -14,5 +14,5 @@ pub use features::Features;
 pub use judged::Judged;
 pub use mapped::Mapped;
 pub use run::RunDir;
-pub use states::States;
+pub use states::{Shard, States};
 pub use turns::{Exchange, OrderTurn, Sample, TextScore, Turn};

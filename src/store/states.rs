@@ -1,6 +1,6 @@
 //! State shards: one safetensors file of hidden states, with its axes and a checksum.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
@@ -21,6 +21,25 @@ pub struct States {
     pub shape: Vec<usize>,
     /// f32 values, row-major.
     pub values: Vec<f32>,
+}
+
+impl States {
+    /// The same values with each layer's vector seen as those of its heads: the axes `layers, heads * d` become
+    /// `layers * heads, d`.
+    ///
+    /// # Errors
+    /// The vectors cannot be shared out among so many heads.
+    pub fn by_head(mut self, heads: usize) -> Result<Self> {
+        let [.., layers, width] = &mut self.shape[..] else {
+            return Err(Error::input("states", format!("have shape {:?}, without layers", self.shape)));
+        };
+        if heads == 0 || *width % heads != 0 {
+            return Err(Error::input("states", format!("of width {width} are not those of {heads} heads")));
+        }
+        *layers *= heads;
+        *width /= heads;
+        Ok(self)
+    }
 }
 
 /// What a shard says of its tensors.
@@ -94,49 +113,78 @@ fn stored_about(header: &Metadata) -> Value {
 /// # Errors
 /// It is not.
 pub fn verify(path: &Path, key: &str) -> Result<()> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-    verified(&bytes, path, key).map(|_| ())
-}
-
-fn verified<'b>(bytes: &'b [u8], path: &Path, key: &str) -> Result<SafeTensors<'b>> {
-    let damaged = |why: String| Error::input(path.display().to_string(), why).hint(AGAIN);
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| damaged(format!("not a whole state shard: {error}")))?;
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
-    let parts = file.iter().map(|(name, view)| described(name, view.shape(), view.data())).collect();
-    let mut about = stored_about(&header);
-    let sum = about.as_object_mut().and_then(|map| map.shift_remove("sha256"));
-    if sum != Some(checksum(&about, parts).into()) {
-        return Err(damaged("the checksum does not fit: the file is damaged".into()));
-    }
-    if about["run_key"] != key {
-        return Err(damaged("belongs to another run: its run key is not the manifest's".into()));
-    }
-    Ok(file)
+    Shard::read(path, key).map(|_| ())
 }
 
 /// Reads one site of a shard of the run `key` as f32.
 ///
 /// # Errors
-/// The file is damaged (its checksum does not fit), belongs to another run, or has no such site.
+/// As [`Shard::read`] and [`Shard::site`].
 pub fn read(path: &Path, site: &str, key: &str) -> Result<States> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-    let file = verified(&bytes, path, key)?;
-    let place = || path.display().to_string();
-    let view = file.tensor(site).map_err(|_| Error::input(place(), format!("holds no site {site}")))?;
-    let values = match view.dtype() {
-        Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-        Dtype::BF16 => {
-            view.data().as_chunks::<2>().0.iter().map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect()
+    Shard::read(path, key)?.site(site)
+}
+
+/// The bytes of a shard, checked once for all the sites that are read of it.
+pub struct Shard {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Shard {
+    /// Reads and checks a shard of the run `key`.
+    ///
+    /// # Errors
+    /// The file is damaged (its checksum does not fit) or belongs to another run.
+    pub fn read(path: &Path, key: &str) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+        let shard = Self { path: path.to_path_buf(), bytes };
+        let file = shard.file()?;
+        let (_, header) =
+            SafeTensors::read_metadata(&shard.bytes).map_err(|error| shard.damaged(&error.to_string()))?;
+        let parts = file.iter().map(|(name, view)| described(name, view.shape(), view.data())).collect();
+        let mut about = stored_about(&header);
+        let sum = about.as_object_mut().and_then(|map| map.shift_remove("sha256"));
+        if sum != Some(checksum(&about, parts).into()) {
+            return Err(shard.damaged("the checksum does not fit: the file is damaged"));
         }
-        other => {
-            return Err(Error::input(
-                place(),
-                format!("dtype {other:?} is not one that states are stored in"),
-            ));
+        if about["run_key"] != key {
+            return Err(shard.damaged("belongs to another run: its run key is not the manifest's"));
         }
-    };
-    Ok(States { shape: view.shape().to_vec(), values })
+        Ok(shard)
+    }
+
+    /// One site as f32.
+    ///
+    /// # Errors
+    /// There is no such site, or it is stored in another dtype than states are.
+    pub fn site(&self, site: &str) -> Result<States> {
+        let wrong = |why: String| Error::input(self.path.display().to_string(), why);
+        let file = self.file()?;
+        let view = file.tensor(site).map_err(|_| wrong(format!("holds no site {site}")))?;
+        let values = match view.dtype() {
+            Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            Dtype::BF16 => view
+                .data()
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|b| half::bf16::from_le_bytes(*b).to_f32())
+                .collect(),
+            other => {
+                return Err(wrong(format!("dtype {other:?} is not one that states are stored in")));
+            }
+        };
+        Ok(States { shape: view.shape().to_vec(), values })
+    }
+
+    fn file(&self) -> Result<SafeTensors<'_>> {
+        SafeTensors::deserialize(&self.bytes)
+            .map_err(|error| self.damaged(&format!("not a whole state shard: {error}")))
+    }
+
+    fn damaged(&self, why: &str) -> Error {
+        Error::input(self.path.display().to_string(), why).hint(AGAIN)
+    }
 }
 
 /// A tensor in one line, its bytes as a hash.

@@ -194,9 +194,12 @@ impl ConceptEntry {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProbeEntry {
-    /// The site that is read.
+    /// The main site: that of the figures and findings.
     pub site: String,
-    /// The position of the dialogue that is scored.
+    /// The sites that probes are trained at, beside the main one; every captured per-layer site where it names none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<String>,
+    /// The main position of the dialogue. Every captured one is scored.
     pub position: String,
     /// Inverse strength of the L2 penalty (the sum of log-losses + |w|^2 / 2C is minimised).
     pub c: f64,
@@ -206,6 +209,8 @@ pub struct ProbeEntry {
     pub bootstrap: usize,
     /// Label exchanges behind a null.
     pub permutations: usize,
+    /// Control tasks, whose labels are drawn by lot for each group.
+    pub controls: usize,
     /// Whether the same is read from the model with random weights, as a control.
     pub untrained: bool,
 }
@@ -214,11 +219,13 @@ impl Default for ProbeEntry {
     fn default() -> Self {
         Self {
             site: "resid_post".into(),
+            sites: Vec::new(),
             position: "last".into(),
             c: 0.001,
             folds: 5,
             bootstrap: 1000,
-            permutations: 200,
+            permutations: 1000,
+            controls: 3,
             untrained: true,
         }
     }
@@ -243,6 +250,9 @@ impl Default for RunEntry {
         Self { dtype: Dtype::F32, device: "cpu".into(), stream: false, shard_items: 16 }
     }
 }
+
+/// Why there can be no probe at a site.
+const NOT_CAPTURED: &str = "not among the per-layer sites of capture.sites";
 
 impl Study {
     /// Reads and checks a study file.
@@ -352,10 +362,16 @@ impl Study {
         let _: Layers = self.capture.layers.parse().map_err(at("capture.layers"))?;
         if !self.concepts.is_empty() {
             let site: Site = self.probe.site.parse().map_err(at("probe.site"))?;
+            for (i, name) in self.probe.sites.iter().enumerate() {
+                let key = format!("probe.sites.{i}");
+                let other: Site = name.parse().map_err(|error| self.origin.at(&key, error))?;
+                if !sites.contains(&other) || !other.per_layer() {
+                    return Err(self.wrong(&key, format!("{other} is {NOT_CAPTURED}")));
+                }
+            }
             let position: Position = self.probe.position.parse().map_err(at("probe.position"))?;
             if !sites.contains(&site) || !site.per_layer() {
-                let why = format!("{site} is not among the per-layer sites of capture.sites");
-                return Err(self.wrong("probe.site", why));
+                return Err(self.wrong("probe.site", format!("{site} is {NOT_CAPTURED}")));
             }
             if !positions.contains(&position) {
                 let why = format!("{} is not among capture.positions", position.name());
@@ -379,6 +395,31 @@ impl Study {
         sites.sort_unstable();
         sites.dedup();
         Ok(sites)
+    }
+
+    /// The sites that probes are trained at, the main one first, then in the order of a forward pass.
+    ///
+    /// # Errors
+    /// An unknown site.
+    pub fn probed(&self) -> Result<Vec<Site>> {
+        let main: Site = self.probe.site.parse()?;
+        let named = self.probe.sites.iter().map(|name| name.parse()).collect::<Result<Vec<Site>>>()?;
+        let wanted = |site: &Site| site.per_layer() && (named.is_empty() || named.contains(site));
+        let others = self.sites()?.into_iter().filter(|site| wanted(site) && *site != main);
+        Ok(std::iter::once(main).chain(others).collect())
+    }
+
+    /// The condition whose dialogues go on without an instruction, by its place: `neutral`, or else the first.
+    #[must_use]
+    pub fn control(&self) -> usize {
+        self.dialogue.conditions.iter().position(|name| name == "neutral").unwrap_or(0)
+    }
+
+    /// The condition that figures of one condition show: the first that is neither the study's first nor its control.
+    #[must_use]
+    pub fn shown(&self) -> usize {
+        let control = self.control();
+        (1..self.dialogue.conditions.len()).find(|&place| place != control).unwrap_or(0)
     }
 
     /// The positions to capture.
@@ -451,7 +492,8 @@ mod tests {
                 "conditions = [\"baseline\", \"specificity-1\", \"negation\", \"neutral\"]",
                 "baselin",
             ),
-            ("sites = [\"resid\"]", "sites = [\"resid_post\"]", "resid"),
+            ("sites = [\"resid\"]", "sites = [\"attn_out\", \"mlp_out\", \"resid_post\"]", "resid"),
+            ("[probe]\nsites = [\"mlp_act\"]", "[probe]", "mlp_act is not among the per-layer sites"),
             ("positions = [\"lasst\"]", "positions = [\"last\"]", "lasst"),
             ("rounds = 0", "rounds = 3", "at least 1"),
             ("colour = 1\nseed = 0", "seed = 0", "colour"),

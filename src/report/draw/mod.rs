@@ -2,6 +2,7 @@
 
 mod places;
 mod scale;
+mod sites;
 mod split;
 
 use recant_figures::{
@@ -11,6 +12,8 @@ use recant_figures::{
 
 use super::FigureEntry;
 use crate::analysis::bootstrap::quantile;
+use crate::analysis::changes::{Cell, Tested};
+use crate::analysis::probing::ConceptProbes;
 use crate::analysis::summary::{Behaviour, ModelSummary, Movement, Sources};
 use crate::store::{RunDir, atomic};
 use crate::study::Study;
@@ -42,8 +45,12 @@ pub fn draw(sources: &Sources<'_>, summary: &ModelSummary) -> Result<Vec<FigureE
     figures.extend(bias.map(|bias| (Box::new(bias) as Box<dyn Figure>, &page)));
     if !summary.probes.is_empty() {
         figures.push((Box::new(auroc(study, summary, format!("probe-auroc{suffix}"))), &page));
+        let by_site = sites::auroc(study, summary, format!("site-auroc{suffix}"));
+        figures.extend(by_site.map(|figure| (Box::new(figure) as Box<dyn Figure>, &page)));
+        let by_head = sites::head_auroc(study, summary, format!("head-auroc{suffix}"));
+        figures.extend(by_head.map(|figure| (Box::new(figure) as Box<dyn Figure>, &page)));
     }
-    if summary.movements.iter().any(|movement| movement.at_best.iter().flatten().any(Option::is_some)) {
+    if summary.movements.iter().any(Movement::is_scored) {
         let map = map(study, summary, format!("concept-map{suffix}"));
         if !map.rows.is_empty() {
             let style = if map.rows.len() > 2 { &low } else { &page };
@@ -52,6 +59,10 @@ pub fn draw(sources: &Sources<'_>, summary: &ModelSummary) -> Result<Vec<FigureE
         }
         let parts = split::rounds(&movement(study, summary, format!("concept-rounds{suffix}")));
         figures.extend(parts.into_iter().map(|part| (Box::new(part) as Box<dyn Figure>, &page)));
+        let by_site = sites::changes(study, summary, format!("site-changes{suffix}"));
+        figures.extend(by_site.map(|figure| (Box::new(figure) as Box<dyn Figure>, &page)));
+        let by_head = sites::head_changes(study, summary, format!("head-changes{suffix}"));
+        figures.extend(by_head.map(|figure| (Box::new(figure) as Box<dyn Figure>, &page)));
     }
     figures.iter().map(|(figure, style)| write(run, figure.as_ref(), style)).collect()
 }
@@ -115,9 +126,6 @@ fn behaviour(study: &Study, summary: &ModelSummary, name: String) -> RoundsByCon
 
 fn auroc(study: &Study, summary: &ModelSummary, name: String) -> LayerProfile {
     let panels = summary.probes.iter().map(|probes| {
-        let cv = |estimate: &recant_probes::Estimate| {
-            (estimate.value, estimate.ci.as_ref().map(|ci| (ci.low, ci.high)))
-        };
         let profile = Profile {
             scores: series("linear probe", probes.sweep.iter().map(|probe| cv(&probe.cv.auroc))),
             passes: if study.probe.permutations > 0 { probes.readable() } else { Vec::new() },
@@ -142,7 +150,7 @@ fn auroc(study: &Study, summary: &ModelSummary, name: String) -> LayerProfile {
             probes.sweep.iter().map(of).collect()
         };
         ProfilePanel {
-            title: format!("{} (n = {}, {} groups)", probes.concept, probes.words.n, probes.words.n_groups),
+            title: concept_title(probes),
             profiles: vec![profile],
             references: std::iter::once(chance).chain(words).collect(),
             baselines: untrained.into_iter().collect(),
@@ -170,22 +178,20 @@ fn map(study: &Study, summary: &ModelSummary, name: String) -> LayerRoundMap {
     let row = |movement: &Movement| {
         let probes = summary.probes.iter().find(|probes| probes.concept == movement.concept)?;
         let readable = probes.readable();
-        let seen = |(layer, rounds): (usize, &Vec<Option<f64>>)| {
-            readable[layer] && rounds.iter().any(Option::is_some)
+        let cells = &movement.main().cells;
+        let seen = |rounds: &Vec<Vec<Cell>>| {
+            let believed = rounds.iter().flat_map(|layers| layers.iter().zip(&readable));
+            believed.into_iter().any(|(cell, believed)| *believed && cell.change.is_some())
         };
-        if !movement.map.values.iter().any(|layers| layers.iter().enumerate().any(seen)) {
+        if !cells.iter().any(seen) {
             return None;
         }
-        let maps = study.dialogue.conditions.iter().enumerate().map(|(condition, title)| HeatMap {
+        let maps = study.dialogue.conditions.iter().zip(cells).map(|(title, rounds)| HeatMap {
             title: title.clone(),
-            values: with_round_0(&movement.map.values[condition], Some(0.0), &readable, None),
-            passes: with_round_0(&movement.map.passes[condition], false, &readable, false),
+            values: with_round_0(rounds, &readable, Some(0.0), |change| Some(change.mean.value)),
+            passes: with_round_0(rounds, &readable, false, Tested::passes),
         });
-        let n = movement.at_best.iter().flatten().flatten().map(|mean| mean.n);
-        Some(MapRow {
-            title: counted(&format!("{}, {}", movement.concept, movement.task), n),
-            maps: maps.collect(),
-        })
+        Some(MapRow { title: sites::title(movement), maps: maps.collect() })
     };
     LayerRoundMap {
         name,
@@ -194,38 +200,43 @@ fn map(study: &Study, summary: &ModelSummary, name: String) -> LayerRoundMap {
         y_label: "Layer".into(),
         value_label: "Change of concept score from round 0 (within-class s.d.)".into(),
         colours: HeatColours::Diverging { null: 0.0, reach: None },
-        significance: "q < 0.05, sign flips of item groups, Benjamini-Hochberg over each row of maps; no colour where a \
+        significance:
+            "p < 0.05, sign flips of item groups, largest over the layers of a round; no colour where a \
                        layer's probe does not beat permuted labels (p < 0.05, largest over layers)"
-            .into(),
+                .into(),
     }
 }
 
-/// Rounds from 1 on, with round 0, from which changes are counted, before them; `blank` at layers that are not drawn.
-fn with_round_0<T: Clone>(layers: &[Vec<T>], zero: T, drawn: &[bool], blank: T) -> Vec<Vec<T>> {
-    let row = |(rounds, drawn): (&Vec<T>, &bool)| match drawn {
-        true => std::iter::once(zero.clone()).chain(rounds.iter().cloned()).collect(),
-        false => vec![blank.clone(); rounds.len() + 1],
+/// `[layer][round]`: something of every change, `zero` in round 0, from which changes are counted; nothing at layers
+/// whose probe is not believed.
+fn with_round_0<T: Clone + Default>(
+    rounds: &[Vec<Cell>],
+    believed: &[bool],
+    zero: T,
+    of: impl Fn(&Tested) -> T,
+) -> Vec<Vec<T>> {
+    let cell = |round: usize, layer: usize| match (believed[layer], round) {
+        (false, _) => T::default(),
+        (true, 0) => zero.clone(),
+        (true, _) => rounds[round][layer].change.as_ref().map_or_else(T::default, &of),
     };
-    layers.iter().zip(drawn).map(row).collect()
+    (0..believed.len()).map(|layer| (0..rounds.len()).map(|round| cell(round, layer)).collect()).collect()
 }
 
 fn movement(study: &Study, summary: &ModelSummary, name: String) -> RoundsByCondition {
-    let seen =
-        summary.movements.iter().filter(|movement| movement.at_best.iter().flatten().any(Option::is_some));
+    let seen = summary.movements.iter().filter(|movement| movement.is_scored());
     let panels = seen.map(|movement| RoundPanel {
-        title: counted(
-            &format!("{}, {}", movement.concept, movement.task),
-            movement.at_best.iter().flatten().flatten().map(|mean| mean.n),
-        ),
-        y_label: format!("Score at layer {} (s.d.)", movement.layer),
+        title: sites::title(movement),
+        y_label: format!("Score at layer {} (s.d.)", movement.main().layers[movement.best]),
         y_range: None,
         lines: study
             .dialogue
             .conditions
             .iter()
-            .zip(&movement.at_best)
-            .map(|(condition, rounds)| {
-                let means = rounds.iter().map(|mean| (mean.map(|m| m.value), mean.and_then(|m| m.interval)));
+            .enumerate()
+            .map(|(arm, condition)| {
+                let rounds = (0..study.dialogue.rounds).map(|round| movement.at_best(arm, round).score);
+                let means = rounds.map(|mean| (mean.map(|m| m.value), mean.and_then(|m| m.interval)));
                 series(condition, means.map(|(value, i)| (value, i.map(|i| (i.low, i.high)))))
             })
             .collect(),
@@ -239,6 +250,16 @@ fn movement(study: &Study, summary: &ModelSummary, name: String) -> RoundsByCond
         intervals_as: Intervals::Bars,
         columns: None,
     }
+}
+
+/// A concept with the number of its texts.
+fn concept_title(probes: &ConceptProbes) -> String {
+    format!("{} (n = {}, {} groups)", probes.concept, probes.words.n, probes.words.n_groups)
+}
+
+/// A held-out score as a point.
+fn cv(estimate: &recant_probes::Estimate) -> (Option<f64>, Option<(f64, f64)>) {
+    (estimate.value, estimate.ci.as_ref().map(|ci| (ci.low, ci.high)))
 }
 
 /// A title with the number of items behind it, or their range.

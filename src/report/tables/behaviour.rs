@@ -124,6 +124,7 @@ mod tests {
             model: "m".into(),
             behaviour: vec![behaviour],
             probes: Vec::new(),
+            others: Vec::new(),
             movements: Vec::new(),
             items: Vec::new(),
             failed: Vec::new(),

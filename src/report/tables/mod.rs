@@ -55,6 +55,7 @@ pub fn tables(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Result<Vec<T
     if summaries.iter().any(|summary| !summary.probes.is_empty()) {
         tables.push(probes::probe_table(summaries));
         tables.push(probes::movement_table(sources, summaries));
+        tables.push(probes::change_table(sources, summaries));
     }
     // The table of behaviour is there whatever it holds: it is the one that is looked for.
     tables.retain(|table| table.name == "behaviour" || !table.rows.is_empty());
