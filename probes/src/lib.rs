@@ -73,8 +73,10 @@ pub mod permutation;
 mod probe;
 mod rng;
 mod scale;
+pub mod similarity;
 mod space;
 mod sweep;
+mod transfer;
 
 pub use bag_of_words::{Counting, words_and_pairs, words_only};
 pub use bootstrap::{Bootstrap, Estimate, Interval};
@@ -88,4 +90,6 @@ pub use metrics::{Metric, Scored};
 pub use permutation::{Exchange, PermutationTest};
 pub use probe::Probe;
 pub use scale::Scaler;
+pub use similarity::{Comparison, Similarity, similarities};
 pub use sweep::{Evaluation, FoldPlan, LayerProbe, Settings, fit_layers};
+pub use transfer::{Transfer, TransferSettings, transfer};
