@@ -5,6 +5,9 @@ pub mod behaviour;
 pub mod bootstrap;
 pub mod calibration;
 pub mod categories;
+pub mod correlation;
+pub mod cosines;
+pub mod doubt;
 pub mod flips;
 pub mod measure;
 pub mod measures;
@@ -18,6 +21,7 @@ pub mod sampling;
 pub mod sentences;
 pub mod significance;
 pub mod summary;
+pub mod superficial;
 pub mod texts;
 pub mod told;
 

@@ -5,6 +5,7 @@ pub mod dialogue;
 pub mod manifest;
 pub mod position;
 pub mod texts;
+pub mod window;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use condition::{Library, resolve};
 pub use dialogue::{DialogueEntry, Orders, Sampling, Scoring};
 pub use position::Position;
 pub use texts::Texts;
+pub use window::Window;
 
 use crate::model::{Dtype, Layers, Site};
 use crate::task::Context;
@@ -186,6 +188,8 @@ pub struct ProbeEntry {
     pub bootstrap: usize,
     /// Label exchanges behind a null.
     pub permutations: usize,
+    /// The layers whose mean is given beside the best layer.
+    pub window: Window,
 }
 
 impl Default for ProbeEntry {
@@ -197,6 +201,7 @@ impl Default for ProbeEntry {
             folds: 5,
             bootstrap: 1000,
             permutations: 200,
+            window: Window::default(),
         }
     }
 }
