@@ -16,6 +16,7 @@ pub mod open;
 pub mod positions;
 pub mod probing;
 pub mod pronouns;
+pub mod relations;
 pub mod rounds;
 pub mod sampling;
 pub mod sentences;
@@ -24,6 +25,7 @@ pub mod summary;
 pub mod superficial;
 pub mod texts;
 pub mod told;
+pub mod transfer;
 
 #[cfg(test)]
 pub(crate) mod testing;

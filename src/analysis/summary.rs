@@ -8,8 +8,10 @@ use super::bootstrap::{Bootstrap, Interval};
 use super::measure::{Difference, Measure};
 use super::movement::{ChangeMap, Mean, Scores};
 use super::probing::ConceptProbes;
+use super::relations::{Asked, Relations};
 use super::rounds;
 use super::told::Told;
+use crate::model::Spec;
 use crate::store::{Failed, Judged, RunDir, States, Turn, failures, judged, states, turns};
 use crate::study::Study;
 use crate::task::Item;
@@ -91,6 +93,8 @@ pub struct ModelSummary {
     pub probes: Vec<ConceptProbes>,
     /// How their scores move.
     pub movements: Vec<Movement>,
+    /// How they go together with what the model says.
+    pub relations: Relations,
     /// `[task]`: the items that could be run, in the order of the turns.
     pub items: Vec<Vec<Item>>,
     /// `[task]`: those that could not.
@@ -146,14 +150,21 @@ impl Sources<'_> {
         let (mut all_items, mut all_failed, mut all_turns) = (Vec::new(), Vec::new(), Vec::new());
         let mut all_judged = Vec::new();
         let mut movements = Vec::new();
-        for (task, items) in self.tasks {
+        let mut relations =
+            Relations { transfers: self.concept_transfers(model, &probes)?, ..Relations::default() };
+        let n_layers = self.n_layers(model)?;
+        for (number, (task, items)) in self.tasks.iter().enumerate() {
             let n_shards = self.shards(items);
             let (items, failed) = self.ran(model, task, items)?;
             let shards = self.states(model, task, n_shards, !probes.is_empty())?;
             for probe in &probes {
                 movements.push(self.movement(probe, task, &items, &shards, bootstrap)?);
             }
-            all_turns.push(self.turns(model, task, &items, n_shards)?);
+            let turns = self.turns(model, task, &items, n_shards)?;
+            let told = self.told_of(number, model, &turns);
+            let asked = Asked { model, told: &told, items: &items, shards: &shards, n_layers };
+            self.relate(&asked, &probes, &mut relations)?;
+            all_turns.push(turns);
             all_judged.push(judged::read(&self.run.judged(model, task)?)?);
             all_items.push(items);
             all_failed.push(failed);
@@ -168,6 +179,7 @@ impl Sources<'_> {
             behaviour,
             probes,
             movements,
+            relations,
             items: all_items,
             failed: all_failed,
             judged: all_judged,
@@ -196,15 +208,23 @@ impl Sources<'_> {
     /// What a model said, task by task, from its turns `[task][condition]`.
     #[must_use]
     pub fn told<'b>(&'b self, model: &'b str, turns: &'b [Vec<Vec<Turn>>]) -> Vec<Told<'b>> {
-        let study = self.study;
-        let mut all = Vec::new();
-        for ((entry, (name, items)), turns) in study.tasks.iter().zip(self.tasks).zip(turns) {
-            let conditions = study.dialogue.conditions.iter().map(String::as_str);
-            let arms: Vec<(&str, &[Turn])> = conditions.zip(turns.iter().map(Vec::as_slice)).collect();
-            let names = (model, name.as_str(), entry.kind());
-            all.push(Told::new(names, study.dialogue.rounds, items, &arms, &study.dialogue.scoring));
-        }
-        all
+        turns.iter().enumerate().map(|(task, turns)| self.told_of(task, model, turns)).collect()
+    }
+
+    /// The same of one task, named by its place in the study.
+    fn told_of<'b>(&'b self, task: usize, model: &'b str, turns: &'b [Vec<Turn>]) -> Told<'b> {
+        let dialogue = &self.study.dialogue;
+        let (name, items) = &self.tasks[task];
+        let conditions = dialogue.conditions.iter().map(String::as_str);
+        let arms: Vec<(&str, &[Turn])> = conditions.zip(turns.iter().map(Vec::as_slice)).collect();
+        let names = (model, name.as_str(), self.study.tasks[task].kind());
+        Told::new(names, dialogue.rounds, items, &arms, &dialogue.scoring)
+    }
+
+    /// Number of layers of one of the study's models.
+    fn n_layers(&self, model: &str) -> Result<usize> {
+        let entry = self.study.models.iter().find(|entry| entry.name == model);
+        entry.map_or(Ok(0), |entry| Ok(Spec::read(&entry.path)?.n_layers))
     }
 
     /// How intervals over groups are drawn.

@@ -1,6 +1,7 @@
 //! The figures of a run.
 
 mod places;
+mod relations;
 mod scale;
 mod split;
 
@@ -52,6 +53,9 @@ pub fn draw(sources: &Sources<'_>, summary: &ModelSummary) -> Result<Vec<FigureE
         }
         let parts = split::rounds(&movement(study, summary, format!("concept-rounds{suffix}")));
         figures.extend(parts.into_iter().map(|part| (Box::new(part) as Box<dyn Figure>, &page)));
+    }
+    for figure in relations::figures(study, summary, &suffix) {
+        figures.push((figure, &page));
     }
     figures.iter().map(|(figure, style)| write(run, figure.as_ref(), style)).collect()
 }
