@@ -125,6 +125,7 @@ mod tests {
             behaviour: vec![behaviour],
             probes: Vec::new(),
             movements: Vec::new(),
+            relations: Default::default(),
             items: Vec::new(),
             failed: Vec::new(),
             judged: Vec::new(),
