@@ -87,8 +87,10 @@ pub struct Asked<'a> {
     pub n_layers: usize,
 }
 
-/// Places of layers in what was captured, with a name.
-fn named(places: Vec<usize>, layers: &[usize]) -> Option<(String, Vec<usize>)> {
+/// Layers with their name, as places in what was captured.
+type Chosen = (String, Vec<usize>);
+
+fn named(places: Vec<usize>, layers: &[usize]) -> Option<Chosen> {
     let (first, last) = (layers[*places.first()?], layers[*places.last()?]);
     Some((if first == last { first.to_string() } else { format!("{first}-{last}") }, places))
 }
@@ -107,7 +109,7 @@ impl Sources<'_> {
         states::read(&self.run.concept(model, &concept.spec.name)?, site, self.run.key())
     }
 
-    fn window(&self, layers: &[usize], n_layers: usize) -> Option<(String, Vec<usize>)> {
+    fn window(&self, layers: &[usize], n_layers: usize) -> Option<Chosen> {
         let inside = |place: &usize| self.study.probe.window.holds(layers[*place], n_layers);
         named((0..layers.len()).filter(inside).collect(), layers)
     }
@@ -169,7 +171,7 @@ impl Sources<'_> {
         &self,
         asked: &Asked<'_>,
         probes: &[ConceptProbes],
-        (position, groups, window): (usize, &[String], Option<(String, Vec<usize>)>),
+        (position, groups, window): (usize, &[String], Option<Chosen>),
         curves: &mut Vec<Curve>,
     ) -> Result<()> {
         let Some((window, places)) = window else { return Ok(()) };
@@ -289,7 +291,7 @@ impl<'a> Said<'a> {
         arm: usize,
         scores: &Scores,
         concept: &str,
-        (layers, places): &(String, Vec<usize>),
+        (layers, places): &Chosen,
         bootstrap: Bootstrap,
     ) -> Relations {
         let score = |item: usize, round: usize| {

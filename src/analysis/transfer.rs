@@ -159,8 +159,8 @@ impl Sources<'_> {
         };
         let (mut answers, mut arms) = (Sets::default(), Sets::default());
         for (arm, condition) in conditions.iter().enumerate() {
-            for round in 0..self.study.dialogue.rounds {
-                let labelled = stereotyped[arm][round].iter().zip(groups).zip(of_round(arm, round));
+            for (round, said) in stereotyped[arm].iter().enumerate() {
+                let labelled = said.iter().zip(groups).zip(of_round(arm, round));
                 let rows =
                     labelled.filter_map(|((label, group), state)| Some((group.as_str(), (*label)?, state)));
                 answers.add(format!("{condition}, round {round}"), layer, rows);
