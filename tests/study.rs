@@ -78,14 +78,6 @@ fn a_run_makes_the_documented_files() {
     }
 }
 
-/// A table of a run, each row by its heads.
-fn table(run: &Path, name: &str) -> Vec<BTreeMap<String, String>> {
-    let text = fs::read_to_string(run.join(format!("tables/{name}.csv"))).expect("the table");
-    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned));
-    let heads: Vec<String> = lines.next().expect("heads").collect();
-    lines.map(|line| heads.iter().cloned().zip(line).collect()).collect()
-}
-
 /// A run that keeps three sites at two positions under three conditions.
 fn at_many_sites() -> (Desk, PathBuf) {
     let desk = Desk::new();

@@ -2,11 +2,12 @@
 
 use crate::Figure;
 use crate::canvas::{Anchor, Canvas, Drawing, Type};
-use crate::colour::{ColourMap, DIVERGING, INK, Rgb, SEQUENTIAL, WHITE};
-use crate::data::{Csv, check_flags, check_list, check_number, check_some, known, listed, plain};
+use crate::colour::{INK, Rgb, WHITE};
+use crate::data::{Csv, check_flags, check_list, check_some, known, listed, plain};
 use crate::error::{Error, Result};
 use crate::font::Face;
 use crate::grid::letter;
+use crate::heat::{ColourBar, EDGE, HeatColours, draw_gap};
 use crate::panel::{Axis, Panel, Rect, TICK};
 use crate::scale;
 use crate::style::{Dash, Style};
@@ -14,10 +15,6 @@ use crate::text::{ASCENT, DESCENT, LEADING, Rich};
 
 /// Space between neighbouring maps, in points.
 const GUTTER: f64 = 5.0;
-const EDGE: f64 = 1.5;
-const BAR_WIDTH: f64 = 7.0;
-const GAP_TINT: Rgb = Rgb(232, 232, 232);
-const GAP_LINE: Rgb = Rgb(165, 165, 165);
 
 /// Heat maps of layer (y, layer 0 at the bottom) by round or head (x): a row of maps for each concept, a
 /// column for each condition, one colour bar for all.
@@ -57,74 +54,6 @@ pub struct HeatMap {
     pub values: Vec<Vec<Option<f64>>>,
     /// `passes[layer][round]`: cells to mark with a dot; empty when there was no test.
     pub passes: Vec<Vec<bool>>,
-}
-
-/// How values become colours.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum HeatColours {
-    /// Blue below, red above, near-white at the null value, equally strong at equal distance from it.
-    Diverging {
-        /// The value that means nothing happened.
-        null: f64,
-        /// The distance from the null where the colours end; None takes the greatest in the data. A
-        /// smaller one draws what lies beyond in the end's colour and says so by a pointed colour bar.
-        reach: Option<f64>,
-    },
-    /// Dark to light, for values with no natural middle.
-    Sequential {
-        /// Where the colours begin and end; None takes the range of the data.
-        range: Option<(f64, f64)>,
-    },
-}
-
-/// The colour scale, resolved against the data.
-struct Scale {
-    map: ColourMap,
-    lo: f64,
-    hi: f64,
-    ticks: Vec<f64>,
-    below: bool,
-    above: bool,
-}
-
-impl Scale {
-    fn colour(&self, value: f64) -> Rgb {
-        self.map.at((value - self.lo) / (self.hi - self.lo))
-    }
-}
-
-impl HeatColours {
-    fn resolve(self, values: &[f64]) -> Scale {
-        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let (map, lo, hi, ticks) = match self {
-            HeatColours::Diverging { null, reach } => {
-                let far = (least - null).abs().max((most - null).abs());
-                let reach = reach.unwrap_or(if far > 0.0 { far } else { 1.0 });
-                let (lo, hi) = (null - reach, null + reach);
-                (DIVERGING, lo, hi, scale::multiples(lo, hi, scale::nice_step(reach / 2.5), null))
-            }
-            HeatColours::Sequential { range } => {
-                let (lo, hi) =
-                    range.unwrap_or(if least < most { (least, most) } else { scale::padded(least, most) });
-                (SEQUENTIAL, lo, hi, scale::ticks(lo, hi, 5))
-            }
-        };
-        let slack = 1e-9 * (hi - lo);
-        Scale { map, lo, hi, ticks, below: least < lo - slack, above: most > hi + slack }
-    }
-
-    fn check(self, what: &str) -> Result<()> {
-        match self {
-            HeatColours::Diverging { null, reach } => {
-                check_number(&format!("{what}, null"), null)?;
-                reach.map_or(Ok(()), |r| crate::data::check_range(&format!("{what}, reach"), (0.0, r)))
-            }
-            HeatColours::Sequential { range } => {
-                range.map_or(Ok(()), |r| crate::data::check_range(&format!("{what}, range"), r))
-            }
-        }
-    }
 }
 
 impl LayerRoundMap {
@@ -186,19 +115,16 @@ fn same(what: &str, expected: usize, found: usize) -> Result<()> {
 struct Sheet<'a> {
     figure: &'a LayerRoundMap,
     style: &'a Style,
-    scale: Scale,
+    bar: ColourBar,
     map: Rect,
     x: Axis,
     y: Axis,
-    bar_labels: Vec<String>,
-    value_label: Vec<Rich>,
 }
 
 impl<'a> Sheet<'a> {
     fn new(figure: &'a LayerRoundMap, style: &'a Style) -> Result<Sheet<'a>> {
         let (layers, rounds) = figure.shape()?;
         let (size, small) = (style.font_size, style.small());
-        let scale = figure.colours.resolve(&figure.values());
         let columns = figure.rows[0].maps.len();
         let height = style.panel_height.unwrap_or((layers as f64 * 3.4).clamp(9.0 * size, 13.0 * size));
         let wanted = (height / (1.9 * size)).clamp(2.0, 8.0) as usize;
@@ -207,19 +133,11 @@ impl<'a> Sheet<'a> {
             labels.iter().map(|l| Rich::parse(l).width(Face::Regular, small)).fold(0.0, f64::max)
         };
         let y_labels: Vec<_> = y.ticks.iter().map(|t| t.1.clone()).collect();
-        let bar_labels = scale::tick_labels(&scale.ticks);
         let rows = figure.rows.len() as f64;
-        let value_label =
-            Rich::parse(&figure.value_label).wrap(Face::Regular, size, height * rows.max(1.1), 3);
+        let scale = figure.colours.resolve(&figure.values());
+        let bar = ColourBar::new(scale, &figure.value_label, style, height * rows.max(1.1));
         let left = EDGE + LEADING * size + 2.0 + wide(&y_labels) + 1.6 + TICK;
-        let right = 7.0
-            + BAR_WIDTH
-            + TICK
-            + 1.6
-            + wide(&bar_labels)
-            + 2.6
-            + value_label.len() as f64 * LEADING * size
-            + EDGE;
+        let right = bar.width(style);
         let free = style.width.points() - left - right - GUTTER * (columns - 1) as f64;
         let width = free / columns as f64;
         if width < 14.0 {
@@ -228,7 +146,7 @@ impl<'a> Sheet<'a> {
         let digit = Rich::parse("00").width(Face::Regular, small) + 2.0;
         let x = Axis::integers(-0.5, rounds as f64 - 0.5, ((width / digit) as usize).max(1));
         let map = Rect { left, top: 0.0, width, height };
-        Ok(Sheet { figure, style, scale, map, x, y, bar_labels, value_label })
+        Ok(Sheet { figure, style, bar, map, x, y })
     }
 
     fn draw(&self) -> Result<Drawing> {
@@ -249,7 +167,11 @@ impl<'a> Sheet<'a> {
             top = last_map_bottom + 6.0;
         }
         let bottom = self.x_title(&mut canvas, last_map_bottom);
-        let lowest = self.colour_bar(&mut canvas, first_map_top.unwrap_or(EDGE), last_map_bottom);
+        let (top, bottom_of_maps) = (first_map_top.unwrap_or(EDGE), last_map_bottom);
+        let span = (bottom_of_maps - top).min((self.map.height * 1.3).max(14.0 * self.style.font_size));
+        let middle = (top + bottom_of_maps) / 2.0;
+        let ends = (middle - span / 2.0, middle + span / 2.0);
+        let lowest = self.bar.draw(&mut canvas, self.style, self.maps_right(), ends);
         let (name, caption) = (&self.figure.name, self.figure.caption());
         let height = bottom.max(lowest) + EDGE;
         Ok(canvas.finish(name, &caption, self.style.width.points(), height, self.style.theme.background))
@@ -337,7 +259,7 @@ impl<'a> Sheet<'a> {
         for (layer, flags) in map.passes.iter().enumerate() {
             for (round, _) in flags.iter().enumerate().filter(|f| *f.1) {
                 let Some(value) = map.values.get(layer).and_then(|v| known(*v.get(round)?)) else { continue };
-                let dark = self.scale.colour(value).lightness() < 55.0;
+                let dark = self.bar.scale.colour(value).lightness() < 55.0;
                 let cell = rect.height / map.values.len() as f64;
                 let radius = (0.26 * cell).clamp(0.45, 1.2);
                 dot(canvas, panel.at(round as f64, layer as f64), radius, if dark { WHITE } else { INK });
@@ -366,7 +288,7 @@ impl<'a> Sheet<'a> {
         (right, up): (bool, bool),
     ) {
         let (x1, y1) = (to.0 + if right { 0.3 } else { 0.0 }, to.1 - if up { 0.3 } else { 0.0 });
-        canvas.fill(&[from, (x1, from.1), (x1, y1), (from.0, y1)], self.scale.colour(value), 1.0);
+        canvas.fill(&[from, (x1, from.1), (x1, y1), (from.0, y1)], self.bar.scale.colour(value), 1.0);
     }
 
     fn x_title(&self, canvas: &mut Canvas, maps_bottom: f64) -> f64 {
@@ -379,77 +301,6 @@ impl<'a> Sheet<'a> {
             bottom += LEADING * size;
         }
         bottom
-    }
-
-    /// The colour bar beside the maps, from `top` to `bottom` or as much of it as looks well.
-    fn colour_bar(&self, canvas: &mut Canvas, top: f64, bottom: f64) -> f64 {
-        let (size, small) = (self.style.font_size, self.style.small());
-        let span = (bottom - top).min((self.map.height * 1.3).max(14.0 * size));
-        let point = 5.0;
-        let (top, bottom) = ((top + bottom - span) / 2.0, (top + bottom + span) / 2.0);
-        let (bar_top, bar_bottom) = (
-            top + if self.scale.above { point } else { 0.0 },
-            bottom - if self.scale.below { point } else { 0.0 },
-        );
-        let (left, right) = (self.maps_right() + 7.0, self.maps_right() + 7.0 + BAR_WIDTH);
-        let steps = 128;
-        for k in 0..steps {
-            let at = |k: i32| bar_bottom + (bar_top - bar_bottom) * f64::from(k) / f64::from(steps);
-            let (low, high) = (at(k), (at(k + 1) - 0.3).max(bar_top));
-            let colour = self.scale.map.at((f64::from(k) + 0.5) / f64::from(steps));
-            canvas.fill(&[(left, low), (right, low), (right, high), (left, high)], colour, 1.0);
-        }
-        let mut outline = vec![(left, bar_bottom), (left, bar_top)];
-        let middle = (left + right) / 2.0;
-        // The points reach a little into the bar, so that no seam shows.
-        let mut cap = |base: f64, tip: f64, t: f64| {
-            let inside = base + (base - tip).signum() * 0.4;
-            let corners = [(left, inside), (left, base), (middle, tip), (right, base), (right, inside)];
-            canvas.fill(&corners, self.scale.map.at(t), 1.0);
-        };
-        if self.scale.above {
-            cap(bar_top, top, 1.0);
-            outline.push((middle, top));
-        }
-        outline.extend([(right, bar_top), (right, bar_bottom)]);
-        if self.scale.below {
-            cap(bar_bottom, bottom, 0.0);
-            outline.push((middle, bottom));
-        }
-        outline.push((left, bar_bottom));
-        canvas.stroke(&outline, 0.4, INK, Dash::Solid);
-        let kind = Type::new(small, INK);
-        let mut edge = right;
-        for (value, label) in self.scale.ticks.iter().zip(&self.bar_labels) {
-            let y = bar_bottom
-                + (bar_top - bar_bottom) * (value - self.scale.lo) / (self.scale.hi - self.scale.lo);
-            canvas.stroke(&[(right, y), (right + TICK, y)], 0.5, INK, Dash::Solid);
-            let label = Rich::parse(label);
-            canvas.text(&label, right + TICK + 1.6, y + 0.33 * small, kind);
-            edge = edge.max(right + TICK + 1.6 + label.width(Face::Regular, small));
-        }
-        let kind = Type::new(size, INK).anchored(Anchor::Middle).upwards();
-        let half = self.value_label.iter().map(|l| l.width(Face::Regular, size)).fold(0.0, f64::max) / 2.0;
-        let centre = ((top + bottom) / 2.0).max(EDGE + half);
-        for (k, line) in self.value_label.iter().enumerate() {
-            canvas.text(line, edge + 2.6 + (ASCENT + k as f64 * LEADING) * size, centre, kind);
-        }
-        (centre + half).max(bottom)
-    }
-}
-
-/// A cell without a value: grey and hatched, unlike any colour of the maps.
-fn draw_gap(canvas: &mut Canvas, [from, to]: [(f64, f64); 2]) {
-    canvas.fill(&[from, (to.0, from.1), to, (from.0, to.1)], GAP_TINT, 1.0);
-    let height = from.1 - to.1;
-    let mut x = from.0 - height + 1.5;
-    while x < to.0 {
-        // The stroke rises at 45 degrees from (x, foot); keep the part inside the cell.
-        let (a, b) = (x.max(from.0), (x + height).min(to.0));
-        if b > a {
-            canvas.stroke(&[(a, from.1 - (a - x)), (b, from.1 - (b - x))], 0.35, GAP_LINE, Dash::Solid);
-        }
-        x += 2.5;
     }
 }
 

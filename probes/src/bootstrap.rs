@@ -204,7 +204,7 @@ fn acceleration(without: &[f64]) -> f64 {
 }
 
 /// A quantile of sorted values, interpolated linearly between order statistics (type 7 of Hyndman and Fan, 1996).
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let below = place.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);

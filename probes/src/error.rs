@@ -124,11 +124,6 @@ pub enum Error {
         /// The norm that was asked for.
         wanted: f64,
     },
-    /// A matrix that must be positive definite is not, in floating point.
-    #[error(
-        "a matrix that must be positive definite is not: the features are degenerate; use a stronger penalty"
-    )]
-    NotPositiveDefinite,
     /// No exchange of labels that respects the groups changes the labels.
     #[error("the groups leave no labels to exchange: a permutation test is undefined for this design")]
     NothingToPermute,

@@ -17,7 +17,7 @@ use crate::folds::Folds;
 /// Labellings `[P][N]` of the rows of a layer, and the AUROC that the twin's pooled out-of-fold decisions reach under each.
 ///
 /// # Errors
-/// [`Error::NotPositiveDefinite`].
+/// [`Error::NoDecomposition`].
 pub(crate) fn aurocs(base: &Base, folds: &Folds, twin: Twin, labellings: &[Vec<bool>]) -> Result<Vec<f64>> {
     let shared = Shared::new(base, twin.penalty);
     let mut decisions = Columns::<f32>::zeros(base.n(), labellings.len());
@@ -122,7 +122,7 @@ impl<'a> Shared<'a> {
 }
 
 fn factor(matrix: MatRef<f64>) -> Result<Llt<f64>> {
-    matrix.llt(Side::Lower).map_err(|_| Error::NotPositiveDefinite)
+    matrix.llt(Side::Lower).map_err(|_| Error::NoDecomposition { size: matrix.nrows() })
 }
 
 fn narrow(matrix: MatRef<f64>) -> Columns<f32> {

@@ -107,7 +107,6 @@ fn a_probe_is_believed_only_if_it_beats_every_control() {
         words: Some(&words),
         length: Some(&length),
         untrained: None,
-        untrained: None,
         control: Some(&control),
     };
     let judge = |evidence: &Evidence| Verdict::new(&labelled, evidence, &Bootstrap::default()).unwrap();
@@ -155,7 +154,6 @@ fn a_probe_of_words_alone_is_not_above_words() {
         alpha: 0.05,
         words: Some(&words),
         length: None,
-        untrained: None,
         untrained: None,
         control: None,
     };

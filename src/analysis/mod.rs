@@ -6,7 +6,10 @@ pub mod bootstrap;
 pub mod calibration;
 pub mod categories;
 pub mod changes;
+pub mod correlation;
+pub mod cosines;
 pub mod directions;
+pub mod doubt;
 pub mod flips;
 pub mod leaks;
 pub mod measure;
@@ -17,14 +20,17 @@ pub mod paired;
 pub mod positions;
 pub mod probing;
 pub mod pronouns;
+pub mod relations;
 pub mod rounds;
 pub mod sampling;
 pub mod sentences;
 pub mod significance;
 pub mod summary;
+pub mod superficial;
 pub mod texts;
 pub mod told;
 pub mod training;
+pub mod transfer;
 
 #[cfg(test)]
 pub(crate) mod testing;

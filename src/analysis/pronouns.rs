@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::answer::Answer;
 use super::bootstrap::{Bootstrap, Estimate, Interval};
+use super::correlation::pearson;
 use super::measure::EXCHANGES;
 use crate::random::SplitMix;
 
@@ -123,7 +124,8 @@ fn by_occupation(rows: &[(&Answer<'_>, f64, [f64; 3])]) -> Vec<Occupation> {
 pub fn correlation(pairs: &[(f64, f64)], seed: u64) -> Correlation {
     let n = pairs.len();
     let (x, mut y): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
-    let rho = pearson(&x, &y);
+    let once = vec![1.0; n];
+    let rho = pearson(&x, &y, &once);
     let interval = rho.filter(|rho| n > 3 && rho.abs() < 1.0 - 1e-12).map(|rho| {
         let half = 1.959_963_984_540_054 / ((n - 3) as f64).sqrt();
         ((rho.atanh() - half).tanh(), (rho.atanh() + half).tanh())
@@ -135,27 +137,12 @@ pub fn correlation(pairs: &[(f64, f64)], seed: u64) -> Correlation {
             for at in (1..n).rev() {
                 y.swap(at, random.below(at + 1));
             }
-            reached += usize::from(pearson(&x, &y).is_some_and(|found| found.abs() >= rho.abs() - 1e-12));
+            reached +=
+                usize::from(pearson(&x, &y, &once).is_some_and(|found| found.abs() >= rho.abs() - 1e-12));
         }
         f64::from(reached as u32) / (EXCHANGES + 1) as f64
     });
     Correlation { rho, interval, p, n }
-}
-
-fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
-    let n = x.len() as f64;
-    let (mean_x, mean_y) = (x.iter().sum::<f64>() / n, y.iter().sum::<f64>() / n);
-    let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
-    for (x, y) in x.iter().zip(y) {
-        let (dx, dy) = (x - mean_x, y - mean_y);
-        xy += dx * dy;
-        xx += dx * dx;
-        yy += dy * dy;
-    }
-    // Values that are equal but for rounding do not vary.
-    let varies = |sum: f64, mean: f64| sum > n * (1e-12 * mean.abs()).powi(2);
-    (x.len() > 1 && varies(xx, mean_x) && varies(yy, mean_y))
-        .then(|| (xy / (xx * yy).sqrt()).clamp(-1.0, 1.0))
 }
 
 /// An interval of a [`Correlation`] as tables show it.

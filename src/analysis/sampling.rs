@@ -56,14 +56,15 @@ fn clusters(samples: &[Sample]) -> Vec<(Meaning, Vec<&Sample>)> {
 }
 
 /// The numbers of one turn.
-struct Drawn {
-    entropy: f64,
+pub(super) struct Drawn {
+    pub entropy: f64,
     clusters: f64,
-    score: Option<f64>,
+    pub score: Option<f64>,
     agreement: Option<f64>,
 }
 
-fn of_turn(turn: &Turn) -> Option<Drawn> {
+/// None where the turn has no samples.
+pub(super) fn of_turn(turn: &Turn) -> Option<Drawn> {
     let clusters = clusters(&turn.samples);
     let n = turn.samples.len() as f64;
     (!clusters.is_empty()).then(|| {

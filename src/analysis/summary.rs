@@ -10,6 +10,7 @@ use super::measure::{Difference, Measure};
 use super::movement::Scores;
 use super::paired::{Draws, Groups, Mean};
 use super::probing::ConceptProbes;
+use super::relations::{Asked, Relations};
 use super::rounds;
 use super::told::Told;
 use super::training::{SiteStates, Training};
@@ -115,6 +116,8 @@ pub struct ModelSummary {
     pub others: Vec<ConceptProbes>,
     /// How their scores move.
     pub movements: Vec<Movement>,
+    /// How they go together with what the model says.
+    pub relations: Relations,
     /// `[task]`: the items that could be run, in the order of the turns.
     pub items: Vec<Vec<Item>>,
     /// `[task]`: those that could not.
@@ -194,11 +197,24 @@ impl Sources<'_> {
         let (mut all_items, mut all_failed, mut all_turns) = (Vec::new(), Vec::new(), Vec::new());
         let mut all_judged = Vec::new();
         let mut movements = Vec::new();
-        for (task, items) in self.tasks {
+        let main: Vec<&ConceptProbes> =
+            probes.iter().filter(|probes| probes.site.name() == self.study.probe.site).collect();
+        let mut relations =
+            Relations { transfers: self.concept_transfers(model, &main)?, ..Relations::default() };
+        let n_layers = self.n_layers(model)?;
+        for (number, (task, items)) in self.tasks.iter().enumerate() {
             let n_shards = self.shards(items);
             let (items, failed) = self.ran(model, task, items)?;
             movements.extend(self.movements(model, task, &items, n_shards, &probes)?);
-            all_turns.push(self.turns(model, task, &items, n_shards)?);
+            let shards = match probes.is_empty() {
+                true => Vec::new(),
+                false => self.states(model, task, n_shards)?,
+            };
+            let turns = self.turns(model, task, &items, n_shards)?;
+            let told = self.told_of(number, model, &turns);
+            let asked = Asked { model, told: &told, items: &items, shards: &shards, n_layers };
+            self.relate(&asked, &main, &mut relations)?;
+            all_turns.push(turns);
             all_judged.push(judged::read(&self.run.judged(model, task)?)?);
             all_items.push(items);
             all_failed.push(failed);
@@ -218,6 +234,7 @@ impl Sources<'_> {
             probes,
             others,
             movements,
+            relations,
             items: all_items,
             failed: all_failed,
             judged: all_judged,
@@ -246,15 +263,23 @@ impl Sources<'_> {
     /// What a model said, task by task, from its turns `[task][condition]`.
     #[must_use]
     pub fn told<'b>(&'b self, model: &'b str, turns: &'b [Vec<Vec<Turn>>]) -> Vec<Told<'b>> {
-        let study = self.study;
-        let mut all = Vec::new();
-        for ((entry, (name, items)), turns) in study.tasks.iter().zip(self.tasks).zip(turns) {
-            let conditions = study.dialogue.conditions.iter().map(String::as_str);
-            let arms: Vec<(&str, &[Turn])> = conditions.zip(turns.iter().map(Vec::as_slice)).collect();
-            let names = (model, name.as_str(), entry.kind());
-            all.push(Told::new(names, study.dialogue.rounds, items, &arms, &study.dialogue.scoring));
-        }
-        all
+        turns.iter().enumerate().map(|(task, turns)| self.told_of(task, model, turns)).collect()
+    }
+
+    /// The same of one task, named by its place in the study.
+    fn told_of<'b>(&'b self, task: usize, model: &'b str, turns: &'b [Vec<Turn>]) -> Told<'b> {
+        let dialogue = &self.study.dialogue;
+        let (name, items) = &self.tasks[task];
+        let conditions = dialogue.conditions.iter().map(String::as_str);
+        let arms: Vec<(&str, &[Turn])> = conditions.zip(turns.iter().map(Vec::as_slice)).collect();
+        let names = (model, name.as_str(), self.study.tasks[task].kind());
+        Told::new(names, dialogue.rounds, items, &arms, &dialogue.scoring)
+    }
+
+    /// Number of layers of one of the study's models.
+    fn n_layers(&self, model: &str) -> Result<usize> {
+        let entry = self.study.models.iter().find(|entry| entry.name == model);
+        entry.map_or(Ok(0), |entry| Ok(Spec::read(&entry.path)?.n_layers))
     }
 
     /// How intervals over groups are drawn.
@@ -288,6 +313,16 @@ impl Sources<'_> {
                 .hint("delete its shards and run the study again"));
             }
             Ok(all)
+        };
+        self.study.dialogue.conditions.iter().map(read).collect()
+    }
+
+    /// The states of a task at the main site, `[condition][shard]`.
+    fn states(&self, model: &str, task: &str, shards: usize) -> Result<Vec<Vec<States>>> {
+        let read = |condition: &String| -> Result<Vec<States>> {
+            let paths = (0..shards).map(|index| Ok(self.run.shard(model, task, condition, index)?.1));
+            let site = &self.study.probe.site;
+            paths.map(|path: Result<_>| states::read(&path?, site, self.run.key())).collect()
         };
         self.study.dialogue.conditions.iter().map(read).collect()
     }

@@ -5,6 +5,7 @@ pub mod dialogue;
 pub mod manifest;
 pub mod position;
 pub mod texts;
+pub mod window;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use condition::{Library, resolve};
 pub use dialogue::{DialogueEntry, Orders, Sampling, Scoring};
 pub use position::Position;
 pub use texts::Texts;
+pub use window::Window;
 
 use crate::model::{Dtype, Layers, Site};
 use crate::task::Context;
@@ -213,6 +215,8 @@ pub struct ProbeEntry {
     pub controls: usize,
     /// Whether the same is read from the model with random weights, as a control.
     pub untrained: bool,
+    /// The layers whose mean is given beside the best layer.
+    pub window: Window,
 }
 
 impl Default for ProbeEntry {
@@ -227,6 +231,7 @@ impl Default for ProbeEntry {
             permutations: 1000,
             controls: 3,
             untrained: true,
+            window: Window::default(),
         }
     }
 }

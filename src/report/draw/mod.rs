@@ -1,6 +1,7 @@
 //! The figures of a run.
 
 mod places;
+mod relations;
 mod scale;
 mod sites;
 mod split;
@@ -63,6 +64,9 @@ pub fn draw(sources: &Sources<'_>, summary: &ModelSummary) -> Result<Vec<FigureE
         figures.extend(by_site.map(|figure| (Box::new(figure) as Box<dyn Figure>, &page)));
         let by_head = sites::head_changes(study, summary, format!("head-changes{suffix}"));
         figures.extend(by_head.map(|figure| (Box::new(figure) as Box<dyn Figure>, &page)));
+    }
+    for figure in relations::figures(study, summary, &suffix) {
+        figures.push((figure, &page));
     }
     figures.iter().map(|(figure, style)| write(run, figure.as_ref(), style)).collect()
 }

@@ -126,6 +126,7 @@ mod tests {
             probes: Vec::new(),
             others: Vec::new(),
             movements: Vec::new(),
+            relations: Default::default(),
             items: Vec::new(),
             failed: Vec::new(),
             judged: Vec::new(),

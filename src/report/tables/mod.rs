@@ -9,6 +9,7 @@ mod open;
 mod positions;
 mod probes;
 mod pronouns;
+mod relations;
 mod sampling;
 mod sentences;
 mod texts;
@@ -56,6 +57,7 @@ pub fn tables(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Result<Vec<T
         tables.push(probes::probe_table(summaries));
         tables.push(probes::movement_table(sources, summaries));
         tables.push(probes::change_table(sources, summaries));
+        tables.extend(relations::tables(summaries));
     }
     // The table of behaviour is there whatever it holds: it is the one that is looked for.
     tables.retain(|table| table.name == "behaviour" || !table.rows.is_empty());
