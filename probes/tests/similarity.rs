@@ -170,5 +170,5 @@ fn what_cannot_be_compared_is_none() {
     let wide = noise.matrix(10, 20);
     let wide = Dataset::new(wide.view(), &labelled).unwrap();
     let refused = similarities(&[(wide, unpenalised)], &Comparison::default());
-    assert!(matches!(refused, Err(Error::NotPositiveDefinite { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::NoDecomposition { .. })), "{refused:?}");
 }
