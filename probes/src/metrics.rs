@@ -70,8 +70,10 @@ pub struct Scored {
     probabilities: Vec<f64>,
     /// `-ln` of the probability of the row's own class.
     losses: Vec<f64>,
-    /// Rows by rising decision, in blocks of equal decisions.
-    ties: Vec<Vec<usize>>,
+    /// Rows by rising decision, each with its label.
+    order: Vec<(usize, bool)>,
+    /// Where each block of equal decisions ends in that order.
+    ends: Vec<usize>,
 }
 
 impl Scored {
@@ -85,15 +87,27 @@ impl Scored {
             labels: labels[..n].to_vec(),
             probabilities: decisions[..n].iter().map(|&decision| sigmoid(decision)).collect(),
             losses: decisions.iter().zip(labels).map(|(&decision, &label)| loss(decision, label)).collect(),
-            ties: order.chunk_by(|&a, &b| decisions[a] == decisions[b]).map(<[usize]>::to_vec).collect(),
+            ends: order
+                .chunk_by(|&a, &b| decisions[a] == decisions[b])
+                .scan(0, |end, block| {
+                    *end += block.len();
+                    Some(*end)
+                })
+                .collect(),
+            order: order.into_iter().map(|row| (row, labels[row])).collect(),
         }
     }
 
-    /// How many negatives and positives a block of tied rows stands for.
-    fn tally(&self, block: &[usize], counts: &[u32]) -> [f64; 2] {
-        let mut tally = [0.0; 2];
-        block.iter().for_each(|&row| tally[usize::from(self.labels[row])] += f64::from(counts[row]));
-        tally
+    /// How many negatives and positives each block of tied rows stands for, by rising decision.
+    fn tallies(&self, counts: &[u32]) -> impl DoubleEndedIterator<Item = [u64; 2]> {
+        (0..self.ends.len()).map(move |block| {
+            let begin = if block == 0 { 0 } else { self.ends[block - 1] };
+            let mut tally = [0; 2];
+            for &(row, label) in &self.order[begin..self.ends[block]] {
+                tally[usize::from(label)] += u64::from(counts[row]);
+            }
+            tally
+        })
     }
 
     /// 1 if the decision has the sign of the row's class, else 0.
@@ -111,27 +125,26 @@ impl Scored {
     }
 
     fn auroc(&self, counts: &[u32]) -> Option<f64> {
-        let (mut below, mut positives, mut ordered) = (0.0, 0.0, 0.0);
-        for block in &self.ties {
-            let [negative, positive] = self.tally(block, counts);
-            ordered += positive * (below + negative / 2.0);
+        // Twice the number of ordered pairs, a tie counting one, in whole numbers.
+        let (mut below, mut positives, mut ordered) = (0, 0, 0);
+        for [negative, positive] in self.tallies(counts) {
+            ordered += positive * (2 * below + negative);
             below += negative;
             positives += positive;
         }
-        defined(ordered, below * positives)
+        defined(ordered as f64, 2.0 * below as f64 * positives as f64)
     }
 
     fn average_precision(&self, counts: &[u32]) -> Option<f64> {
-        let (mut negatives, mut positives, mut sum) = (0.0, 0.0, 0.0);
-        for block in self.ties.iter().rev() {
-            let [negative, positive] = self.tally(block, counts);
+        let (mut negatives, mut positives, mut sum) = (0, 0, 0.0);
+        for [negative, positive] in self.tallies(counts).rev() {
             negatives += negative;
             positives += positive;
-            if positive > 0.0 {
-                sum += positive * positives / (positives + negatives);
+            if positive > 0 {
+                sum += positive as f64 * positives as f64 / (positives + negatives) as f64;
             }
         }
-        defined(sum, positives)
+        defined(sum, positives as f64)
     }
 
     fn mean(&self, counts: &[u32], value: impl Fn(usize) -> f64) -> Option<f64> {

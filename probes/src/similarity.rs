@@ -7,7 +7,7 @@
 //! Directions are those of the least-squares [`Twin`] of a probe, in raw features. They are linear in the labels,
 //! `w = A y`, so a thousand labellings cost one matrix product.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
 use crate::axes;
@@ -140,16 +140,13 @@ pub fn similarities(sets: &[(Dataset, Twin)], settings: &Comparison) -> Result<V
 /// As [`similarities`].
 pub fn reliability(data: &Dataset, twin: Twin, halvings: usize, seed: u64) -> Result<Option<f64>> {
     let labelled = data.labelled();
-    let label = numbers(&[labelled.labels().to_vec()]);
     let cosines: Vec<Option<f64>> = (0..halvings as u64)
         .into_par_iter()
         .map(|draw| {
             let Ok(folds) = Folds::grouped(labelled, 2, seed.wrapping_add(draw)) else { return Ok(None) };
             let (one, other) = folds.split(0);
-            let fit = |rows: &[usize]| -> Result<_> {
-                Ok(label.select(Axis(1), rows).dot(&linear(data.x(), rows, twin)?))
-            };
-            Ok(cosine(fit(&one)?.row(0), fit(&other)?.row(0)))
+            let fit = |rows: &[usize]| Centred::new(data.x(), rows, twin).direction(labelled.labels(), rows);
+            Ok(cosine(fit(&one)?.view(), fit(&other)?.view()))
         })
         .collect::<Result<_>>()?;
     let known: Vec<f64> = cosines.into_iter().flatten().collect();
@@ -169,7 +166,7 @@ struct Fitted {
 impl Fitted {
     fn new(data: &Dataset, twin: Twin, settings: &Comparison) -> Result<Self> {
         let rows: Vec<usize> = (0..data.labelled().n()).collect();
-        let map = linear(data.x(), &rows, twin)?;
+        let map = Centred::new(data.x(), &rows, twin).map()?;
         let direction = numbers(&[data.labelled().labels().to_vec()]).dot(&map);
         let reliability = reliability(data, twin, settings.halvings, settings.seed)?;
         Ok(Self { map, direction, reliability })
@@ -214,27 +211,54 @@ impl Fitted {
     }
 }
 
-/// `A` `[n, D]`, by which labels `y` `[n]` become the direction `yᵀ A` in raw features: `(Z Zᵀ + λ)⁻¹ Z / scale` for
-/// centred and, where asked, standardised rows `Z`; `Z / scale` for an infinite penalty.
-fn linear(x: ArrayView2<f32>, rows: &[usize], twin: Twin) -> Result<Array2<f64>> {
-    let mut scaler = Scaler::fit(x, rows);
-    if !twin.standardise {
-        scaler.scale.fill(1.0);
+/// Rows of one fit, centred and, where asked, standardised.
+struct Centred {
+    z: Array2<f64>,
+    scale: Array1<f64>,
+    penalty: f64,
+}
+
+impl Centred {
+    fn new(x: ArrayView2<f32>, rows: &[usize], twin: Twin) -> Self {
+        let mut scaler = Scaler::fit(x, rows);
+        if !twin.standardise {
+            scaler.scale.fill(1.0);
+        }
+        Self { z: scaler.transform(x, rows), scale: scaler.scale, penalty: twin.penalty }
     }
-    let z = scaler.transform(x, rows);
-    let ridge = |mut gram: Array2<f64>| {
-        gram.diag_mut().mapv_inplace(|value| value + twin.penalty);
+
+    fn ridge(&self, mut gram: Array2<f64>) -> Array2<f64> {
+        gram.diag_mut().mapv_inplace(|value| value + self.penalty);
         gram
-    };
-    let mut map = if twin.penalty.is_infinite() {
-        z
-    } else if z.nrows() <= z.ncols() {
-        axes::solve(&ridge(z.dot(&z.t())), z.view())?
-    } else {
-        axes::solve(&ridge(z.t().dot(&z)), z.t())?.reversed_axes()
-    };
-    map /= &scaler.scale;
-    Ok(map)
+    }
+
+    /// `A` `[n, D]`, by which labels `y` `[n]` become the direction `yᵀ A` in raw features: `(Z Zᵀ + λ)⁻¹ Z / scale`;
+    /// `Z / scale` for an infinite penalty.
+    fn map(self) -> Result<Array2<f64>> {
+        let z = &self.z;
+        let map = if self.penalty.is_infinite() {
+            z.clone()
+        } else if z.nrows() <= z.ncols() {
+            axes::solve(&self.ridge(z.dot(&z.t())), z.view())?
+        } else {
+            axes::solve(&self.ridge(z.t().dot(z)), z.t())?.reversed_axes()
+        };
+        Ok(map / &self.scale)
+    }
+
+    /// The direction of one labelling, for the price of one.
+    fn direction(self, labels: &[bool], rows: &[usize]) -> Result<Array1<f64>> {
+        let z = &self.z;
+        let y: Array1<f64> = rows.iter().map(|&row| f64::from(labels[row])).collect();
+        let direction = if self.penalty.is_infinite() {
+            z.t().dot(&y)
+        } else if z.nrows() <= z.ncols() {
+            z.t().dot(&axes::solve_one(&self.ridge(z.dot(&z.t())), &y)?)
+        } else {
+            axes::solve_one(&self.ridge(z.t().dot(z)), &z.t().dot(&y))?
+        };
+        Ok(direction / &self.scale)
+    }
 }
 
 /// Labellings as rows of 0 and 1.
