@@ -196,13 +196,15 @@ impl LayerProfile {
                     size: style.small(),
                 });
             }
-            self.pass_marks(&mut plot, profile, look);
+            let several = panel.profiles.iter().filter(|profile| !profile.passes.is_empty()).count() > 1;
+            self.pass_marks(&mut plot, profile, look, several);
         }
         plot.marks.extend(bands.into_iter().chain(lines).chain(notes));
         plot
     }
 
-    fn pass_marks(&self, plot: &mut Plot, profile: &Profile, look: Look) {
+    /// Marks of several profiles are explained once, in ink.
+    fn pass_marks(&self, plot: &mut Plot, profile: &Profile, look: Look, several: bool) {
         let x: Vec<f64> = profile.passes.iter().enumerate().filter(|p| *p.1).map(|p| p.0 as f64).collect();
         if profile.passes.is_empty() {
             return;
@@ -216,7 +218,7 @@ impl LayerProfile {
         let end = Some((0.0, row as f64));
         plot.named.push(Named {
             label: self.significance.clone(),
-            key: Key::Passes { colour: look.colour },
+            key: Key::Passes { colour: if several { INK } else { look.colour } },
             end,
         });
     }

@@ -44,14 +44,20 @@
 //!
 //! # What is done
 //!
-//! * **Fit.** [`Logistic`] minimises `Σ log-loss + |w|² / (2 C)` over standardised columns, to a stated gradient
-//!   norm or not at all. A positive coefficient speaks for class 1, always.
+//! * **Kinds of probe.** [`Kind`] names them: logistic, ridge, linear discriminants, differences of means, principal
+//!   components of pairs, CCS, k-sparse, and linfa's logistic regression and support vectors as second opinions. Each is an
+//!   [`Estimator`]; all but linfa's own implement linfa's `Fit` as well, and a fitted [`Probe`] its `PredictInplace`.
+//!   [`RidgePath`] leaves rows or groups out exactly; [`Multinomial`] and [`Regression`] are for other targets.
+//! * **The logistic fit** minimises `Σ log-loss + |w|² / (2 C)` over standardised columns, to a stated gradient norm or
+//!   not at all. All folds, penalties and labellings of a layer are solved together over one copy of it. A positive
+//!   coefficient speaks for class 1, always.
 //! * **Held-out scores.** [`Folds`] keeps groups whole and classes even. Scaler and probe are fitted inside the
-//!   training part; decisions are pooled over folds and scored once, by every [`Metric`].
-//! * **Intervals.** [`Bootstrap`] resamples groups, not rows.
+//!   training part; decisions are pooled over folds and scored once, by every [`Metric`]. The choice of C can be nested.
+//! * **Intervals.** [`Bootstrap`] resamples groups, not rows (BCa); [`DeLong`] is the closed form.
 //! * **Null.** [`permutation`] exchanges labels as the groups allow, with the same exchanges for all layers, and
-//!   corrects for the best layer having been looked for.
-//! * **Baseline.** [`words_only`] asks how far counting words gets on the same folds.
+//!   corrects for the best layer having been looked for. A [`Twin`] makes a thousand exchanges one matrix product.
+//! * **Controls.** [`words_only`], [`length_only`], [`ControlTask`], [`majority`]; a [`Verdict`] names those not beaten.
+//! * **Beyond a score.** [`Calibration`], [`transfer`] between sets, [`similarities`] of directions with a noise ceiling.
 //!
 //! Statistics are computed in `f64`. The same input, settings and seed give the same numbers on any number of
 //! threads. What is undefined is `None`.

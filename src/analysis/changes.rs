@@ -1,10 +1,11 @@
 //! Concept scores over rounds and conditions, at every site, position, layer and head.
 
+use recant_probes::multiple::benjamini_hochberg;
+
 use rayon::prelude::*;
 
 use super::movement::Scores;
 use super::paired::{Draws, FlipTest, Groups, Mean, Sums};
-use super::significance::benjamini_hochberg;
 use crate::model::Site;
 
 /// What the probes of a concept say of one task at one site and position.

@@ -1,13 +1,14 @@
 //! Every measure of a task over conditions and rounds: its value, its change from round 0, and its gain over the first
 //! condition in the same round.
 
+use recant_probes::multiple::benjamini_hochberg;
+
 use rayon::prelude::*;
 
 use super::answer::Answer;
 use super::bootstrap::Bootstrap;
 use super::measure::{Difference, Measure};
 use super::measures::MEASURES;
-use super::significance::benjamini_hochberg;
 use super::summary::{Behaviour, Cell};
 use super::told::Told;
 use crate::Result;

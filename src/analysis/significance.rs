@@ -88,21 +88,6 @@ impl Bits {
     }
 }
 
-/// Benjamini and Hochberg's (1995) adjusted p-values: reject those at most q to keep the false discovery rate at q.
-/// `None` stays `None` and counts for nothing.
-#[must_use]
-pub fn benjamini_hochberg(p: &[Option<f64>]) -> Vec<Option<f64>> {
-    let mut order: Vec<(usize, f64)> = p.iter().enumerate().filter_map(|(i, p)| Some((i, (*p)?))).collect();
-    order.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let mut adjusted = vec![None; p.len()];
-    let mut least = 1.0f64;
-    for (rank, &(index, p)) in order.iter().enumerate().rev() {
-        least = least.min(p * order.len() as f64 / (rank + 1) as f64);
-        adjusted[index] = Some(least);
-    }
-    adjusted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,15 +131,5 @@ mod tests {
         assert_eq!(exchange_p(&[([0.0; 2], [0.0; 2]); 3], ratio, 100, 3), None);
         let same = [([1.0, 2.0], [1.0, 2.0]); 5];
         assert_eq!(exchange_p(&same, ratio, 100, 3), Some(1.0));
-    }
-
-    #[test]
-    fn adjusted_p_values_are_those_of_the_definition() {
-        let adjusted = benjamini_hochberg(&[Some(0.01), None, Some(0.04), Some(0.03), Some(0.005)]);
-        let expected = [Some(0.02), None, Some(0.04), Some(0.04), Some(0.02)];
-        for (a, e) in adjusted.iter().zip(expected) {
-            assert_eq!(a.is_some(), e.is_some());
-            assert!((a.unwrap_or(0.0) - e.unwrap_or(0.0)).abs() < 1e-12);
-        }
     }
 }

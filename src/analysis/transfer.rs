@@ -160,6 +160,10 @@ impl Sources<'_> {
         let (mut answers, mut arms) = (Sets::default(), Sets::default());
         for (arm, condition) in conditions.iter().enumerate() {
             for (round, said) in stereotyped[arm].iter().enumerate() {
+                // Where all conditions ask alike in round 0, it is one set.
+                if arm > 0 && round == 0 && of_round(arm, 0).eq(of_round(0, 0)) {
+                    continue;
+                }
                 let labelled = said.iter().zip(groups).zip(of_round(arm, round));
                 let rows =
                     labelled.filter_map(|((label, group), state)| Some((group.as_str(), (*label)?, state)));

@@ -109,19 +109,14 @@ fn probe_finding(model: &str, probes: &ConceptProbes) -> String {
             test.p_max
         )
     });
-    let beats_null = probe.permutation.as_ref().is_some_and(|test| test.p_max < 0.05);
     let untrained = probes.best_untrained();
     let control = untrained.map_or_else(String::new, |auroc| {
         format!(", and a probe of the untrained model (random weights) at its best layer {auroc:.2}")
     });
-    let floor = [words, untrained].into_iter().flatten().fold(0.5, f64::max);
-    let beats_controls = probe.cv.auroc.ci.as_ref().is_some_and(|ci| ci.low > floor);
-    let verdict = match (beats_null && beats_controls, untrained) {
-        (true, _) => "",
-        (false, None) => " It does not stand clear of permuted labels and words alone: build nothing on it.",
-        (false, Some(_)) => {
-            " It does not stand clear of permuted labels, words alone and the untrained model: build nothing on it."
-        }
+    let doubts: Vec<String> = probes.verdicts[best].doubts.iter().map(ToString::to_string).collect();
+    let verdict = match doubts.is_empty() {
+        true => String::new(),
+        false => format!(" It is {}: build nothing on it.", doubts.join(", and ")),
     };
     format!(
         "{model}: {} is read best at layer {} of {}, AUROC {}{interval} out of fold (n = {} texts in {} groups); \
@@ -145,7 +140,7 @@ fn movement_finding(study: &Study, model: &str, movement: &Movement, readable: &
     }
     if !readable.contains(&true) {
         return format!(
-            "{start}no layer's {concept} probe beats permuted labels, so nothing is said of its score."
+            "{start}no layer's {concept} probe beats its controls, so nothing is said of its score."
         );
     }
     let main = movement.main();

@@ -26,6 +26,9 @@ impl From<recant_figures::Error> for Error {
     }
 }
 
+/// What the marks of a probe's layer say.
+const BELIEVED: &str = "every control beaten (permutation: p < 0.05, max over layers)";
+
 /// Draws and writes every figure that a model's results support.
 ///
 /// # Errors
@@ -172,7 +175,7 @@ fn auroc(study: &Study, summary: &ModelSummary, name: String) -> LayerProfile {
         y_label: "AUROC".into(),
         y_range: Some((0.4, 1.0)),
         interval: "95 % bootstrap intervals over groups, the fits held fixed".into(),
-        significance: "p < 0.05, permutation, max over layers".into(),
+        significance: BELIEVED.into(),
         columns: None,
     }
 }

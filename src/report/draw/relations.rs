@@ -33,7 +33,9 @@ pub fn figures(study: &Study, summary: &ModelSummary, suffix: &str) -> Vec<Box<d
             shown.iter().filter(|curve| curve.task == task && curve.site == site).copied().collect();
         let parts = split::rounds(&rounds(study, &own, format!("cosine-rounds-{task}-{site}{suffix}")));
         figures.extend(parts.into_iter().map(|part| Box::new(part) as Box<dyn Figure>));
-        figures.push(Box::new(layers(&own, format!("cosine-layers-{task}-{site}{suffix}"))));
+        if site == study.probe.site {
+            figures.push(Box::new(layers(&own, format!("cosine-layers-{task}{suffix}"))));
+        }
     }
     figures
 }

@@ -41,7 +41,7 @@ pub fn auroc(study: &Study, summary: &ModelSummary, name: String) -> Option<Laye
         y_label: "AUROC".into(),
         y_range: Some((0.4, 1.0)),
         interval: "95 % bootstrap intervals over groups, the fits held fixed".into(),
-        significance: "p < 0.05, permutation, max over layers".into(),
+        significance: super::BELIEVED.into(),
         columns: None,
     })
 }

@@ -1,12 +1,12 @@
 //! How well concepts are read, and how their scores move.
 
+use recant_probes::multiple::benjamini_hochberg;
 use recant_probes::{Doubt, Estimate};
 
 use super::{ends, number};
 use crate::analysis::changes::{Cell, Tested};
 use crate::analysis::paired::Mean;
 use crate::analysis::probing::ConceptProbes;
-use crate::analysis::significance::benjamini_hochberg;
 use crate::analysis::summary::{ModelSummary, Sources};
 use crate::report::Table;
 
