@@ -1,6 +1,7 @@
 """Seconds of a probe sweep, recant beside scikit-learn, on the same made-up features in one run.
 
-  python benches/probes.py N D LAYERS [--permutations 1000] [--peer-permutations 3] [--grid 1e-4:1e2:7] [--recant PATH]
+  python benches/probes.py N D LAYERS [--permutations 1000] [--peer-permutations 3] [--grid 1e-4:1e2:7]
+      [--tolerance 1e-10] [--recant PATH]
 
 Needs numpy, scikit-learn and safetensors. Rows come in groups of four; column 0 tells the classes apart, the more the later the
 layer. Both standardise inside the fold, fit 5 grouped folds at every C of the grid, on the same folds, and report the pooled
@@ -63,6 +64,7 @@ def main():
     parse.add_argument("--permutations", type=int, default=1000)
     parse.add_argument("--peer-permutations", type=int, default=3)
     parse.add_argument("--grid", default="1e-4:1e2:7")
+    parse.add_argument("--tolerance", default="1e-10", help="scikit-learn's own default stops near 1e-2")
     parse.add_argument("--recant", default=ROOT / "target" / "release" / "recant")
     asked = parse.parse_args()
 
@@ -84,14 +86,15 @@ def main():
         columns = {"y": y.astype(np.int64), "group": group.astype(np.int64), "fold": fold.astype(np.int64)}
         save_file({"x": x} | columns, folder / "all.safetensors")
         save_file({"x": x[0]} | columns, folder / "one.safetensors")
-        sweep, scores = recant(asked.recant, folder / "all.safetensors", folder, "--permutations", 0, "--c-grid", asked.grid)
+        sweep, scores = recant(asked.recant, folder / "all.safetensors", folder, "--permutations", 0, "--c-grid", asked.grid,
+                               "--tolerance", asked.tolerance)
         alone = ["--c", middle, "--permutations"]
         without, _ = recant(asked.recant, folder / "one.safetensors", folder, *alone, 0)
         tested, _ = recant(asked.recant, folder / "one.safetensors", folder, *alone, asked.permutations)
     ours = [layer["cv"]["auroc"]["value"] for layer in scores]
     our_permutation = (tested["seconds"] - without["seconds"]) / max(asked.permutations, 1)
     print(json.dumps({
-        "n": asked.n, "d": asked.d, "layers": asked.layers, "fits": asked.layers * 5 * len(penalties),
+        "n": asked.n, "d": asked.d, "layers": asked.layers, "tolerance": asked.tolerance, "fits": asked.layers * 5 * len(penalties),
         "scikit_learn_seconds": round(their_seconds, 3), "recant_seconds": round(sweep["seconds"], 3),
         "times_as_fast": round(their_seconds / sweep["seconds"], 1),
         "largest_auroc_difference": max(abs(a - b) for a, b in zip(ours, theirs)),

@@ -5,6 +5,8 @@
 //! single precision, which costs half; the gradient by which a fit is judged, and by which the next step corrects the
 //! last, is in double precision, so nothing of the answer is single.
 
+use faer::linalg::solvers::{Llt, Solve as _};
+use faer::{MatMut, Side};
 use rayon::prelude::*;
 
 use crate::base::{Base, Part};
@@ -19,6 +21,9 @@ const ROUGH: f64 = 1e-4;
 const SAFE: f32 = 1.0;
 /// Inner iterations after which the features' spectrum is worth its price.
 const PATIENCE: usize = 24;
+/// Inner iterations after which the Hessian of a fit is worth its own decomposition, up to so many columns.
+const STUBBORN: usize = 16;
+const NARROW: usize = 1024;
 const MAX_INNER: usize = 400;
 const MAX_HALVINGS: usize = 40;
 
@@ -86,6 +91,8 @@ struct State<'a> {
     fits: &'a [Fit<'a>],
     /// The preconditioner, once a step has needed one.
     spectrum: Option<&'a Spectrum>,
+    /// A better one for each fit that the spectrum does not serve: its Hessian, some steps ago.
+    hessians: Vec<Option<Llt<f32>>>,
     weights: Columns<f64>,
     intercepts: Vec<f64>,
     margins: Columns<f64>,
@@ -134,11 +141,14 @@ struct Solve {
     step_b: f64,
     /// What that does to the margins, `[N]`.
     margins: Vec<f32>,
+    /// The iterations that it has run, and may.
+    taken: usize,
+    most: usize,
 }
 
 impl Solve {
     fn runs(&self) -> bool {
-        self.energy > self.stop && self.energy.is_finite()
+        self.taken < self.most && self.energy > self.stop && self.energy.is_finite()
     }
 
     /// Goes along the search direction, which moves the margins by `moved` and whose image under the Hessian, but for the
@@ -153,6 +163,7 @@ impl Solve {
         axpy(-(length as f32) * self.penalty, &self.search, &mut self.residual);
         self.step_b += length * self.search_b;
         self.residual_b -= length * image_b;
+        self.taken += 1;
     }
 
     /// Chooses the next direction, conjugate to the last, given the preconditioned residual.
@@ -184,6 +195,7 @@ impl<'a> State<'a> {
             parts,
             fits,
             spectrum: None,
+            hessians: vec![None; fits.len()],
             weights: Columns::zeros(base.d(), fits.len()),
             intercepts,
             margins,
@@ -227,15 +239,59 @@ impl<'a> State<'a> {
             let slope = if open.len() < slope.fits.len() { slope.select(&open) } else { slope };
             let step = self.newton_step(&slope, tolerance);
             self.take(&slope, &step);
-            active = slope.fits;
+            active = slope.fits.clone();
             if precision == Precision::Double {
                 self.refresh(&active);
             }
-            if self.spectrum.is_none() && step.inner >= PATIENCE {
-                self.spectrum = Some(self.base.spectrum());
-            }
+            self.improve(&slope, &step);
         }
         Ok(())
+    }
+
+    /// Finds better preconditioners where the last step took long.
+    fn improve(&mut self, slope: &Slope, step: &Step) {
+        if self.spectrum.is_none() {
+            if step.inner >= PATIENCE {
+                self.spectrum = Some(self.base.spectrum());
+            }
+            return;
+        }
+        if !self.is_narrow() {
+            return;
+        }
+        let stubborn: Vec<usize> =
+            step.solves.iter().filter(|solve| solve.taken >= STUBBORN).map(|solve| solve.at).collect();
+        let found: Vec<_> = stubborn.par_iter().map(|&at| self.hessian(slope, at)).collect();
+        for (at, hessian) in stubborn.into_iter().zip(found) {
+            self.hessians[slope.fits[at]] = hessian;
+        }
+    }
+
+    /// Whether Hessians are small enough to be decomposed.
+    fn is_narrow(&self) -> bool {
+        self.base.d() <= NARROW.min(self.base.n())
+    }
+
+    /// Whether a fit has the best preconditioner that it can have.
+    fn is_served(&self, fit: usize) -> bool {
+        self.hessians[fit].is_some() || (self.spectrum.is_some() && !self.is_narrow())
+    }
+
+    /// The Hessian of a fit's weights, decomposed; none if rounding has made it indefinite.
+    fn hessian(&self, slope: &Slope, at: usize) -> Option<Llt<f32>> {
+        let (fit, part, d) = (slope.fits[at], self.part(slope.fits[at]), self.base.d());
+        let rows: Vec<usize> = (0..self.base.n()).filter(|&row| part.inside[row]).collect();
+        let bent = Columns::build(d, rows.len(), |row, values: &mut [f32]| {
+            let root = slope.curvature.col(at)[rows[row]].sqrt();
+            let columns = self.base.single().col(rows[row]).iter().zip(&part.shift32).zip(&part.stretch32);
+            for (to, ((&value, &shift), &stretch)) in values.iter_mut().zip(columns) {
+                *to = root * stretch * (value - shift);
+            }
+        });
+        let mut hessian = Columns::gram(bent.as_mat());
+        let penalty = (1.0 / self.fits[fit].c) as f32;
+        hessian.update(|column, values| values[column] += penalty);
+        hessian.as_mat().llt(Side::Lower).ok()
     }
 
     /// The margins of some fits from their weights, in double precision.
@@ -332,12 +388,13 @@ impl<'a> State<'a> {
                     step: vec![0.0; d],
                     step_b: 0.0,
                     margins: vec![0.0; n],
+                    taken: 0,
+                    most: if self.is_served(fit) { MAX_INNER } else { PATIENCE },
                 }
             })
             .collect();
-        let most = if self.spectrum.is_none() { PATIENCE } else { MAX_INNER };
         let mut inner = 0;
-        while inner < most && solves.iter().any(Solve::runs) {
+        while solves.iter().any(Solve::runs) {
             inner += 1;
             let mut running: Vec<&mut Solve> = solves.iter_mut().filter(|solve| solve.runs()).collect();
             let places: Vec<usize> = running.iter().map(|solve| solve.at).collect();
@@ -399,6 +456,10 @@ impl<'a> State<'a> {
             });
             return out;
         };
+        if places.iter().all(|&at| self.hessians[slope.fits[at]].is_some()) {
+            self.solve_exactly(slope, places, residuals, &mut out);
+            return out;
+        }
         let directions = spectrum.directions.as_mat();
         let mut along = Columns::product(directions.transpose(), residuals.as_mat());
         along.update(|place, values| {
@@ -413,7 +474,25 @@ impl<'a> State<'a> {
             let columns = values.iter_mut().zip(corrections.col(place));
             columns.for_each(|(value, &correction)| *value = rest * *value + correction);
         });
+        self.solve_exactly(slope, places, residuals, &mut out);
         out
+    }
+
+    /// The same for the fits that have a Hessian of their own.
+    fn solve_exactly(
+        &self,
+        slope: &Slope,
+        places: &[usize],
+        residuals: &Columns<f32>,
+        out: &mut Columns<f32>,
+    ) {
+        out.update(|place, values| {
+            if let Some(hessian) = &self.hessians[slope.fits[places[place]]] {
+                values.copy_from_slice(residuals.col(place));
+                let rows = values.len();
+                hessian.solve_in_place(MatMut::from_column_major_slice_mut(values, rows, 1));
+            }
+        });
     }
 
     /// Takes a step, shortened where it would raise an objective.

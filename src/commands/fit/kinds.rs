@@ -9,7 +9,8 @@ use crate::cli::fit::Args;
 pub(super) fn asked(args: &Args) -> Kind {
     let standardise = !args.no_standardize;
     let c = args.c.unwrap_or(1.0);
-    let logistic = Logistic { c, standardise, ..Logistic::default() };
+    let tolerance = args.tolerance.unwrap_or(Logistic::default().tolerance);
+    let logistic = Logistic { c, standardise, tolerance, ..Logistic::default() };
     match args.kind.clone() {
         Kind::Logistic(_) => Kind::Logistic(logistic),
         Kind::Ridge(ridge) => Kind::Ridge(Ridge { alpha: args.alpha.unwrap_or(ridge.alpha), standardise }),
@@ -25,13 +26,14 @@ pub(super) fn asked(args: &Args) -> Kind {
 /// The settings of a kind, by the names they are asked for.
 pub(super) fn settings(kind: &Kind) -> Value {
     match kind {
-        Kind::Logistic(Logistic { c, .. })
-        | Kind::LinfaLogistic(LinfaLogistic { c, .. })
-        | Kind::LinfaSvm(LinfaSvm { c }) => json!({ "c": c }),
+        Kind::Logistic(Logistic { c, tolerance, .. }) => json!({ "c": c, "tolerance": tolerance }),
+        Kind::LinfaLogistic(LinfaLogistic { c, .. }) | Kind::LinfaSvm(LinfaSvm { c }) => json!({ "c": c }),
         Kind::Ridge(ridge) => json!({ "alpha": ridge.alpha }),
         Kind::Lda(Lda { shrinkage: Shrinkage::Fixed(share), .. }) => json!({ "shrinkage": share }),
         Kind::Lda(Lda { shrinkage: Shrinkage::LedoitWolf, .. }) => json!({ "shrinkage": "auto" }),
-        Kind::Sparse(sparse) => json!({ "c": sparse.logistic.c, "k": sparse.k }),
+        Kind::Sparse(sparse) => {
+            json!({ "c": sparse.logistic.c, "tolerance": sparse.logistic.tolerance, "k": sparse.k })
+        }
         Kind::MassMean(_) | Kind::PairPca(_) | Kind::Ccs(_) => json!({}),
     }
 }
@@ -41,6 +43,7 @@ pub(super) fn unused(args: &Args, kind: &Kind) -> Vec<String> {
     let settings = settings(kind);
     let given = [
         ("c", args.c.is_some()),
+        ("tolerance", args.tolerance.is_some()),
         ("alpha", args.alpha.is_some()),
         ("shrinkage", args.shrinkage.is_some()),
         ("k", args.k.is_some()),
