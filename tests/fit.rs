@@ -138,7 +138,21 @@ fn agrees(name: &str) {
             ci[0] <= number(&out["cv"]["auroc"]["value"]) && number(&out["cv"]["auroc"]["value"]) <= ci[1]
         );
         assert!(out["null"]["permutation_p"].is_null() && out["null"]["control_auroc"].is_null());
+        assert!((number(&out["majority_accuracy"]) - larger_class(&fixture)).abs() < 1e-12, "{place}");
+        assert!((0.5..1.0).contains(&number(&out["detectable_auroc"])), "{place}");
     }
+}
+
+/// How often the class that is larger without a row's fold (class 0 where both are as large) is the row's.
+fn larger_class(fixture: &Value) -> f64 {
+    let (y, fold) = (integers(&fixture["y"]), integers(&fixture["fold"]));
+    let right = |row: &usize| {
+        let others: Vec<i64> =
+            (0..y.len()).filter(|&other| fold[other] != fold[*row]).map(|other| y[other]).collect();
+        let named = i64::from(2 * others.iter().sum::<i64>() > others.len() as i64);
+        named == y[*row]
+    };
+    (0..y.len()).filter(right).count() as f64 / y.len() as f64
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct ConceptProbes {
     pub words: Evaluation,
     /// What the length of the texts tells on the same folds.
     pub length: Evaluation,
+    /// What naming the larger class of each training part gets right.
+    pub majority: f64,
     /// What probes read at each place from the same texts in the model with random weights, if that was captured.
     pub untrained: Option<Vec<Evaluation>>,
     /// The control tasks of each probe.
@@ -149,6 +151,7 @@ impl ConceptProbes {
             "best_layer": self.layers[self.best()],
             "bag_of_words": { "auroc": estimate(&self.words.auroc) },
             "length": { "auroc": estimate(&self.length.auroc) },
+            "majority": { "accuracy": self.majority }, "detectable_auroc": self.detectable,
             "layers": layers,
         })
     }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use recant_probes::{
     Bootstrap, Calibration, Calibrator, ControlTask, Counting, Dataset, Estimator, Evaluation, Evidence,
     FoldPlan, Folds, Kind, Labelled, LayerProbe, Logistic, Selectivity, Settings, Verdict, fit_layers,
-    length_only, minimum_detectable_by_groups, words_only,
+    length_only, majority, minimum_detectable_by_groups, words_only,
 };
 
 use super::probing::ConceptProbes;
@@ -28,6 +28,7 @@ pub struct Training<'a> {
     folds: Folds,
     words: Evaluation,
     length: Evaluation,
+    majority: f64,
     tasks: Vec<ControlTask>,
 }
 
@@ -70,7 +71,8 @@ impl<'a> Training<'a> {
         // A design that is too small for a control task has none.
         let tasks = (0..entry.controls as u64).map_while(|task| draw(task).ok()).collect();
         let (words, length) = (words.map_err(named)?, length.map_err(named)?);
-        Ok(Self { concept, labelled, settings, folds, words, length, tasks })
+        let majority = majority(&labelled, &folds).map_err(named)?;
+        Ok(Self { concept, labelled, settings, folds, words, length, majority, tasks })
     }
 
     /// Trains a probe per layer, or with heads one per head of each layer, on its own part of the vector.
@@ -124,6 +126,7 @@ impl<'a> Training<'a> {
             sweep,
             words: self.words.clone(),
             length: self.length.clone(),
+            majority: self.majority,
             untrained,
             controls,
             detectable: minimum_detectable_by_groups(&self.labelled, ALPHA, POWER).map_err(named)?,

@@ -10,7 +10,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use recant_probes::permutation::{exchanged_labels, test_layers};
 use recant_probes::{
     Bootstrap, ControlTask, Error as Statistics, FoldPlan, Kind, Labelled, LayerProbe, Metric,
-    PermutationTest, Scored, Selectivity, Settings, fit_layers,
+    PermutationTest, Scored, Selectivity, Settings, fit_layers, majority, minimum_detectable_by_groups,
 };
 use serde_json::{Value, json};
 
@@ -83,6 +83,7 @@ fn fit(args: &Args, features: &Features, sha256: &str, printer: Printer) -> Resu
         "standardized": kinds::standardised(kind), "n_positive": design.labelled.n_positive(),
         "n_groups": design.labelled.n_groups(), "folds": design.folds, "given_folds": features.fold.is_some(),
         "nested": args.nested, "permutations": design.settings.permutations, "controls": design.controls.len(),
+        "majority_accuracy": design.majority, "detectable_auroc": design.detectable,
     });
     let layers =
         fits.iter().enumerate().map(|(layer, fitted)| joined(fitted.described(layer), &beside)).collect();
@@ -102,6 +103,10 @@ struct Design {
     /// How many there are.
     folds: usize,
     controls: Vec<ControlTask>,
+    /// Out-of-fold accuracy of naming the larger class.
+    majority: f64,
+    /// The least AUROC that so many groups show.
+    detectable: Option<f64>,
 }
 
 impl Design {
@@ -147,7 +152,9 @@ impl Design {
             printer.say(format!("no control task: {error}"));
             Vec::new()
         });
-        Ok(Self { labelled, settings, folds: folds.k(), controls })
+        let majority = majority(&labelled, &folds).map_err(wrong)?;
+        let detectable = minimum_detectable_by_groups(&labelled, 0.05, 0.8).map_err(wrong)?;
+        Ok(Self { labelled, settings, folds: folds.k(), controls, majority, detectable })
     }
 
     /// Fits and judges one layer, `[N, D]`.
