@@ -115,6 +115,12 @@ fn against(doubt: &Doubt) -> &'static str {
     }
 }
 
+/// Whether the probe of a concept at the best layer of the main site beats its controls.
+pub(super) fn believed(summary: &ModelSummary, concept: &str) -> &'static str {
+    let main = summary.probes.iter().find(|probes| probes.concept == concept);
+    if main.is_some_and(|probes| probes.readable()[probes.best()]) { "yes" } else { "no" }
+}
+
 /// The head of a probe, where each is read by itself.
 fn head(heads: Option<usize>, place: usize) -> String {
     heads.map_or_else(String::new, |heads| (place % heads).to_string())
@@ -131,6 +137,7 @@ pub fn movement_table(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Tabl
             "concept",
             "task",
             "layer",
+            "readable",
             "condition",
             "round",
             "score",
@@ -156,6 +163,7 @@ pub fn movement_table(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Tabl
                         movement.concept.clone(),
                         movement.task.clone(),
                         movement.main().layers[movement.best].to_string(),
+                        believed(summary, &movement.concept).to_owned(),
                         condition.clone(),
                         round.to_string(),
                         number(mean.map(|mean| mean.value), 4),

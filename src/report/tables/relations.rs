@@ -1,5 +1,6 @@
 //! How what models say and what they hold inside go together.
 
+use super::probes::believed;
 use super::{counted, ends, estimate, number, row};
 use crate::analysis::correlation::Correlation;
 use crate::analysis::relations::Place;
@@ -18,15 +19,16 @@ pub fn tables(summaries: &[ModelSummary]) -> Vec<Table> {
 }
 
 /// The cells that say of what a row is.
-fn place(model: &str, place: &Place) -> Vec<String> {
-    [model, &place.task, place.context, &place.concept, &place.layers, &place.condition]
+fn place(summary: &ModelSummary, place: &Place) -> Vec<String> {
+    let believed = believed(summary, &place.concept);
+    [&summary.model, &place.task, place.context, &place.concept, &place.layers, believed, &place.condition]
         .map(str::to_owned)
         .to_vec()
 }
 
 /// Their heads, and more.
 fn heads(more: &[&'static str]) -> Vec<&'static str> {
-    [&["model", "task", "context", "concept", "layers", "condition"], more].concat()
+    [&["model", "task", "context", "concept", "layers", "readable", "condition"], more].concat()
 }
 
 /// The cells value, low, high, p, n, groups.
@@ -64,7 +66,7 @@ fn superficial(summaries: &[ModelSummary]) -> Table {
     for summary in summaries {
         for (of, found) in &summary.relations.superficial {
             table.rows.push(row([
-                &place(&summary.model, of),
+                &place(summary, of),
                 &counted(&found.share),
                 &[found.n_groups.to_string()],
                 &counted(&found.of_flips),
@@ -87,11 +89,7 @@ fn coupling(summaries: &[ModelSummary]) -> Table {
     );
     for summary in summaries {
         for (of, relation, found) in &summary.relations.coupling {
-            table.rows.push(row([
-                &place(&summary.model, of),
-                &[relation.name().to_owned()],
-                &correlated(found),
-            ]));
+            table.rows.push(row([&place(summary, of), &[relation.name().to_owned()], &correlated(found)]));
         }
     }
     table
@@ -110,7 +108,7 @@ fn doubt(summaries: &[ModelSummary]) -> Table {
             let over = if round.is_some() { "items" } else { "rounds" };
             let round = round.map_or_else(String::new, |round| round.to_string());
             let cells = [doubt.name(), over, &round, relation.name()].map(str::to_owned);
-            table.rows.push(row([&place(&summary.model, of), &cells, &correlated(found)]));
+            table.rows.push(row([&place(summary, of), &cells, &correlated(found)]));
         }
     }
     table
