@@ -226,7 +226,8 @@ impl Isotonic {
             return self.probabilities[above - 1];
         }
         let [low, high] = [above - 1, above].map(|place| (self.decisions[place], self.probabilities[place]));
-        low.1 + (decision - low.0) / (high.0 - low.0) * (high.1 - low.1)
+        // Rounding must not lift it above the corner, or the curve would fall there.
+        (low.1 + (decision - low.0) / (high.0 - low.0) * (high.1 - low.1)).min(high.1)
     }
 }
 

@@ -45,7 +45,7 @@ impl Exchange {
             return labels;
         }
         if self != Self::WithinGroups {
-            for (group, donor) in self.donors(labelled, folds, rng).into_iter().enumerate() {
+            for (group, donor) in Self::donors(labelled, folds, rng).into_iter().enumerate() {
                 // A group of one class may take its label from one of another size.
                 let given = labelled.members()[donor].iter().cycle();
                 for (&row, &from) in labelled.members()[group].iter().zip(given) {
@@ -63,11 +63,11 @@ impl Exchange {
         labels
     }
 
-    /// The group whose labels each group is given: another of the same fold, after folds alike have changed places as
-    /// wholes. So every fold keeps class counts that some fold had: folds are dealt evenly over the classes as observed,
+    /// The group whose labels each group is given: another of its size in the same fold, after folds alike have changed
+    /// places as wholes. So every fold keeps class counts of rows that some fold had: folds are dealt evenly over the classes as observed,
     /// and a labelling that is less even scores lower out of fold for that reason alone.
-    fn donors(self, labelled: &Labelled, folds: &Folds, rng: &mut Rng) -> Vec<usize> {
-        let size = |group: usize| if self == Self::Mixed { labelled.members()[group].len() } else { 0 };
+    fn donors(labelled: &Labelled, folds: &Folds, rng: &mut Rng) -> Vec<usize> {
+        let size = |group: usize| labelled.members()[group].len();
         let mut of_fold: Vec<Vec<usize>> = vec![Vec::new(); folds.k()];
         for (group, rows) in labelled.members().iter().enumerate() {
             of_fold[folds.of_row()[rows[0]]].push(group);

@@ -46,15 +46,15 @@ impl Estimator for Lda {
         let training = TrainingRows::new(data, rows, self.standardise)?;
         let [mean0, mean1] = training.class_means();
         let difference = &mean1 - &mean0;
-        let coef = match self.shrinkage {
-            Shrinkage::Fixed(0.0) => within::pseudo_inverse(&training.within_class(), &difference)?,
-            _ => {
-                let shrunken = self.shrunken(&training);
-                if shrunken.diagonal.iter().all(|&value| value <= 0.0) {
-                    return Err(Error::NoVariance);
-                }
-                within::with_diagonal(&shrunken.rows, &shrunken.diagonal, &difference)?
-            }
+        let within_class = training.within_class();
+        if within_class.iter().all(|&value| value == 0.0) {
+            return Err(Error::NoVariance);
+        }
+        let shrunken = self.shrunken(&training);
+        // Ledoit and Wolf may find that nothing is to be shrunken, as they always do with one column.
+        let coef = match shrunken.diagonal.iter().all(|&value| value <= 0.0) {
+            true => within::pseudo_inverse(&within_class, &difference)?,
+            false => within::with_diagonal(&shrunken.rows, &shrunken.diagonal, &difference)?,
         };
         let positives = training.labels.iter().filter(|&&label| label).count() as f64;
         let odds = positives / (training.labels.len() as f64 - positives);

@@ -24,6 +24,10 @@ const PATIENCE: usize = 24;
 /// Inner iterations after which the Hessian of a fit is worth its own decomposition, up to so many columns.
 const STUBBORN: usize = 16;
 const NARROW: usize = 1024;
+/// Newton steps after which every fit that is still open gets it, as columns of very different size may ask.
+const SLOW: usize = 8;
+/// What keeps a Hessian of unit diagonal positive definite in single precision.
+const RIDGE: f32 = 1e-6;
 const MAX_INNER: usize = 400;
 const MAX_HALVINGS: usize = 40;
 
@@ -92,7 +96,7 @@ struct State<'a> {
     /// The preconditioner, once a step has needed one.
     spectrum: Option<&'a Spectrum>,
     /// A better one for each fit that the spectrum does not serve: its Hessian, some steps ago.
-    hessians: Vec<Option<Llt<f32>>>,
+    hessians: Vec<Option<Hessian>>,
     weights: Columns<f64>,
     intercepts: Vec<f64>,
     margins: Columns<f64>,
@@ -100,6 +104,12 @@ struct State<'a> {
     first: Vec<f64>,
     /// The norm below which nothing can be told from rounding.
     floor: f64,
+}
+
+/// A Hessian, some steps ago: `scale · hessian · scale` has a unit diagonal and is decomposed.
+struct Hessian {
+    scale: Vec<f32>,
+    factor: Llt<f32>,
 }
 
 /// The gradient of some of the fits, and what a step from there needs.
@@ -195,12 +205,12 @@ impl<'a> State<'a> {
             parts,
             fits,
             spectrum: None,
-            hessians: vec![None; fits.len()],
+            hessians: (0..fits.len()).map(|_| None).collect(),
             weights: Columns::zeros(base.d(), fits.len()),
             intercepts,
             margins,
             first: Vec::new(),
-            floor: f64::EPSILON * base.n() as f64,
+            floor: 4.0 * f64::EPSILON * base.n() as f64 * (base.d() as f64).sqrt(),
         };
         state.first = state.slope((0..fits.len()).collect(), Precision::Single).norms;
         state
@@ -211,7 +221,9 @@ impl<'a> State<'a> {
     }
 
     fn wanted(&self, fit: usize, tolerance: f64) -> f64 {
-        (tolerance * self.first[fit]).max(self.floor)
+        // A first norm beyond single precision promises nothing.
+        let relative = Some(tolerance * self.first[fit]).filter(|wanted| wanted.is_finite());
+        relative.unwrap_or(0.0).max(self.floor)
     }
 
     fn descend(&mut self, precision: Precision, tolerance: f64, max_steps: usize) -> Result<()> {
@@ -243,15 +255,15 @@ impl<'a> State<'a> {
             if precision == Precision::Double {
                 self.refresh(&active);
             }
-            self.improve(&slope, &step);
+            self.improve(&slope, &step, taken >= SLOW);
         }
         Ok(())
     }
 
     /// Finds better preconditioners where the last step took long.
-    fn improve(&mut self, slope: &Slope, step: &Step) {
+    fn improve(&mut self, slope: &Slope, step: &Step, slow: bool) {
         if self.spectrum.is_none() {
-            if step.inner >= PATIENCE {
+            if step.inner >= PATIENCE || slow {
                 self.spectrum = Some(self.base.spectrum());
             }
             return;
@@ -259,8 +271,12 @@ impl<'a> State<'a> {
         if !self.is_narrow() {
             return;
         }
-        let stubborn: Vec<usize> =
-            step.solves.iter().filter(|solve| solve.taken >= STUBBORN).map(|solve| solve.at).collect();
+        let stubborn: Vec<usize> = step
+            .solves
+            .iter()
+            .filter(|solve| slow || solve.taken >= STUBBORN)
+            .map(|solve| solve.at)
+            .collect();
         let found: Vec<_> = stubborn.par_iter().map(|&at| self.hessian(slope, at)).collect();
         for (at, hessian) in stubborn.into_iter().zip(found) {
             self.hessians[slope.fits[at]] = hessian;
@@ -269,7 +285,7 @@ impl<'a> State<'a> {
 
     /// Whether Hessians are small enough to be decomposed.
     fn is_narrow(&self) -> bool {
-        self.base.d() <= NARROW.min(self.base.n())
+        self.base.d() <= NARROW
     }
 
     /// Whether a fit has the best preconditioner that it can have.
@@ -278,7 +294,7 @@ impl<'a> State<'a> {
     }
 
     /// The Hessian of a fit's weights, decomposed; none if rounding has made it indefinite.
-    fn hessian(&self, slope: &Slope, at: usize) -> Option<Llt<f32>> {
+    fn hessian(&self, slope: &Slope, at: usize) -> Option<Hessian> {
         let (fit, part, d) = (slope.fits[at], self.part(slope.fits[at]), self.base.d());
         let rows: Vec<usize> = (0..self.base.n()).filter(|&row| part.inside[row]).collect();
         let bent = Columns::build(d, rows.len(), |row, values: &mut [f32]| {
@@ -291,7 +307,13 @@ impl<'a> State<'a> {
         let mut hessian = Columns::gram(bent.as_mat());
         let penalty = (1.0 / self.fits[fit].c) as f32;
         hessian.update(|column, values| values[column] += penalty);
-        hessian.as_mat().llt(Side::Lower).ok()
+        // With a unit diagonal, columns of very different size do no harm.
+        let scale: Vec<f32> = (0..d).map(|column| 1.0 / hessian.col(column)[column].sqrt()).collect();
+        hessian.update(|column, values| {
+            values.iter_mut().zip(&scale).for_each(|(value, own)| *value *= own * scale[column]);
+            values[column] = 1.0 + RIDGE;
+        });
+        Some(Hessian { scale, factor: hessian.as_mat().llt(Side::Lower).ok()? })
     }
 
     /// The margins of some fits from their weights, in double precision.
@@ -488,9 +510,11 @@ impl<'a> State<'a> {
     ) {
         out.update(|place, values| {
             if let Some(hessian) = &self.hessians[slope.fits[places[place]]] {
-                values.copy_from_slice(residuals.col(place));
                 let rows = values.len();
-                hessian.solve_in_place(MatMut::from_column_major_slice_mut(values, rows, 1));
+                let scaled = residuals.col(place).iter().zip(&hessian.scale);
+                values.iter_mut().zip(scaled).for_each(|(to, (residual, scale))| *to = residual * scale);
+                hessian.factor.solve_in_place(MatMut::from_column_major_slice_mut(values, rows, 1));
+                values.iter_mut().zip(&hessian.scale).for_each(|(value, scale)| *value *= scale);
             }
         });
     }

@@ -62,7 +62,7 @@ pub fn exchanged_labels(
 /// Thousands of labellings are fitted by the probe's [twin](crate::Twin), a ridge regression whose decisions are linear
 /// in the labels: exactly the probe for ridge, linear discriminants and differences of means (up to scaling over all
 /// rows), the first Newton step of a logistic probe. The observed labels are fitted in the same way, so the test is exact
-/// for what it compares.
+/// for what it compares; not so where C was chosen by the observed labels, which makes p too small.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PermutationTest {
     /// `(1 + #{null ≥ observed}) / (1 + permutations)` (Phipson and Smyth, 2010).

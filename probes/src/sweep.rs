@@ -109,12 +109,15 @@ pub fn fit_layers(x: ArrayView3<f32>, labelled: &Labelled, settings: &Settings) 
     let folds = settings.folds.make(labelled, settings.seed)?;
     let mut labellings = exchanged_labels(labelled, &folds, settings.permutations, settings.seed)?;
     labellings.insert(0, labelled.labels().to_vec());
-    let layers: Vec<Result<(LayerProbe, Vec<f64>)>> = (0..x.len_of(Axis(0)))
-        .into_par_iter()
-        .map(|layer| {
-            let data = Dataset::new(x.index_axis(Axis(0), layer), labelled)?;
-            fit_layer(layer, &data, &folds, &labellings, settings)
-        })
+    let fit = |&layer: &usize| {
+        let data = Dataset::new(x.index_axis(Axis(0), layer), labelled)?;
+        fit_layer(layer, &data, &folds, &labellings, settings)
+    };
+    // As many layers at a time as there are threads, each with a copy of its features.
+    let all: Vec<usize> = (0..x.len_of(Axis(0))).collect();
+    let layers: Vec<Result<(LayerProbe, Vec<f64>)>> = all
+        .chunks(rayon::current_num_threads())
+        .flat_map(|some| some.par_iter().map(fit).collect::<Vec<_>>())
         .collect();
     let mut probes = Vec::with_capacity(layers.len());
     let mut tested = Vec::with_capacity(layers.len());

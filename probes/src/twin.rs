@@ -84,8 +84,9 @@ impl<'a> Shared<'a> {
                 let ridge = if i == j { self.penalty } else { 0.0 };
                 self.products.col(j)[i] - left_out.col(j)[i] - shifted + ridge
             });
-            let inverse = factor(scatter.as_ref())?.solve(Mat::<f64>::identity(base.d(), base.d()));
-            weights = Columns::product(narrow(inverse.as_ref()).as_mat(), weights.as_mat());
+            let pulled = weights.as_mat();
+            let wide = Mat::from_fn(pulled.nrows(), pulled.ncols(), |i, j| f64::from(pulled[(i, j)]));
+            weights = narrow(factor(scatter.as_ref())?.solve(wide).as_ref());
         }
         let mut others = gathered(base.single(), held);
         others.update(|_, row| row.iter_mut().zip(&mean).for_each(|(value, &mean)| *value -= mean as f32));

@@ -37,6 +37,14 @@ fn probabilities_are_those_of_scikit_learn() {
     }
 }
 
+#[test]
+fn an_isotonic_curve_does_not_fall_by_rounding_at_a_corner() {
+    let decisions = [-16.0, 0.0, 6.0, 0.0, 0.0, 4.0, 4.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+    let labelled = Labelled::ungrouped(&[1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]).unwrap();
+    let isotonic = Calibration::fit(Calibrator::Isotonic, &decisions, &labelled).unwrap();
+    assert!(isotonic.probability(4.0) <= isotonic.probability(4.5));
+}
+
 proptest! {
     #[test]
     fn an_isotonic_curve_never_falls_and_keeps_the_mean(

@@ -268,3 +268,14 @@ fn every_kind_is_an_estimator_of_linfa_and_its_probe_predicts_there() {
         assert!(predicted.iter().zip(decisions).all(|(&said, decision)| said == (decision > 0.0)));
     }
 }
+
+#[test]
+fn one_column_needs_no_shrinkage_and_is_no_error() {
+    let mut noise = Noise(3);
+    let labelled = pairs(20);
+    let x = Array2::from_shape_fn((40, 1), |(row, _)| noise.normal() + (row % 2) as f32);
+    let data = Dataset::new(x.view(), &labelled).unwrap();
+    let found = Lda { shrinkage: Shrinkage::LedoitWolf, ..Lda::default() }.fit(&data).unwrap();
+    let plain = Lda { shrinkage: Shrinkage::Fixed(0.0), ..Lda::default() }.fit(&data).unwrap();
+    assert!(found.coef[0] > 0.0 && plain.coef[0] > 0.0);
+}

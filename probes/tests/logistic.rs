@@ -179,3 +179,27 @@ fn what_is_no_design_is_refused_with_the_offending_values() {
     let wide = Error::ShapeMismatch { what: "row", expected: 1, found: 3 };
     assert_eq!(probe.decisions(other.view()).unwrap_err(), wide);
 }
+
+#[test]
+fn columns_of_very_different_size_are_fitted_without_standardising() {
+    for (rows, columns, c) in [(80, 60, 0.01), (80, 60, 1.0), (80, 60, 100.0), (40, 60, 0.01), (40, 60, 1.0)]
+    {
+        let (mut x, labelled) = (Noise(19).matrix(rows, columns), pairs(rows / 2));
+        for (column, mut values) in x.columns_mut().into_iter().enumerate() {
+            // As hidden states have it: a few units of thousands among many of about one, and off centre.
+            let size = [1.0, 0.3, 20.0, 4000.0][column % 17 / 5];
+            values.mapv_inplace(|value| size * (value + 0.5));
+        }
+        let logistic = Logistic { c, standardise: false, ..Logistic::default() };
+        let probe = logistic.fit(&Dataset::new(x.view(), &labelled).unwrap()).unwrap();
+        let coef = probe.coef.to_vec();
+        let at = gradient(&x.mapv(f64::from), labelled.labels(), &coef, probe.intercept, c);
+        let start = gradient(&x.mapv(f64::from), labelled.labels(), &vec![0.0; columns], 0.0, c);
+        let norm = |slopes: &[f64]| slopes.iter().map(|slope| slope * slope).sum::<f64>().sqrt();
+        assert!(
+            norm(&at) < 1e-7 * norm(&start),
+            "{rows} x {columns}, C = {c}: {:e}",
+            norm(&at) / norm(&start)
+        );
+    }
+}

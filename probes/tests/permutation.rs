@@ -90,3 +90,19 @@ fn p_values_count_what_is_at_least_as_large_and_correct_for_the_best_layer() {
     assert_eq!((tests[1].p, tests[1].p_max), (1.0 / 5.0, 1.0 / 5.0));
     assert_eq!(tests[0].null, [0.4, 0.5, 0.6, 0.7]);
 }
+
+#[test]
+fn groups_of_one_class_give_labels_only_to_groups_of_their_size() {
+    // Sizes 1, 1, 1, 1, 3, 3, 3, 3: however labels are exchanged, as many rows of each size are of class 1.
+    let names: Vec<i64> = (0..8).flat_map(|group| vec![group; if group < 4 { 1 } else { 3 }]).collect();
+    let labels: Vec<i64> = names.iter().map(|name| name % 2).collect();
+    let labelled = Labelled::new(&labels, &names).unwrap();
+    let folds = Folds::grouped(&labelled, 2, 0).unwrap();
+    let mut changed = false;
+    for drawn in exchanged_labels(&labelled, &folds, 200, 0).unwrap() {
+        assert_eq!(drawn[..4].iter().filter(|&&label| label).count(), 2);
+        assert_eq!(drawn[4..].iter().filter(|&&label| label).count(), 6);
+        changed |= drawn != labelled.labels();
+    }
+    assert!(changed);
+}

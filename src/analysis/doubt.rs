@@ -66,7 +66,7 @@ pub struct Course<'a> {
 
 /// Pearson's correlation of round means of score and uncertainty. Only items that have both in every round count, so that
 /// the means are of the same items. The interval resamples groups; p is over the orders in which the rounds' uncertainties
-/// can come: all of them up to seven rounds, so that it is at least `2 / R!`. None with fewer than three rounds.
+/// can come: all of them up to seven rounds, so that it is at least `1 / R!`. None with fewer than three rounds.
 #[must_use]
 pub fn over_rounds(courses: &[Course<'_>], bootstrap: Bootstrap) -> Correlation {
     let whole: Vec<&Course<'_>> = courses

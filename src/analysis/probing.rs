@@ -32,7 +32,8 @@ pub struct ConceptProbes {
     pub untrained: Option<Vec<Evaluation>>,
     /// The control tasks of each probe.
     pub controls: Vec<Selectivity>,
-    /// The least AUROC that so many groups of texts show with a power of 0.8, one-sided at 0.05.
+    /// The least AUROC that is surely found with so many groups of texts: power 0.8, one-sided at 0.05, groups taken for
+    /// unpaired rows.
     pub detectable: Option<f64>,
     /// The controls that each probe does not beat.
     pub verdicts: Vec<Verdict>,

@@ -177,6 +177,10 @@ impl Sources<'_> {
         let Some((window, places)) = window else { return Ok(()) };
         let task = asked.told.task;
         let n_shards = asked.shards.first().map_or(0, Vec::len);
+        // A direction in another space than the stream's, such as that of heads, has no cosine with it.
+        let in_stream = SITES.contains(&self.study.probe.site.as_str());
+        let kinds: Vec<Vector> =
+            Vector::ALL.into_iter().filter(|vector| in_stream || *vector != Vector::Direction).collect();
         for site in self.study.capture.sites.iter().filter(|site| SITES.contains(&site.as_str())) {
             let mut vectors = Vec::new();
             for (concept, probes) in self.concepts.iter().zip(probes) {
@@ -184,6 +188,9 @@ impl Sources<'_> {
                 let positive: Vec<bool> = concept.statements.iter().map(|text| text.positive).collect();
                 vectors.push(Vectors::of_statements(&texts, &positive, false)?);
                 vectors.push(Vectors::of_statements(&texts, &positive, true)?);
+                if !in_stream {
+                    continue;
+                }
                 let width = probes.sweep.first().map_or(0, |probe| probe.probe.coef.len());
                 let mut directions = Array2::zeros((probes.sweep.len(), width));
                 for (mut row, probe) in directions.rows_mut().into_iter().zip(&probes.sweep) {
@@ -216,9 +223,9 @@ impl Sources<'_> {
                             |round| (0..cosines.layers).map(|layer| mean(round, &[layer])).collect();
                         Curve {
                             task: task.to_owned(),
-                            concept: probes[at / Vector::ALL.len()].concept.clone(),
+                            concept: probes[at / kinds.len()].concept.clone(),
                             site: site.clone(),
-                            vector: Vector::ALL[at % Vector::ALL.len()],
+                            vector: kinds[at % kinds.len()],
                             condition: condition.clone(),
                             layers: window.clone(),
                             window: (0..cosines.rounds).map(|round| mean(round, &places)).collect(),

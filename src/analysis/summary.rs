@@ -282,6 +282,11 @@ impl Sources<'_> {
         entry.map_or(Ok(0), |entry| Ok(Spec::read(&entry.path)?.n_layers))
     }
 
+    /// The captured layers of one of the study's models.
+    pub(super) fn layers(&self, model: &str) -> Result<Vec<usize>> {
+        self.study.capture.layers.parse::<Layers>()?.resolve(self.n_layers(model)?)
+    }
+
     /// How intervals over groups are drawn.
     #[must_use]
     pub fn bootstrap(&self) -> Bootstrap {

@@ -86,8 +86,12 @@ impl<'a> Training<'a> {
         let x = self.features(states, heads, layers.len())?;
         let sweep = fit_layers(x.view(), &self.labelled, &self.settings).map_err(named)?;
         let labels = self.labelled.labels();
-        let units: Vec<f64> =
-            sweep.iter().map(|probe| within_class_deviation(&probe.cv.decisions, labels)).collect();
+        // Decisions that are all the same have no unit.
+        let unit = |probe: &LayerProbe| match within_class_deviation(&probe.cv.decisions, labels) {
+            unit if unit > 0.0 => unit,
+            _ => 1.0,
+        };
+        let units: Vec<f64> = sweep.iter().map(unit).collect();
         let calibrations = sweep
             .iter()
             .zip(&units)
@@ -162,8 +166,7 @@ impl<'a> Training<'a> {
     }
 
     fn calibration(&self, probe: &LayerProbe, unit: f64) -> Result<Calibration> {
-        // Scores are of order 1 whatever the penalty; decisions that are all the same have no unit.
-        let unit = if unit > 0.0 { unit } else { 1.0 };
+        // In their unit scores are of order 1 whatever the penalty.
         let scores: Vec<f64> = probe.cv.decisions.iter().map(|decision| decision / unit).collect();
         Calibration::fit(Calibrator::Platt, &scores, &self.labelled)
             .map_err(|error| named(self.concept, error))

@@ -116,12 +116,14 @@ impl Sources<'_> {
             for (concept, probes) in self.concepts.iter().zip(probes) {
                 let states = self.concept_states(name, concept, &self.study.probe.site)?;
                 let best = probes.best();
-                if best < states.shape.get(1).copied().unwrap_or(0) {
+                // Another model's states are of its own layers: those with the same number, if it has them.
+                let place = self.layers(name)?.iter().position(|layer| *layer == probes.layers[best]);
+                if let Some(place) = place {
                     let label = match self.study.models.len() {
                         1 => concept.spec.name.clone(),
                         _ => format!("{}, {name}", concept.spec.name),
                     };
-                    over_concepts.add(label, probes.layers[best], rows(concept, &states, best));
+                    over_concepts.add(label, probes.layers[best], rows(concept, &states, place));
                 }
                 if name == model {
                     let mut over_layers = Sets::default();

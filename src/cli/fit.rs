@@ -100,9 +100,10 @@ pub struct Args {
 }
 
 /// What has no meaning where nothing is fitted.
-const FITTING: [&str; 12] = [
+const FITTING: [&str; 13] = [
     "kind",
     "c",
+    "tolerance",
     "c_grid",
     "alpha",
     "shrinkage",

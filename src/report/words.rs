@@ -113,7 +113,7 @@ fn probe_finding(model: &str, probes: &ConceptProbes) -> String {
     let control = untrained.map_or_else(String::new, |auroc| {
         format!(", and a probe of the untrained model (random weights) at its best layer {auroc:.2}")
     });
-    let doubts: Vec<String> = probes.verdicts[best].doubts.iter().map(ToString::to_string).collect();
+    let doubts: Vec<String> = probes.doubts(best).map(ToString::to_string).collect();
     let verdict = match doubts.is_empty() {
         true => String::new(),
         false => format!(" It is {}: build nothing on it.", doubts.join(", and ")),

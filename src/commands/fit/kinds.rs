@@ -48,11 +48,12 @@ pub(super) fn unused(args: &Args, kind: &Kind) -> Vec<String> {
         ("shrinkage", args.shrinkage.is_some()),
         ("k", args.k.is_some()),
     ];
-    given
-        .iter()
-        .filter(|(name, given)| *given && settings.get(name).is_none())
-        .map(|(name, _)| format!("--{name}"))
-        .collect()
+    let unused = given.iter().filter(|(name, given)| *given && settings.get(name).is_none());
+    let mut unused: Vec<String> = unused.map(|(name, _)| format!("--{name}")).collect();
+    if args.no_standardize && standardised(kind) {
+        unused.push("--no-standardize".into());
+    }
+    unused
 }
 
 /// Whether columns are brought to zero mean and unit variance.

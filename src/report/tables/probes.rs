@@ -18,7 +18,7 @@ pub fn probe_table(summaries: &[ModelSummary]) -> Table {
          folds: a bag of words, the length of the text, and the untrained model (the same probe on states of the same network \
          with random weights). Intervals: 95 % bootstrap over groups. p: label permutation; p_max: corrected over the probes \
          of the site by the largest value; q: adjusted over all rows of a model. control: mean AUROC on control tasks, \
-         selectivity: what the probe has above it; detectable: the least AUROC that so many groups show with a power of 0.8. \
+         selectivity: what the probe has above it; detectable: the least AUROC that is surely found with so many groups (power 0.8, groups taken for unpaired rows: minimal pairs show less). \
          doubts: what the probe does not beat; readable: that there is none.",
         &[
             "model",
