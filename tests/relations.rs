@@ -69,9 +69,7 @@ fn a_run_relates_answers_and_states() {
     for row in table(&run, "superficial") {
         assert_eq!(row["flips"] == "0", row["of_flips"].is_empty(), "undefined where nothing turns: {row:?}");
     }
-    for figure in
-        ["transfer-layers-kind.svg", "cosine-rounds-bbq-attn_out.svg", "cosine-layers-bbq-resid_post.svg"]
-    {
+    for figure in ["transfer-layers-kind.svg", "cosine-rounds-bbq-attn_out.svg", "cosine-layers-bbq.svg"] {
         assert!(run.join("figures").join(figure).is_file(), "{figure}");
     }
 }
