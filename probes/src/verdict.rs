@@ -102,15 +102,15 @@ impl Verdict {
             let (own, other) = (&evidence.probe.decisions, &baseline.decisions);
             bootstrap.difference(labelled, Metric::Auroc, own, other)
         };
-        let baselines: [(_, fn(Estimate) -> Doubt); 3] = [
-            (evidence.words, |difference| Doubt::Words { difference }),
-            (evidence.length, |difference| Doubt::Length { difference }),
-            (evidence.untrained, |difference| Doubt::Untrained { difference }),
-        ];
-        for (baseline, doubt) in baselines {
+        for (at, baseline) in [evidence.words, evidence.length, evidence.untrained].into_iter().enumerate() {
             let Some(baseline) = baseline else { continue };
             let difference = above(baseline)?;
-            doubts.extend((!is_above(&difference)).then(|| doubt(difference)));
+            let doubt = match at {
+                0 => Doubt::Words { difference },
+                1 => Doubt::Length { difference },
+                _ => Doubt::Untrained { difference },
+            };
+            doubts.extend((!is_above(&difference)).then_some(doubt));
         }
         if let Some(control) = evidence.control.and_then(|control| control.control_auroc) {
             let mut selectivity = evidence.probe.auroc;
