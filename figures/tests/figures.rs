@@ -102,7 +102,7 @@ fn matrix(text: &dyn Fn(usize) -> String, size: usize) -> Matrix {
     Matrix {
         name: "matrix".into(),
         title: text(6),
-        rows: (0..size).map(|row| text(row)).collect(),
+        rows: (0..size).map(text).collect(),
         columns: (0..size).map(|column| text(column + 1)).collect(),
         cells: (0..size).map(|row| (0..size).map(|column| cell(row, column)).collect()).collect(),
         x_label: text(1),
