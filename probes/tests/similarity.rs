@@ -1,4 +1,5 @@
 //! Directions beside each other: closed forms, and what simulation says of the null and of the ceiling.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -149,7 +149,7 @@ fn nested_decisions_are_those_of_choosing_c_by_hand_inside_each_training_part() 
     let folds = FoldPlan::Grouped(4).make(&labelled, 0).unwrap();
     let path = [1e-3, 1e-1, 10.0];
     let (decisions, chosen) = Logistic::default().cross_validate_nested(&data, &folds, &path).unwrap();
-    for fold in 0..4 {
+    for (fold, chosen) in chosen.into_iter().enumerate() {
         let (train, held) = folds.split(fold);
         let mut best = (f64::NEG_INFINITY, 0.0);
         for c in path {
@@ -167,7 +167,7 @@ fn nested_decisions_are_those_of_choosing_c_by_hand_inside_each_training_part() 
             let auroc = Metric::Auroc.of(&Scored::new(&inner, &labels)).unwrap();
             best = if auroc > best.0 { (auroc, c) } else { best };
         }
-        assert_eq!(chosen[fold], best.1);
+        assert_eq!(chosen, best.1);
         let probe = Logistic { c: best.1, ..Logistic::default() }.fit_rows(&data, &train).unwrap();
         for row in held {
             let decision = probe.decision(data.x().row(row)).unwrap();

@@ -1,4 +1,5 @@
 //! Probes trained here and tested there.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -113,7 +113,7 @@ mod tests {
     /// Forty items in ten groups, every other one turning fair; `concept` gives the change of the score.
     fn changes(concept: impl Fn(usize, bool) -> f64) -> Vec<Change<'static>> {
         let one = |at: usize| {
-            let flips = at % 2 == 0;
+            let flips = at.is_multiple_of(2);
             Change {
                 group: GROUPS[at / 4],
                 stereotyped: [Some(true), Some(!flips)],
