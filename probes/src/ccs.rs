@@ -265,22 +265,14 @@ fn consistency(margins: ArrayView1<f64>) -> (f64, Array1<f64>) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::lbfgs::slopes_agree;
 
     #[test]
     fn the_gradient_is_that_of_finite_differences() {
         let members = Array2::from_shape_fn((14, 5), |(i, j)| ((i * 31 + j * 17 + i * j) as f64).sin());
         let loss = Loss::new(&members, 0.03).unwrap();
         let at: Array1<f64> = (0..6).map(|i| 0.3 * (i as f64 + 0.5).cos()).collect();
-        let gradient = loss.at(at.clone()).gradient;
-        for i in 0..at.len() {
-            let moved = |by: f64| {
-                let mut to = at.clone();
-                to[i] += by;
-                loss.at(to).value
-            };
-            let slope = (moved(1e-6) - moved(-1e-6)) / 2e-6;
-            assert!((slope - gradient[i]).abs() < 1e-9, "{i}: {slope} {}", gradient[i]);
-        }
+        slopes_agree(|at| loss.at(at), &at, 1e-9);
     }
 
     #[test]

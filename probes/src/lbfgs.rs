@@ -109,6 +109,21 @@ fn search(evaluate: &impl Fn(Array1<f64>) -> Point, from: &Point, direction: &Ar
     lower
 }
 
+/// Holds a gradient to finite differences.
+#[cfg(test)]
+pub(crate) fn slopes_agree(evaluate: impl Fn(Array1<f64>) -> Point, at: &Array1<f64>, tolerance: f64) {
+    let gradient = evaluate(at.clone()).gradient;
+    for i in 0..at.len() {
+        let moved = |by: f64| {
+            let mut to = at.clone();
+            to[i] += by;
+            evaluate(to).value
+        };
+        let slope = (moved(1e-6) - moved(-1e-6)) / 2e-6;
+        assert!((slope - gradient[i]).abs() < tolerance, "{i}: {slope} {}", gradient[i]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -261,6 +261,7 @@ fn softmax(margins: &mut [f64]) -> f64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::lbfgs::slopes_agree;
 
     #[test]
     fn the_gradient_is_that_of_finite_differences() {
@@ -268,15 +269,6 @@ mod tests {
         let targets = Array2::from_shape_fn((9, 3), |(row, class)| f64::from(u8::from(row % 3 == class)));
         let loss = Loss::new(Axes::of(z.view()).unwrap(), targets, 0.7);
         let at: Array1<f64> = (0..15).map(|i| 0.4 * (i as f64 + 0.5).cos()).collect();
-        let gradient = loss.at(at.clone()).gradient;
-        for i in 0..at.len() {
-            let moved = |by: f64| {
-                let mut to = at.clone();
-                to[i] += by;
-                loss.at(to).value
-            };
-            let slope = (moved(1e-6) - moved(-1e-6)) / 2e-6;
-            assert!((slope - gradient[i]).abs() < 1e-7, "{i}: {slope} {}", gradient[i]);
-        }
+        slopes_agree(|at| loss.at(at), &at, 1e-7);
     }
 }

@@ -2,8 +2,9 @@
 //! they are.
 #![allow(clippy::unwrap_used)]
 
-use std::path::PathBuf;
+mod common;
 
+use common::{Golden, fixture, floats, golden, integers};
 use ndarray::{Array2, Axis};
 use recant_probes::{
     Ccs, Centring, Dataset, Estimator, Folds, Labelled, Lda, LeftOut, LinfaSvm, Logistic, MassMean, Metric,
@@ -11,14 +12,6 @@ use recant_probes::{
     Shrinkage, Sparse,
 };
 use serde_json::Value;
-
-fn floats(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
-}
-
-fn integers(value: &Value) -> Vec<i64> {
-    value.as_array().unwrap().iter().map(|value| value.as_i64().unwrap()).collect()
-}
 
 /// The largest difference, relative to the largest expected value.
 fn gap(found: &[f64], expected: &[f64]) -> f64 {
@@ -49,8 +42,7 @@ struct Case {
 
 impl Case {
     fn both() -> [Self; 2] {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/estimators.json");
-        let all: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let all = fixture("estimators.json");
         ["wide", "tall"].map(|name| {
             let golden = all[name].clone();
             let rows: Vec<f32> =
@@ -279,35 +271,9 @@ fn numbers_are_predicted_and_scored_as_scikit_learn_and_scipy_do() {
     }
 }
 
-/// Real hidden states with what scikit-learn fits on them, if this machine has them.
-fn real() -> Option<(Value, Array2<f32>, Labelled)> {
-    let shared = std::env::var_os("RECANT_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
-    let folder = shared.join("golden/probes");
-    let Ok(bytes) = std::fs::read(folder.join("features.safetensors")) else {
-        #[allow(clippy::print_stderr)]
-        {
-            eprintln!("skipped: needs golden/probes under RECANT_SHARED (default ../shared)");
-        }
-        return None;
-    };
-    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let long = |name: &str| -> Vec<i64> {
-        let data = tensors.tensor(name).unwrap().data().to_vec();
-        data.chunks_exact(8).map(|bytes| i64::from_le_bytes(bytes.try_into().unwrap())).collect()
-    };
-    let x = tensors.tensor("x").unwrap();
-    let values =
-        x.data().chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect();
-    let x = Array2::from_shape_vec((x.shape()[0], x.shape()[1]), values).unwrap();
-    let expected =
-        serde_json::from_str(&std::fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap();
-    Some((expected, x, Labelled::new(&long("y"), &long("group")).unwrap()))
-}
-
 #[test]
 fn ridge_discriminant_analysis_and_mass_mean_agree_on_real_hidden_states() {
-    let Some((expected, x, labelled)) = real() else { return };
+    let Some(Golden { expected, x, labelled }) = golden() else { return };
     let data = Dataset::new(x.view(), &labelled).unwrap();
     let norm = |probe: &Probe| probe.coef.dot(&probe.coef).sqrt();
     let auroc = |probe: &Probe| {

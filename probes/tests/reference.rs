@@ -3,9 +3,7 @@
 
 mod common;
 
-use std::path::PathBuf;
-
-use common::{fixture, floats, integers};
+use common::{fixture, floats, golden, integers};
 use ndarray::Array2;
 use recant_probes::{
     Bootstrap, Counting, Dataset, Estimator, Folds, Labelled, Logistic, Metric, Scored, words_and_pairs,
@@ -102,40 +100,6 @@ fn the_words_only_baseline_scores_as_a_scikit_learn_pipeline_does() {
         let ci = found.auroc.ci.unwrap();
         assert!(ci.low <= found.auroc.value.unwrap() && found.auroc.value.unwrap() <= ci.high);
     }
-}
-
-/// Real hidden states with what scikit-learn fits on them, if this machine has them.
-struct Golden {
-    expected: Value,
-    x: Array2<f32>,
-    labelled: Labelled,
-}
-
-fn golden() -> Option<Golden> {
-    let shared = std::env::var_os("RECANT_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
-    let folder = shared.join("golden/probes");
-    let Ok(bytes) = std::fs::read(folder.join("features.safetensors")) else {
-        #[allow(clippy::print_stderr)]
-        {
-            eprintln!("skipped: needs golden/probes under RECANT_SHARED (default ../shared)");
-        }
-        return None;
-    };
-    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let long = |name: &str| -> Vec<i64> {
-        let data = tensors.tensor(name).unwrap().data().to_vec();
-        data.chunks_exact(8).map(|bytes| i64::from_le_bytes(bytes.try_into().unwrap())).collect()
-    };
-    let x = tensors.tensor("x").unwrap();
-    let values =
-        x.data().chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect();
-    Some(Golden {
-        expected: serde_json::from_str(&std::fs::read_to_string(folder.join("expected.json")).unwrap())
-            .unwrap(),
-        x: Array2::from_shape_vec((x.shape()[0], x.shape()[1]), values).unwrap(),
-        labelled: Labelled::new(&long("y"), &long("group")).unwrap(),
-    })
 }
 
 #[test]

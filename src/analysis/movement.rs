@@ -22,21 +22,6 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Scores the states `[items, rounds, positions, layers, d]` of some shards at one position.
-    ///
-    /// # Errors
-    /// States of another shape than the probes', or of other items.
-    pub fn of(
-        probes: &ConceptProbes,
-        shards: &[States],
-        position: usize,
-        groups: Vec<String>,
-    ) -> Result<Self> {
-        let mut scores = Self::none(probes, groups);
-        shards.iter().try_for_each(|states| scores.extend(probes, states, position))?;
-        scores.whole()
-    }
-
     /// No scores yet of items in these groups.
     pub(super) fn none(probes: &ConceptProbes, groups: Vec<String>) -> Self {
         Self { groups, rounds: 0, layers: probes.sweep.len(), values: Vec::new() }

@@ -11,7 +11,7 @@ use super::cosines::{Cosines, SITES, Vector, Vectors};
 use super::doubt::{Course, Doubt, over_items, over_rounds};
 use super::movement::Scores;
 use super::probing::ConceptProbes;
-use super::summary::Sources;
+use super::summary::{Movement, Sources};
 use super::superficial::{Change, Superficial, coupling, superficial};
 use super::told::{Told, context_name};
 use super::transfer::TransferMatrix;
@@ -81,6 +81,8 @@ pub struct Asked<'a> {
     pub told: &'a Told<'a>,
     /// The items, in the order of the states.
     pub items: &'a [Item],
+    /// How the scores of each concept move on the task.
+    pub movements: &'a [Movement],
     /// `[condition]`: the states at the probes' site.
     pub shards: &'a [Vec<States>],
     /// Number of layers of the model.
@@ -132,11 +134,8 @@ impl Sources<'_> {
         for probes in probes {
             let best = named(vec![probes.best()], &probes.layers);
             let choices: Vec<_> = [best, window.clone()].into_iter().flatten().collect();
-            let scores: Vec<Scores> = asked
-                .shards
-                .par_iter()
-                .map(|shards| Scores::of(probes, shards, position, groups.clone()))
-                .collect::<Result<_>>()?;
+            let moved = asked.movements.iter().find(|movement| movement.concept == probes.concept);
+            let Some(scores) = moved.map(|movement| &movement.main().scores) else { continue };
             let jobs: Vec<_> =
                 (0..scores.len()).flat_map(|arm| choices.iter().map(move |choice| (arm, choice))).collect();
             let found: Vec<Relations> = jobs

@@ -196,7 +196,7 @@ impl Sources<'_> {
         let bootstrap = self.bootstrap();
         let (mut all_items, mut all_failed, mut all_turns) = (Vec::new(), Vec::new(), Vec::new());
         let mut all_judged = Vec::new();
-        let mut movements = Vec::new();
+        let mut all_movements = Vec::new();
         let main: Vec<&ConceptProbes> =
             probes.iter().filter(|probes| probes.site.name() == self.study.probe.site).collect();
         let mut relations =
@@ -205,21 +205,23 @@ impl Sources<'_> {
         for (number, (task, items)) in self.tasks.iter().enumerate() {
             let n_shards = self.shards(items);
             let (items, failed) = self.ran(model, task, items)?;
-            movements.extend(self.movements(model, task, &items, n_shards, &probes)?);
+            let moved = self.movements(model, task, &items, n_shards, &probes)?;
             let shards = match probes.is_empty() {
                 true => Vec::new(),
                 false => self.states(model, task, n_shards)?,
             };
             let turns = self.turns(model, task, &items, n_shards)?;
             let told = self.told_of(number, model, &turns);
-            let asked = Asked { model, told: &told, items: &items, shards: &shards, n_layers };
+            let asked =
+                Asked { model, told: &told, items: &items, movements: &moved, shards: &shards, n_layers };
             self.relate(&asked, &main, &mut relations)?;
+            all_movements.extend(moved);
             all_turns.push(turns);
             all_judged.push(judged::read(&self.run.judged(model, task)?)?);
             all_items.push(items);
             all_failed.push(failed);
         }
-        let sites = movements.iter_mut().flat_map(|movement| &mut movement.sites);
+        let sites = all_movements.iter_mut().flat_map(|movement| &mut movement.sites);
         changes::adjust(sites.flat_map(|site| site.cells.iter_mut().flatten().flatten()));
         let mut behaviour = Vec::new();
         for told in self.told(model, &all_turns) {
@@ -233,7 +235,7 @@ impl Sources<'_> {
             behaviour,
             probes,
             others,
-            movements,
+            movements: all_movements,
             relations,
             items: all_items,
             failed: all_failed,
@@ -354,10 +356,7 @@ impl Sources<'_> {
                 let shard = Shard::read(&self.run.shard(model, task, condition, index)?.1, self.run.key())?;
                 for (probes, scores) in probes.iter().zip(&mut scores) {
                     let states = shard.site(probes.site.name())?;
-                    let states = match probes.heads {
-                        Some(heads) => states.by_head(heads)?,
-                        None => states,
-                    };
+                    let states = states.by_head(probes.heads)?;
                     for (position, scores) in scores.iter_mut().enumerate() {
                         scores.extend(probes, &states, position)?;
                     }

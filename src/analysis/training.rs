@@ -143,10 +143,7 @@ impl<'a> Training<'a> {
     /// States as features, `[layers, texts, d]`.
     fn features(&self, states: States, heads: Option<usize>, layers: usize) -> Result<Array3<f32>> {
         let name = &self.concept.spec.name;
-        let states = match heads {
-            Some(heads) => states.by_head(heads)?,
-            None => states,
-        };
+        let states = states.by_head(heads)?;
         let [n, l, d] = states.shape[..] else {
             return Err(Error::input(
                 format!("concept {name}"),

@@ -25,11 +25,12 @@ pub struct States {
 
 impl States {
     /// The same values with each layer's vector seen as those of its heads: the axes `layers, heads * d` become
-    /// `layers * heads, d`.
+    /// `layers * heads, d`; as they are where no heads are named.
     ///
     /// # Errors
     /// The vectors cannot be shared out among so many heads.
-    pub fn by_head(mut self, heads: usize) -> Result<Self> {
+    pub fn by_head(mut self, heads: Option<usize>) -> Result<Self> {
+        let Some(heads) = heads else { return Ok(self) };
         let [.., layers, width] = &mut self.shape[..] else {
             return Err(Error::input("states", format!("have shape {:?}, without layers", self.shape)));
         };

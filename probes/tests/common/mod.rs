@@ -73,3 +73,37 @@ pub fn correlated(labelled: &Labelled, shift: f64, rho: f64, noise: &mut Noise) 
     };
     (0..labelled.n()).map(decision).collect()
 }
+
+/// Real hidden states with what scikit-learn fits on them, if this machine has them.
+pub struct Golden {
+    pub expected: Value,
+    pub x: Array2<f32>,
+    pub labelled: Labelled,
+}
+
+pub fn golden() -> Option<Golden> {
+    let shared = std::env::var_os("RECANT_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let folder = shared.join("golden/probes");
+    let Ok(bytes) = std::fs::read(folder.join("features.safetensors")) else {
+        #[allow(clippy::print_stderr)]
+        {
+            eprintln!("skipped: needs golden/probes under RECANT_SHARED (default ../shared)");
+        }
+        return None;
+    };
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let long = |name: &str| -> Vec<i64> {
+        let data = tensors.tensor(name).unwrap().data().to_vec();
+        data.chunks_exact(8).map(|bytes| i64::from_le_bytes(bytes.try_into().unwrap())).collect()
+    };
+    let x = tensors.tensor("x").unwrap();
+    let values =
+        x.data().chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect();
+    Some(Golden {
+        expected: serde_json::from_str(&std::fs::read_to_string(folder.join("expected.json")).unwrap())
+            .unwrap(),
+        x: Array2::from_shape_vec((x.shape()[0], x.shape()[1]), values).unwrap(),
+        labelled: Labelled::new(&long("y"), &long("group")).unwrap(),
+    })
+}
