@@ -123,13 +123,14 @@ const SITES: [Site; 5] = [Site::Embed, Site::AttnOut, Site::MlpOut, Site::ResidP
 type States = BTreeMap<&'static str, Tensor>;
 
 fn chunk<'a>(model: &Model, ids: &'a [i64]) -> Chunk<'a> {
-    Chunk { ids, past: Vec::new(), start: 0, reach: model.spec.reach(ids.len() as i64) }
+    Chunk { ids, past: Vec::new(), start: 0, reach: model.spec.reach(ids.len() as i64), forks: &[] }
 }
 
 fn forward(model: &Model, chunks: &[Chunk<'_>], kv: bool) -> (States, Vec<Kv>) {
     let rows: Vec<i64> = (0..chunks.iter().map(|chunk| chunk.ids.len() as i64).sum()).collect();
     let layers = (0..model.spec.n_layers).collect();
-    let want = Want { sites: SITES.to_vec(), layers, rows: rows.clone(), logit_rows: rows, kv };
+    let want =
+        Want { sites: SITES.to_vec(), layers, rows: rows.clone(), logit_rows: rows, kv, ..Want::default() };
     let output = model.forward(chunks, &want).expect("a pass");
     let here = |tensor: Tensor| tensor.to_device(Device::Cpu);
     let mut states: States =
@@ -275,7 +276,7 @@ fn in_pieces(model: &Model, ids: &[i64]) -> States {
     let mut parts: Vec<States> = Vec::new();
     for (i, piece) in ids.chunks(5).enumerate() {
         let reach = model.spec.reach(ids.len() as i64);
-        let chunk = Chunk { ids: piece, past: done.iter().collect(), start: 5 * i as i64, reach };
+        let chunk = Chunk { ids: piece, past: done.iter().collect(), start: 5 * i as i64, reach, forks: &[] };
         let (states, mut kv) = forward(model, &[chunk], true);
         parts.push(states);
         done.append(&mut kv);

@@ -66,7 +66,7 @@ fn family() -> Vec<Vec<i64>> {
 
 fn everywhere(ids: &[i64]) -> Request {
     let all: Vec<usize> = (0..ids.len()).collect();
-    Request { ids: ids.to_vec(), states: all.clone(), logits: all }
+    Request { ids: ids.to_vec(), states: all.clone(), logits: all, ..Request::default() }
 }
 
 /// Values per site of one sequence, position by position; `logits` among them where there are any.
@@ -86,9 +86,11 @@ fn alone(model: &Model, ids: &[i64]) -> Rows {
         rows: rows.clone(),
         logit_rows: rows,
         kv: false,
+        ..Want::default()
     };
-    let output =
-        model.forward(&[Chunk { ids, past: Vec::new(), start: 0, reach: 0 }], &want).expect("a pass");
+    let output = model
+        .forward(&[Chunk { ids, past: Vec::new(), start: 0, reach: 0, forks: &[] }], &want)
+        .expect("a pass");
     let mut found: Rows = output.states.iter().map(|(site, states)| (*site, vectors(states))).collect();
     found.insert(Site::Logits, vectors(&output.logits.expect("logits")));
     found
@@ -216,8 +218,15 @@ fn a_sequence_in_cached_pieces_equals_the_sequence_whole() {
                 rows: rows.clone(),
                 logit_rows: rows,
                 kv: true,
+                ..Want::default()
             };
-            let chunk = Chunk { ids: piece, past: past.iter().collect(), start: (i * size) as i64, reach: 0 };
+            let chunk = Chunk {
+                ids: piece,
+                past: past.iter().collect(),
+                start: (i * size) as i64,
+                reach: 0,
+                forks: &[],
+            };
             let mut output = model.forward(&[chunk], &want).expect("a pass");
             for (site, states) in &output.states {
                 found.entry(*site).or_default().extend(vectors(states));
@@ -259,7 +268,7 @@ fn the_same_request_twice_is_answered_twice_and_encoded_once() {
 fn stopping_after_the_last_wanted_layer_changes_no_value() {
     let model = model();
     let ids = random_ids(&mut SplitMix::new(4), 20);
-    let chunk = || Chunk { ids: &ids, past: Vec::new(), start: 0, reach: 0 };
+    let chunk = || Chunk { ids: &ids, past: Vec::new(), start: 0, reach: 0, forks: &[] };
     let whole = alone(&model, &ids);
     for layers in [vec![0], vec![1], vec![0, 1], vec![2]] {
         for sites in [vec![Site::ResidPost], SITES[..8].to_vec(), SITES.to_vec()] {
@@ -378,7 +387,7 @@ fn answers_kept_in_the_tree_give_the_same_next_round_as_encoding_from_scratch() 
         }
         let last: Vec<Request> = rounds
             .iter()
-            .map(|ids| Request { ids: ids.clone(), states: vec![ids.len() - 1], logits: Vec::new() })
+            .map(|ids| Request { ids: ids.clone(), states: vec![ids.len() - 1], ..Request::default() })
             .collect();
         let encoded = engine.encode(&last, &SITES, &LAYERS).expect("states");
         // Of an answer of six tokens the last was never fed to the model; five more were appended.

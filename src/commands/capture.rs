@@ -140,7 +140,7 @@ impl Table {
             Positions::All => (0..ids.len()).collect(),
         };
         let logits = if self.logits { wanted.clone() } else { Vec::new() };
-        Request { ids: ids.to_vec(), states: wanted, logits }
+        Request { ids: ids.to_vec(), states: wanted, logits, ..Request::default() }
     }
 
     fn fill(&mut self, wave: &[usize], encoded: &Encoded) -> Result<()> {

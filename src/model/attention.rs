@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::decoder::Model;
+use super::decoder::{Model, at_least_single, recorded};
 use super::rope::Span;
 use super::spec::Layer;
 use crate::{Error, Result};
@@ -46,6 +46,31 @@ pub struct Chunk<'a> {
     pub start: i64,
     /// [`super::Spec::reach`] of the whole sequence; its past was encoded at the same.
     pub reach: i64,
+    /// Where alternatives begin among the new tokens, ascending: those from one place to the next see what stands before
+    /// the first of them and their own, and have positions as if they followed it.
+    pub forks: &'a [usize],
+}
+
+impl Chunk<'_> {
+    /// How many tokens follow each other from the start, and the bounds of each alternative.
+    fn parts(&self) -> (usize, impl Iterator<Item = (usize, usize)>) {
+        let trunk = self.forks.first().copied().unwrap_or(self.ids.len());
+        let ends = self.forks.iter().skip(1).copied().chain([self.ids.len()]);
+        (trunk, self.forks.iter().copied().zip(ends))
+    }
+
+    /// The position of each new token.
+    fn positions(&self) -> Vec<i64> {
+        let (trunk, branches) = self.parts();
+        let lengths = [trunk].into_iter().map(|len| (0, len)).chain(branches.map(|(a, b)| (trunk, b - a)));
+        lengths.flat_map(|(from, len)| (0..len).map(move |i| self.start + (from + i) as i64)).collect()
+    }
+
+    /// Longest run of tokens that follow each other.
+    fn reaches(&self) -> i64 {
+        let (trunk, branches) = self.parts();
+        (trunk + branches.map(|(a, b)| b - a).max().unwrap_or(0)) as i64
+    }
 }
 
 /// What a pass needs at one place: angles per rotation and masks per window, on the place's device.
@@ -87,12 +112,15 @@ pub struct Pack {
 impl Pack {
     pub fn of_chunks(model: &Model, chunks: &[Chunk<'_>]) -> Result<Self> {
         let ids: Vec<i64> = chunks.iter().flat_map(|chunk| chunk.ids.iter().copied()).collect();
-        let positions: Vec<i64> = chunks.iter().flat_map(|c| c.start..c.start + c.ids.len() as i64).collect();
+        let positions: Vec<i64> = chunks.iter().flat_map(Chunk::positions).collect();
         let spans: Vec<Span> =
             chunks.iter().map(|c| Span { len: c.ids.len() as i64, reach: c.reach }).collect();
         let capped = model.spec.attention.soft_cap.is_some();
         let mask = |window: Option<i64>| -> Result<Vec<_>> {
-            let of = |c: &Chunk<'_>| chunk_mask(c.start, c.ids.len() as i64, window, capped, model);
+            let of = |c: &Chunk<'_>| match c.forks {
+                [] => chunk_mask(c.start, c.ids.len() as i64, window, capped, model),
+                _ => fork_mask(c, window, model).map(Some),
+            };
             chunks.iter().map(of).collect()
         };
         let masks = model.windows.iter().map(|&window| mask(window)).collect::<Result<_>>()?;
@@ -154,6 +182,29 @@ fn chunk_mask(
         Some(window) => future.f_add(&all()?.f_tril(start - window)?)?,
         None => future,
     }))
+}
+
+/// An additive mask `(len, len)` of a chunk with alternatives, which has no past.
+fn fork_mask(chunk: &Chunk<'_>, window: Option<i64>, model: &Model) -> Result<Tensor> {
+    if !chunk.past.is_empty() {
+        return Err(Error::Torch("a chunk with alternatives has no past".into()));
+    }
+    let (positions, len) = (chunk.positions(), chunk.ids.len());
+    let (trunk, branches) = chunk.parts();
+    let mut branch = vec![0usize; trunk];
+    branches.enumerate().for_each(|(i, (a, b))| branch.extend(std::iter::repeat_n(i + 1, b - a)));
+    let mut mask = vec![f32::NEG_INFINITY; len * len];
+    for i in 0..len {
+        for j in 0..=i {
+            let follows = branch[j] == 0 || branch[j] == branch[i];
+            let near = window.is_none_or(|window| positions[i] - positions[j] < window);
+            if follows && near {
+                mask[i * len + j] = 0.0;
+            }
+        }
+    }
+    let mask = Tensor::f_from_slice(&mask)?.f_view([len as i64, len as i64])?;
+    Ok(mask.f_to_device(model.devices[0])?.f_to_kind(model.kind)?)
 }
 
 /// What the new tokens of a layer may look at.
@@ -256,11 +307,14 @@ impl Rule<'_> {
             )?);
         };
         let mut scores = q.f_matmul(&k.f_transpose(-2, -1)?)?;
-        scores = scores.f_mul_scalar_(scale / cap)?.f_tanh_()?.f_mul_scalar_(cap)?;
+        scores = match recorded(&scores) {
+            true => scores.f_mul_scalar(scale / cap)?.f_tanh()?.f_mul_scalar(cap)?,
+            false => scores.f_mul_scalar_(scale / cap)?.f_tanh_()?.f_mul_scalar_(cap)?,
+        };
         if let Some(mask) = mask {
-            scores = scores.f_add_(mask)?;
+            scores = scores.f_add(mask)?;
         }
-        Ok(scores.f_softmax(-1, Kind::Float)?.f_to_kind(q.kind())?.f_matmul(v)?)
+        Ok(scores.f_softmax(-1, at_least_single(scores.kind()))?.f_to_kind(q.kind())?.f_matmul(v)?)
     }
 }
 

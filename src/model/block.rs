@@ -2,6 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::decoder::{at_least_single, recorded};
 use super::initial::{Initial, Start};
 use super::spec::{Activation, Norm as NormSpec, NormKind, Over, QkNorm, Qkv, Spec, Up};
 use super::weights::Weights;
@@ -79,7 +80,7 @@ impl Source<'_> {
         };
         let bias = |name| self.get(&format!("{name}.bias"), &[vocab], Start::Constant(0.0));
         let bias = if head.bias { Some(bias(self.head_name())?) } else { None };
-        Ok(Linear { weight, bias })
+        Ok(Linear { name: String::new(), weight, bias, change: None })
     }
 
     /// The head that the files hold, if they hold one.
@@ -98,8 +99,19 @@ impl Source<'_> {
 
 /// A projection.
 pub struct Linear {
-    weight: Tensor, // (out, in)
-    bias: Option<Tensor>,
+    /// Its name in the files of a checkpoint, without `.weight`; the head has none.
+    name: String,
+    pub(super) weight: Tensor, // (out, in)
+    pub(super) bias: Option<Tensor>,
+    /// What is added to its weight while it is trained.
+    pub(super) change: Option<LowRank>,
+}
+
+/// A change of rank r of a projection: scale * B A.
+pub struct LowRank {
+    pub a: Tensor, // (r, in)
+    pub b: Tensor, // (out, r)
+    pub scale: f64,
 }
 
 impl Linear {
@@ -112,11 +124,19 @@ impl Linear {
         };
         let start = Start::Constant(0.0);
         let bias = if bias { Some(source.body(&name_of("bias"), &[out], start)?) } else { None };
-        Ok(Self { weight, bias })
+        Ok(Self { name: source.place(name), weight, bias, change: None })
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_linear(&self.weight, self.bias.as_ref())?)
+        let y = x.f_linear(&self.weight, self.bias.as_ref())?;
+        let Some(LowRank { a, b, scale }) = &self.change else { return Ok(y) };
+        let low = x.f_to_kind(a.kind())?.f_linear(a, None::<&Tensor>)?.f_linear(b, None::<&Tensor>)?;
+        Ok(y.f_add(&low.f_mul_scalar(*scale)?.f_to_kind(y.kind())?)?)
+    }
+
+    /// Its name in the files of a checkpoint, without `.weight`.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -150,7 +170,7 @@ impl Norm {
         Ok(Self { kind: spec.kind, eps: spec.eps, weight, bias })
     }
 
-    /// Statistics are taken in f32 whatever the compute kind, as transformers does.
+    /// Statistics are taken in f32 where the compute kind is narrower, as transformers does.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let weight = self.weight.as_ref();
         if self.kind == NormKind::Layer {
@@ -159,13 +179,14 @@ impl Norm {
                 return Ok(x.f_layer_norm([width], weight, self.bias.as_ref(), self.eps, false)?);
             }
             let none = None::<&Tensor>;
-            let normed = x.f_to_kind(Kind::Float)?.f_layer_norm([width], none, none, self.eps, false)?;
+            let wide = x.f_to_kind(at_least_single(x.kind()))?;
+            let normed = wide.f_layer_norm([width], none, none, self.eps, false)?;
             return Ok(weight
                 .map_or(Ok(normed.shallow_clone()), |weight| normed.f_mul(weight))?
                 .f_to_kind(x.kind())?);
         }
-        let wide = x.f_to_kind(Kind::Float)?;
-        let scale = wide.f_square()?.f_mean_dim(-1, true, Kind::Float)?.f_add_scalar(self.eps)?.f_rsqrt()?;
+        let wide = x.f_to_kind(at_least_single(x.kind()))?;
+        let scale = wide.f_square()?.f_mean_dim(-1, true, wide.kind())?.f_add_scalar(self.eps)?.f_rsqrt()?;
         let normed = wide.f_mul(&scale)?;
         let Some(weight) = weight else { return Ok(normed.f_to_kind(x.kind())?) };
         match self.kind {
@@ -242,6 +263,8 @@ pub struct Block {
     pub mlp_in: Option<Norm>,
     inner: Inner,
     act: Activation,
+    /// Neurons whose gates are held, and at what.
+    gates: Option<(Tensor, f64)>,
     pub down: Linear,
     pub mlp_out: Option<Norm>,
 }
@@ -294,6 +317,7 @@ impl Block {
                 Up::Fused(both) => Inner::Fused(inner_of(both, 2)?),
             },
             act: mlp.act,
+            gates: None,
             down: linear(mlp.down, [d, inner], mlp.bias)?,
             mlp_out: norm(spec.around.mlp_out)?,
         })
@@ -318,7 +342,7 @@ impl Block {
         };
         if let Some(clip) = self.clip {
             for x in [&mut q, &mut k, &mut v] {
-                *x = x.f_clamp_(-clip, clip)?;
+                *x = x.f_clamp(-clip, clip)?;
             }
         }
         if let Some([q_norm, k_norm]) = &self.qk_norm {
@@ -329,29 +353,84 @@ impl Block {
 
     /// What enters the MLP's last projection, `(T, d_mlp)`.
     pub fn inner(&self, h: &Tensor) -> Result<Tensor> {
-        match &self.inner {
-            Inner::Plain(up) => self.act.apply(up.forward(h)?),
-            Inner::Gated(gate, up) => Ok(self.act.apply(gate.forward(h)?)?.f_mul_(&up.forward(h)?)?),
+        let (gate, up) = match &self.inner {
+            Inner::Plain(up) => return self.act.apply(up.forward(h)?),
+            Inner::Gated(gate, up) => (gate.forward(h)?, up.forward(h)?),
             Inner::Fused(both) => {
                 let both = both.forward(h)?;
                 let width = both.size()[1] / 2;
-                let gate = self.act.apply(both.f_narrow(1, 0, width)?)?;
-                Ok(gate.f_mul(&both.f_narrow(1, width, width)?)?)
+                (both.f_narrow(1, 0, width)?.f_contiguous()?, both.f_narrow(1, width, width)?)
             }
+        };
+        let mut gate = self.act.apply(gate)?;
+        if let Some((neurons, value)) = &self.gates {
+            gate = gate.f_index_fill(1, neurons, *value)?;
         }
+        Ok(if recorded(&gate) || recorded(&up) { gate.f_mul(&up)? } else { gate.f_mul_(&up)? })
+    }
+
+    /// Its projections, in the order in which a pass meets them.
+    pub fn projections(&mut self) -> Vec<&mut Linear> {
+        let mut all = match &mut self.qkv {
+            Projections::Separate(three) => three.iter_mut().collect(),
+            Projections::Fused(one, _) => vec![one],
+        };
+        all.push(&mut self.out);
+        match &mut self.inner {
+            Inner::Plain(one) | Inner::Fused(one) => all.push(one),
+            Inner::Gated(gate, up) => all.extend([gate, up]),
+        }
+        all.push(&mut self.down);
+        all
+    }
+
+    /// Multiplies the keys of some neurons, the rows of the up projection, by a factor; biases stay.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn scale_keys(&mut self, neurons: &[i64], factor: f64) -> Result<()> {
+        let (up, offset) = match &mut self.inner {
+            Inner::Plain(up) | Inner::Gated(_, up) => (up, 0),
+            Inner::Fused(both) => {
+                let width = both.weight.size()[0] / 2;
+                (both, width)
+            }
+        };
+        let rows: Vec<i64> = neurons.iter().map(|neuron| neuron + offset).collect();
+        let rows = Tensor::f_from_slice(&rows)?.f_to_device(up.weight.device())?;
+        let scaled = up.weight.f_index_select(0, &rows)?.f_mul_scalar(factor)?;
+        up.weight = up.weight.f_index_copy(0, &rows, &scaled)?;
+        Ok(())
+    }
+
+    /// Holds the gates of some neurons, what their activation function gives, at a value.
+    ///
+    /// # Errors
+    /// The MLP has no gates.
+    pub fn hold_gates(&mut self, neurons: &[i64], value: f64) -> Result<()> {
+        if matches!(self.inner, Inner::Plain(_)) {
+            return Err(Error::input("gates", "the MLP of this model has none")
+                .hint("scale keys instead: method = \"keys\""));
+        }
+        let device = self.down.weight.device();
+        self.gates = Some((Tensor::f_from_slice(neurons)?.f_to_device(device)?, value));
+        Ok(())
     }
 }
 
 impl Activation {
-    /// Applies it, in place where libtorch can.
+    /// Applies it, in place where libtorch can and nothing is recorded.
     fn apply(self, mut x: Tensor) -> Result<Tensor> {
         Ok(match self {
+            Self::Silu if recorded(&x) => x.f_silu()?,
             Self::Silu => x.f_silu_()?,
             Self::Gelu => x.f_gelu("none")?,
             Self::GeluTanh => x.f_gelu("tanh")?,
             Self::QuickGelu => x.f_mul(&x.f_mul_scalar(1.702)?.f_sigmoid()?)?,
-            Self::Relu => x.f_relu_()?,
-            Self::Relu2 => x.f_relu_()?.f_square()?,
+            Self::Relu | Self::Relu2 => {
+                let x = if recorded(&x) { x.f_relu()? } else { x.f_relu_()? };
+                if self == Self::Relu2 { x.f_square()? } else { x }
+            }
         })
     }
 }

@@ -2,11 +2,13 @@
 //! are known, laid end to end so that nothing is padded.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use tch::{Device, Kind, Tensor};
 
 use super::attention::{Buffers, Chunk, Kv, Pack, Past, Rule};
 use super::block::{Block, Linear, Norm, Source};
+use super::edit::{Edit, Marks};
 use super::initial::Initial;
 use super::rope::Rotation;
 use super::site::Site;
@@ -27,6 +29,10 @@ pub struct Want {
     pub logit_rows: Vec<i64>,
     /// Whether keys and values of the chunks are wanted.
     pub kv: bool,
+    /// What is changed on the way; each was checked with [`Edit::check`].
+    pub edits: Rc<[Edit]>,
+    /// Rows of the packed chunks that edits of marked tokens reach, each with its slot in their tables.
+    pub marks: Vec<(i64, i64)>,
 }
 
 /// What a forward pass brought back.
@@ -76,6 +82,8 @@ pub struct Model {
     final_norm: Norm,
     /// Where the weights are random, what they are drawn from.
     initial: Option<Initial>,
+    /// What every pass over it changes, unless a runner says otherwise.
+    edits: Rc<[Edit]>,
     /// Kept for its maps, which are the memory of the tensors, and read anew where the model is streamed.
     weights: Weights,
 }
@@ -87,6 +95,20 @@ struct Pass<'a, 'b> {
     past: &'b dyn Fn(usize) -> Past<'a>,
     /// Takes the keys and values of each block in turn.
     keep: &'b mut dyn FnMut(&Tensor, &Tensor) -> Result<()>,
+    edits: &'b [Edit],
+    marks: Marks,
+    /// Whether the tokens are decoded one by one.
+    decoding: bool,
+}
+
+impl Pass<'_, '_> {
+    /// Changes what is at a site as the edits say, and puts by what is wanted of it.
+    fn at(&mut self, site: Site, layer: Option<usize>, x: &mut Tensor) -> Result<()> {
+        for edit in self.edits.iter().filter(|edit| edit.is_at(site, layer)) {
+            *x = edit.apply(x, &self.marks, self.decoding)?;
+        }
+        self.shelf.put(site, layer, x)
+    }
 }
 
 /// What stays in memory unless the model is streamed.
@@ -168,6 +190,7 @@ impl Model {
             kept,
             positions,
             final_norm,
+            edits: Rc::default(),
             spec,
             initial,
             weights,
@@ -188,6 +211,66 @@ impl Model {
         let source = self.source(Device::Cpu);
         let Some(head) = source.own_head()? else { return Ok(None) };
         Ok(Some(!head.f_equal(&source.embedding()?)?))
+    }
+
+    /// Lays interventions over the model: every engine that runs it changes its states so, in place of earlier ones.
+    ///
+    /// # Errors
+    /// As [`Edit::check`].
+    pub fn intervene(&mut self, edits: Vec<Edit>) -> Result<()> {
+        edits.iter().try_for_each(|edit| edit.check(&self.spec))?;
+        self.edits = edits.into();
+        Ok(())
+    }
+
+    /// The interventions that lie over it.
+    #[must_use]
+    pub fn edits(&self) -> Rc<[Edit]> {
+        self.edits.clone()
+    }
+
+    /// The value vectors of a layer's MLP `(d_mlp, d_model)`: what each neuron writes into the stream when it fires with 1.
+    ///
+    /// # Errors
+    /// The weights cannot be read.
+    pub fn value_vectors(&self, layer: usize) -> Result<Tensor> {
+        let weight = match &self.kept {
+            Some(kept) => kept.blocks[layer].down.weight.shallow_clone(),
+            None => Block::load(&self.source(self.device_of(layer)), layer)?.down.weight,
+        };
+        Ok(weight.f_transpose(0, 1)?)
+    }
+
+    /// Reads a layer's block anew and changes it; every earlier change of it is gone.
+    fn rework(&mut self, layer: usize, change: impl FnOnce(&mut Block) -> Result<()>) -> Result<()> {
+        let mut block = Block::load(&self.source(self.device_of(layer)), layer)?;
+        change(&mut block)?;
+        let Some(kept) = &mut self.kept else {
+            return Err(Error::input(
+                "an edit of weights",
+                "is not possible while layers are read anew in every pass",
+            )
+            .hint("set stream = false"));
+        };
+        kept.blocks[layer] = block;
+        Ok(())
+    }
+
+    /// Multiplies the keys of some neurons of a layer's MLP (the rows of its up projection) by a factor, from what the
+    /// checkpoint holds; 1 restores them.
+    ///
+    /// # Errors
+    /// A streamed model; libtorch's.
+    pub fn scale_keys(&mut self, layer: usize, neurons: &[i64], factor: f64) -> Result<()> {
+        self.rework(layer, |block| if factor == 1.0 { Ok(()) } else { block.scale_keys(neurons, factor) })
+    }
+
+    /// Holds the gates of some neurons of a layer's MLP at a value; `None` lets them go.
+    ///
+    /// # Errors
+    /// A streamed model, an MLP without gates.
+    pub fn hold_gates(&mut self, layer: usize, neurons: &[i64], value: Option<f64>) -> Result<()> {
+        self.rework(layer, |block| value.map_or(Ok(()), |value| block.hold_gates(neurons, value)))
     }
 
     /// Where a layer computes.
@@ -223,17 +306,26 @@ impl Model {
             }
             Ok(())
         };
-        let mut pass = Pass { pack: &pack, shelf: Shelf::new(want)?, past: &past, keep: &mut keep };
+        let mut pass = Pass {
+            pack: &pack,
+            shelf: Shelf::new(want)?,
+            past: &past,
+            keep: &mut keep,
+            edits: &want.edits,
+            marks: Marks::new(&want.marks)?,
+            decoding: false,
+        };
         let logits = self.run(want, &mut pass)?;
         let states = pass.shelf.finish()?;
         Ok(Output { states, logits, kv: kv.into_iter().map(Kv::new).collect() })
     }
 
-    /// One new token for each of many sequences over padded buffers of keys and values, which it appends to.
+    /// One new token for each of many sequences over padded buffers of keys and values, which it appends to. Edits of
+    /// every token reach it.
     ///
     /// # Errors
     /// As [`Model::forward`].
-    pub fn step(&self, ids: &[i64], buffers: &mut Buffers) -> Result<Tensor> {
+    pub fn step(&self, ids: &[i64], buffers: &mut Buffers, edits: &[Edit]) -> Result<Tensor> {
         let pack = Pack::of_buffers(self, ids, buffers)?;
         let rows = (0..ids.len() as i64).collect();
         let want = Want { logit_rows: rows, ..Want::default() };
@@ -243,7 +335,15 @@ impl Model {
             index: &pack.positions,
         };
         let mut keep = |_: &Tensor, _: &Tensor| Ok(());
-        let mut pass = Pass { pack: &pack, shelf: Shelf::new(&want)?, past: &past, keep: &mut keep };
+        let mut pass = Pass {
+            pack: &pack,
+            shelf: Shelf::new(&want)?,
+            past: &past,
+            keep: &mut keep,
+            edits,
+            marks: Marks::new(&[])?,
+            decoding: true,
+        };
         let logits = self.run(&want, &mut pass)?;
         buffers.lengths.iter_mut().for_each(|length| *length += 1);
         logits.ok_or_else(|| Error::Torch("no logits".into()))
@@ -257,7 +357,7 @@ impl Model {
         let depth =
             if to_the_end { self.spec.n_layers } else { want.layers.last().map_or(0, |layer| layer + 1) };
         let mut x = self.embed(pass.pack)?; // (T, D)
-        pass.shelf.put(Site::Embed, None, &x)?;
+        pass.at(Site::Embed, None, &mut x)?;
         for layer in 0..depth {
             x = x.f_to_device(self.device_of(layer))?;
             match &self.kept {
@@ -308,17 +408,17 @@ impl Model {
     fn block(&self, block: &Block, layer: usize, x: &mut Tensor, pass: &mut Pass<'_, '_>) -> Result<()> {
         let (spec, at) = (&self.spec, Some(layer));
         let (ways, local) = (&spec.layers[layer], &pass.pack.locals[self.place_of[layer]]);
-        let shelf = &mut pass.shelf;
         let through = |norm: &Option<Norm>, x: &Tensor| match norm {
             Some(norm) => norm.forward(x),
             None => Ok(x.shallow_clone()),
         };
         let join = |x: &mut Tensor, part: &Tensor| -> Result<()> {
             let scale = spec.residual.scale;
-            let _ = if scale == 1.0 { x.f_add_(part)? } else { x.f_add_(&part.f_mul_scalar(scale)?)? };
+            let scaled = if scale == 1.0 { part.shallow_clone() } else { part.f_mul_scalar(scale)? };
+            *x = if recorded(x) || recorded(part) { x.f_add(&scaled)? } else { x.f_add_(&scaled)? };
             Ok(())
         };
-        shelf.put(Site::ResidPre, at, x)?;
+        pass.at(Site::ResidPre, at, x)?;
         let h = through(&block.attention_in, x)?;
         let mut heads = block.heads(&h, spec)?;
         if let Some(rope) = ways.rope {
@@ -328,29 +428,29 @@ impl Model {
         (pass.keep)(&heads.k, &heads.v)?;
         let masks = &local.masks[self.window_of[layer]];
         let rule = Rule { layer: ways, soft_cap: spec.attention.soft_cap, masks };
-        let z = (pass.past)(layer).attend(&heads.q, &heads.k, &heads.v, rule)?; // (T, nh * hd)
-        shelf.put(Site::HeadOut, at, &z)?;
-        let attended = block.out.forward(&z)?;
-        shelf.put(Site::AttnOut, at, &attended)?;
+        let mut z = (pass.past)(layer).attend(&heads.q, &heads.k, &heads.v, rule)?; // (T, nh * hd)
+        pass.at(Site::HeadOut, at, &mut z)?;
+        let mut attended = block.out.forward(&z)?;
+        pass.at(Site::AttnOut, at, &mut attended)?;
         let attended = through(&block.attention_out, &attended)?;
         let h = match (&block.mlp_in, spec.residual.parallel) {
             (None, true) => h,
             (norm, true) => through(norm, x)?,
             (norm, false) => {
                 join(x, &attended)?;
-                shelf.put(Site::ResidMid, at, x)?;
+                pass.at(Site::ResidMid, at, x)?;
                 through(norm, x)?
             }
         };
-        let act = block.inner(&h)?; // (T, F)
-        shelf.put(Site::MlpAct, at, &act)?;
-        let out = block.down.forward(&act)?;
-        shelf.put(Site::MlpOut, at, &out)?;
+        let mut act = block.inner(&h)?; // (T, F)
+        pass.at(Site::MlpAct, at, &mut act)?;
+        let mut out = block.down.forward(&act)?;
+        pass.at(Site::MlpOut, at, &mut out)?;
         if spec.residual.parallel {
             join(x, &attended)?;
         }
         join(x, &through(&block.mlp_out, &out)?)?;
-        shelf.put(Site::ResidPost, at, x)
+        pass.at(Site::ResidPost, at, x)
     }
 
     /// Scores over the vocabulary of normed states, `(rows, vocab)` f32.
@@ -365,10 +465,10 @@ impl Model {
         let head = &self.spec.head;
         let logits = if head.scale == 1.0 { logits } else { logits.f_mul_scalar(head.scale)? };
         let logits = match head.soft_cap {
-            Some(cap) => logits.f_div_scalar(cap)?.f_tanh_()?.f_mul_scalar_(cap)?,
+            Some(cap) => logits.f_div_scalar(cap)?.f_tanh()?.f_mul_scalar(cap)?,
             None => logits,
         };
-        Ok(logits.f_to_kind(Kind::Float)?)
+        Ok(logits.f_to_kind(at_least_single(logits.kind()))?)
     }
 }
 
@@ -379,6 +479,16 @@ fn share_out(spec: &Spec, places: usize) -> Vec<usize> {
     let part = (block * spec.n_layers as f64 + 2.0 * edge) / places as f64;
     let place = |layer: usize| ((edge + block * (layer as f64 + 0.5)) / part) as usize;
     (0..spec.n_layers).map(|layer| place(layer).min(places - 1)).collect()
+}
+
+/// Whether what is computed of a tensor is recorded, so that it must not be written over.
+pub(super) fn recorded(x: &Tensor) -> bool {
+    x.requires_grad()
+}
+
+/// What statistics and scores are computed in: f32, or f64 where the model computes in it.
+pub(super) fn at_least_single(kind: Kind) -> Kind {
+    if kind == Kind::Double { kind } else { Kind::Float }
 }
 
 /// Where captured rows wait until the pass is over.

@@ -6,6 +6,7 @@ mod config;
 pub mod decoder;
 pub mod device;
 pub mod diff;
+mod edit;
 pub mod families;
 pub mod fetch;
 pub mod gguf;
@@ -20,6 +21,7 @@ pub use attention::{Buffers, Chunk, Kv};
 pub use config::Config;
 pub use decoder::{Load, Model, Output, Want};
 pub use device::Dtype;
+pub use edit::{Change, Edit, Reach};
 pub use site::{Layers, Site};
 pub use spec::Spec;
 

@@ -84,7 +84,7 @@ const NEW: usize = 8;
 
 /// A whole sequence.
 fn alone<'a>(model: &Model, ids: &'a [i64]) -> Chunk<'a> {
-    Chunk { ids, past: Vec::new(), start: 0, reach: model.spec.reach(ids.len() as i64) }
+    Chunk { ids, past: Vec::new(), start: 0, reach: model.spec.reach(ids.len() as i64), forks: &[] }
 }
 
 /// `final_norm` of packed sequences, `(tokens, d_model)`.
@@ -107,7 +107,8 @@ fn in_pieces(model: &Model, ids: &[i64]) -> Result<Tensor> {
     let mut done: Vec<Kv> = Vec::new();
     let mut states = Vec::new();
     for (i, piece) in ids.chunks(PIECE).enumerate() {
-        let chunk = Chunk { ids: piece, past: done.iter().collect(), start: (PIECE * i) as i64, reach };
+        let chunk =
+            Chunk { ids: piece, past: done.iter().collect(), start: (PIECE * i) as i64, reach, forks: &[] };
         let (state, mut kv) = forward(model, &[chunk], true)?;
         states.push(state);
         done.append(&mut kv);

@@ -112,5 +112,5 @@ pub fn prompt(
     if states.is_empty() {
         return Err(wrong("a text holds no tokens"));
     }
-    Ok(Request { ids, states, logits: Vec::new() })
+    Ok(Request { ids, states, ..Request::default() })
 }

@@ -1,12 +1,13 @@
 //! The engine: a model, a prefix tree, and the keys and values of what was encoded.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use tch::{Device, Kind, Tensor};
 
 use super::sample::Sampler;
 use super::tree::{Forest, NodeId};
-use crate::model::{Buffers, Chunk, Kv, Model, Site, Want};
+use crate::model::{Buffers, Chunk, Edit, Kv, Model, Site, Want};
 use crate::{Error, Result};
 
 /// How much is done at a time.
@@ -96,6 +97,8 @@ pub struct Request {
     pub states: Vec<usize>,
     /// Positions whose logits are wanted.
     pub logits: Vec<usize>,
+    /// Positions that edits of marked tokens reach, each with its slot in their tables.
+    pub marks: Vec<(usize, i64)>,
 }
 
 /// What was brought back for a list of requests. Rows that several requests share are held once.
@@ -121,7 +124,11 @@ pub struct Engine<'m> {
     forest: Forest,
     kv: BTreeMap<NodeId, Kv>,
     keep: bool,
+    edits: Rc<[Edit]>,
 }
+
+/// What an engine had encoded at some time.
+pub struct Bookmark(BTreeSet<NodeId>);
 
 /// A token: its node and its offset in it.
 type Place = (NodeId, usize);
@@ -138,13 +145,21 @@ struct Job {
     node: NodeId,
     states: BTreeSet<usize>,
     logits: BTreeSet<usize>,
+    marks: BTreeMap<usize, i64>,
 }
 
 impl<'m> Engine<'m> {
     /// An engine that has encoded nothing and keeps what it encodes.
     #[must_use]
     pub fn new(model: &'m Model, limits: Limits) -> Self {
-        Self { model, limits, forest: Forest::default(), kv: BTreeMap::new(), keep: true }
+        Self {
+            model,
+            limits,
+            forest: Forest::default(),
+            kv: BTreeMap::new(),
+            keep: true,
+            edits: model.edits(),
+        }
     }
 
     /// An engine whose sequences will not be continued: it keeps keys and values only while other sequences of the
@@ -158,6 +173,28 @@ impl<'m> Engine<'m> {
     pub fn clear(&mut self) {
         self.forest = Forest::default();
         self.kv.clear();
+    }
+
+    /// Sets what is changed on the way from now on, in place of the model's own edits. What is encoded already stays as
+    /// it is.
+    ///
+    /// # Errors
+    /// As [`Edit::check`].
+    pub fn edit(&mut self, edits: Vec<Edit>) -> Result<()> {
+        edits.iter().try_for_each(|edit| edit.check(&self.model.spec))?;
+        self.edits = edits.into();
+        Ok(())
+    }
+
+    /// Remembers what is encoded now.
+    #[must_use]
+    pub fn bookmark(&self) -> Bookmark {
+        Bookmark(self.kv.keys().copied().collect())
+    }
+
+    /// Forgets what was encoded after the bookmark.
+    pub fn back_to(&mut self, bookmark: &Bookmark) {
+        self.kv.retain(|node, _| bookmark.0.contains(node));
     }
 
     /// Encodes what is new in each request and brings back what is wanted.
@@ -313,7 +350,7 @@ impl<'m> Engine<'m> {
             }
             let last: Vec<i64> =
                 rows.iter().filter_map(|&member| answers[group[member]].ids.last().copied()).collect();
-            logits = self.model.step(&last, &mut buffers)?.f_to_device(Device::Cpu)?;
+            logits = self.model.step(&last, &mut buffers, &self.edits)?.f_to_device(Device::Cpu)?;
         }
         Ok(())
     }
@@ -353,7 +390,8 @@ impl<'m> Engine<'m> {
     /// Finds where each wanted position is and notes the jobs that this takes.
     fn place(&self, request: &Request, end: NodeId, jobs: &mut BTreeMap<NodeId, Job>) -> Result<Places> {
         let path = self.forest.path(end);
-        let blank = |node| Job { node, states: BTreeSet::new(), logits: BTreeSet::new() };
+        let blank =
+            |node| Job { node, states: BTreeSet::new(), logits: BTreeSet::new(), marks: BTreeMap::new() };
         for &node in path.iter().filter(|node| !self.kv.contains_key(node)) {
             jobs.entry(node).or_insert_with(|| blank(node));
         }
@@ -375,6 +413,13 @@ impl<'m> Engine<'m> {
             let (node, offset) = find(position)?;
             jobs.entry(node).or_insert_with(|| blank(node)).logits.insert(offset);
             places.logits.push((node, offset));
+        }
+        for &(position, slot) in &request.marks {
+            let (node, offset) = find(position)?;
+            // A token that is encoded already is as it is; one that several requests share is marked by the first.
+            if let Some(job) = jobs.get_mut(&node) {
+                job.marks.entry(offset).or_insert(slot);
+            }
         }
         Ok(places)
     }
@@ -403,7 +448,8 @@ impl<'m> Engine<'m> {
         kv: bool,
         found: &mut Found,
     ) -> Result<()> {
-        let mut want = Want { sites: wanted.0.to_vec(), layers: wanted.1.to_vec(), kv, ..Want::default() };
+        let (sites, layers) = (wanted.0.to_vec(), wanted.1.to_vec());
+        let mut want = Want { sites, layers, kv, edits: self.edits.clone(), ..Want::default() };
         let mut chunks = Vec::with_capacity(batch.len());
         let mut row = 0;
         for job in batch {
@@ -418,11 +464,12 @@ impl<'m> Engine<'m> {
                 found.logit_count += 1;
                 want.logit_rows.push(row + offset as i64);
             }
+            want.marks.extend(job.marks.iter().map(|(&offset, &slot)| (row + offset as i64, slot)));
             row += stretch.ids.len() as i64;
             let past = stretch.parent.map_or_else(Vec::new, |parent| self.forest.path(parent));
             let past = past.iter().map(|node| &self.kv[node]).collect();
             let (start, reach) = (stretch.start as i64, stretch.realm);
-            chunks.push(Chunk { ids: &stretch.ids, past, start, reach });
+            chunks.push(Chunk { ids: &stretch.ids, past, start, reach, forks: &[] });
         }
         let output = self.model.forward(&chunks, &want)?;
         drop(chunks);

@@ -57,7 +57,12 @@ impl Rounds<'_, '_> {
         for (prompt, &first) in prompts.iter().zip(&self.first) {
             let states = if first { prompt_positions(prompt, self.ask)? } else { Vec::new() };
             let main = requests.len();
-            requests.push(Request { ids: prompt.ids.clone(), states, logits: vec![prompt.ids.len() - 1] });
+            requests.push(Request {
+                ids: prompt.ids.clone(),
+                states,
+                logits: vec![prompt.ids.len() - 1],
+                ..Request::default()
+            });
             let options = answer_requests(&prompt.options, prompt, main, &mut requests);
             let texts = answer_requests(&prompt.texts, prompt, main, &mut requests);
             scored.push(Scored { main, options, texts });
@@ -272,7 +277,7 @@ impl Rounds<'_, '_> {
                 .map(|((prompt, answered), &first)| {
                     let ids = [prompt.ids.as_slice(), &answered.turn.answer_ids].concat();
                     let states = if first { (prompt.ids.len()..ids.len()).collect() } else { Vec::new() };
-                    Request { ids, states, logits: Vec::new() }
+                    Request { ids, states, ..Request::default() }
                 })
                 .collect();
             let encoded = self.engine.encode(&requests, ask.sites, ask.layers)?;
@@ -328,7 +333,7 @@ pub(super) fn answer_requests(
         } else {
             places.push(requests.len());
             let logits = (answers.shared - 1..ids.len() - 1).collect();
-            requests.push(Request { ids: ids[..ids.len() - 1].to_vec(), states: Vec::new(), logits });
+            requests.push(Request { ids: ids[..ids.len() - 1].to_vec(), logits, ..Request::default() });
         }
     }
     places

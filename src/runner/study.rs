@@ -222,7 +222,7 @@ fn unconditional(
             let ids = [ask.document, &text].concat();
             places.push(requests.len());
             let logits = (ask.document.len() - 1..ids.len() - 1).collect();
-            requests.push(Request { ids: ids[..ids.len() - 1].to_vec(), states: Vec::new(), logits });
+            requests.push(Request { ids: ids[..ids.len() - 1].to_vec(), logits, ..Request::default() });
             answers.ids.push(ids);
         }
         all.push((answers, places));
