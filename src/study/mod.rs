@@ -1,5 +1,6 @@
 //! A study: one TOML file that says what is run, checked before any work.
 
+pub mod align;
 pub mod condition;
 pub mod dialogue;
 pub mod manifest;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use align::{AlignEntry, Method, PairFormat, PairsEntry, Tune};
 pub use condition::{Arm, Before, Condition, History};
 use condition::{Library, resolve};
 pub use dialogue::{DialogueEntry, Orders, Sampling, Scoring};
@@ -21,6 +23,8 @@ pub use window::Window;
 
 use crate::model::{Dtype, Layers, Site};
 use crate::task::Context;
+use crate::task::select::Selection;
+use crate::task::split::{self, Part};
 use crate::toml_file::{Origin, parse_toml};
 use crate::{Error, Result};
 
@@ -63,6 +67,9 @@ pub struct Study {
     /// Conditions of the study's own, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub condition: BTreeMap<String, Condition>,
+    /// How a checkpoint is aligned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub align: Option<AlignEntry>,
     /// The file it was read from.
     #[serde(skip)]
     pub origin: Origin,
@@ -105,6 +112,12 @@ pub struct TaskEntry {
     /// The user's copy of the public files; the built-in set without it.
     #[serde(default)]
     pub path: Option<PathBuf>,
+    /// `train` or `held-out`: keeps one side of a split by group; both without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+    /// The share of each category's groups that is held out; half of them without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<f64>,
     /// Categories to keep; all without it.
     #[serde(default)]
     pub categories: Vec<String>,
@@ -124,6 +137,21 @@ impl TaskEntry {
     #[must_use]
     pub fn kind(&self) -> &str {
         self.kind.as_deref().unwrap_or(&self.name)
+    }
+
+    /// What of it is asked for.
+    #[must_use]
+    pub fn selection(&self) -> Selection<'_> {
+        Selection {
+            shown: &self.name,
+            kind: self.kind(),
+            variant: self.variant.as_deref(),
+            path: self.path.as_deref(),
+            part: self.part.map(|part| (part, self.held_out.unwrap_or(split::SHARE))),
+            categories: &self.categories,
+            context: self.context,
+            limit: self.limit,
+        }
     }
 }
 
@@ -307,9 +335,22 @@ impl Study {
             let key = if task.kind.is_some() { "kind" } else { "name" };
             crate::task::find(task.kind())
                 .map_err(|error| self.origin.at(&format!("tasks.{i}.{key}"), error))?;
+            self.check_split(i, task)?;
         }
         self.check_dialogue()?;
-        self.check_probes()
+        self.check_probes()?;
+        self.align.as_ref().map_or(Ok(()), |align| align.check(self))
+    }
+
+    fn check_split(&self, index: usize, task: &TaskEntry) -> Result<()> {
+        let Some(share) = task.held_out else { return Ok(()) };
+        let key = format!("tasks.{index}.held_out");
+        if task.part.is_none() {
+            return Err(self
+                .wrong(&key, "says nothing without `part`")
+                .hint("part = \"held-out\" or part = \"train\" keeps one side of the split"));
+        }
+        split::checked(share).map(|_| ()).map_err(|error| self.origin.at(&key, error))
     }
 
     fn check_dialogue(&self) -> Result<()> {

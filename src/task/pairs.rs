@@ -1,0 +1,179 @@
+//! Preference pairs: a prompt with a reply that was chosen and one that was rejected. docs/align.md has the formats.
+//!
+//! A pair from which nothing can be learnt is left out and counted with its reason; a line that is not of its format at
+//! all is an error.
+
+mod hh_rlhf;
+mod jsonl;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{File, read, select};
+use crate::error::{Error, Result};
+use crate::text::Message;
+
+/// How the lines of a file of pairs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PairFormat {
+    /// `prompt`, `chosen` and `rejected`, as texts or as messages.
+    #[default]
+    Jsonl,
+    /// `chosen` and `rejected`, each a whole conversation of "Human:" and "Assistant:" (Bai et al. 2022).
+    HhRlhf,
+}
+
+/// A prompt and two replies to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// Unique in its file: the given one, or `FILE:LINE`.
+    pub id: String,
+    /// What must stay on one side of a split: the given one, or one for each prompt.
+    pub group: String,
+    /// The given one, or the name of the file.
+    pub category: String,
+    /// The conversation up to the reply; it ends with the user's words.
+    pub prompt: Vec<Message>,
+    /// The better reply.
+    pub chosen: String,
+    /// The worse reply.
+    pub rejected: String,
+}
+
+/// The pairs of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pairs {
+    /// Those that can be used, in the order of the file.
+    pub pairs: Vec<Pair>,
+    /// How many were left out for each reason.
+    pub left_out: BTreeMap<String, usize>,
+}
+
+/// What a line says.
+struct Line {
+    id: Option<String>,
+    group: Option<String>,
+    category: Option<String>,
+    /// Prompt, chosen and rejected reply, or why they make no pair.
+    said: std::result::Result<(Vec<Message>, String, String), &'static str>,
+}
+
+/// Why pairs are left out.
+mod reason {
+    pub const BEGINNING: &str = "the two conversations do not share their beginning";
+    pub const EMPTY: &str = "a reply is empty";
+    pub const SAME: &str = "the two replies are the same";
+    pub const NOT_ASKED: &str = "the prompt does not end with the user's words";
+    pub const NOT_A_REPLY: &str = "what follows the prompt is not one reply of the assistant";
+    pub const NO_TURNS: &str = "a text is not made of Human: and Assistant: turns";
+}
+
+/// Reads a file of pairs; one that is compressed with gzip is unpacked.
+///
+/// # Errors
+/// [`Error::Io`] where it cannot be read; [`Error::Input`] naming file and line for a line that is not of the format, for
+/// an id that occurs twice, and for a file without a pair that can be used.
+pub fn load(path: &Path, format: PairFormat) -> Result<Pairs> {
+    let bytes = fs::read(path).map_err(|error| Error::io(path, error))?;
+    let file = File::of_bytes(path, unpacked(path, bytes)?)?;
+    let name = file.stem.strip_suffix(".jsonl").unwrap_or(&file.stem);
+    let (mut found, mut ids) = (Pairs::default(), read::Ids::default());
+    for (index, text) in file.text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+        let place = file.at(index + 1);
+        let line = match format {
+            PairFormat::Jsonl => jsonl::line(&place, text)?,
+            PairFormat::HhRlhf => hh_rlhf::line(&place, text)?,
+        };
+        let id = line.id.unwrap_or_else(|| format!("{name}:{}", index + 1));
+        ids.take(&id, &place, "give every pair its own id, or none an id")?;
+        match line.said.and_then(usable) {
+            Err(why) => *found.left_out.entry(why.to_owned()).or_default() += 1,
+            Ok((prompt, chosen, rejected)) => found.pairs.push(Pair {
+                group: line.group.unwrap_or_else(|| group_of(&prompt)),
+                category: line.category.unwrap_or_else(|| name.to_owned()),
+                id,
+                prompt,
+                chosen,
+                rejected,
+            }),
+        }
+    }
+    if !found.pairs.is_empty() {
+        return Ok(found);
+    }
+    let reasons: Vec<String> = found.left_out.iter().map(|(why, n)| format!("{n}: {why}")).collect();
+    let why = match reasons.is_empty() {
+        true => "holds no pair".to_owned(),
+        false => format!("holds no pair that can be used ({})", reasons.join("; ")),
+    };
+    Err(Error::input(file.shown, why)
+        .hint("docs/align.md says what a pair is; format = \"hh-rlhf\" reads that data set"))
+}
+
+/// Keeps the first `limit` pairs of each category.
+pub fn limit(pairs: &mut Vec<Pair>, limit: Option<usize>) {
+    select::first(pairs, limit, |pair| &pair.category);
+}
+
+/// A pair from which something can be learnt.
+fn usable(
+    (prompt, chosen, rejected): (Vec<Message>, String, String),
+) -> std::result::Result<(Vec<Message>, String, String), &'static str> {
+    if chosen.is_empty() || rejected.is_empty() {
+        return Err(reason::EMPTY);
+    }
+    if chosen == rejected {
+        return Err(reason::SAME);
+    }
+    if prompt.last().is_none_or(|last| last.role != "user") {
+        return Err(reason::NOT_ASKED);
+    }
+    Ok((prompt, chosen, rejected))
+}
+
+/// Takes two whole conversations apart into what they share and their last turns.
+fn common_prompt(
+    mut chosen: Vec<Message>,
+    mut rejected: Vec<Message>,
+) -> std::result::Result<(Vec<Message>, String, String), &'static str> {
+    let (Some(a), Some(b)) = (chosen.pop(), rejected.pop()) else { return Err(reason::NOT_A_REPLY) };
+    if chosen != rejected {
+        return Err(reason::BEGINNING);
+    }
+    if [&a, &b].iter().any(|reply| reply.role != "assistant") {
+        return Err(reason::NOT_A_REPLY);
+    }
+    Ok((chosen, a.content, b.content))
+}
+
+/// One group for each prompt.
+fn group_of(prompt: &[Message]) -> String {
+    let mut hash = Sha256::new();
+    for message in prompt {
+        for part in [&message.role, &message.content] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+    }
+    let digest: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("prompt-{digest}")
+}
+
+fn unpacked(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    if !bytes.starts_with(&[0x1F, 0x8B]) {
+        return Ok(bytes);
+    }
+    let mut whole = Vec::new();
+    MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut whole).map_err(|error| {
+        Error::input(path.display().to_string(), format!("is not whole: {error}"))
+            .hint("it is a gzip file that is damaged or cut short: get it again")
+    })?;
+    Ok(whole)
+}
