@@ -48,6 +48,8 @@ pub(crate) struct Plot {
     pub y_label: String,
     pub x: (f64, f64),
     pub y_range: Option<(f64, f64)>,
+    /// Whether heights are the decimal logarithms of what the y axis is labelled with.
+    pub log_y: bool,
     pub marks: Vec<Mark>,
     pub named: Vec<Named>,
     pub strip_rows: usize,
@@ -222,7 +224,7 @@ impl<'a> Layout<'a> {
     fn y_axis(&self, plot: &Plot) -> Axis {
         let (lo, hi) = plot.heights();
         let wanted = (self.plot_height / (1.5 * self.style.font_size)).clamp(2.0, 8.0);
-        Axis::round(lo, hi, wanted as usize)
+        if plot.log_y { Axis::log(lo, hi, wanted as usize) } else { Axis::round(lo, hi, wanted as usize) }
     }
 
     /// As many ticks as fit without their labels touching.
