@@ -635,7 +635,7 @@ fn steering() -> Curves {
                 log_y: true,
                 lines: vec![curve(&|s| {
                     let y = perplexity(s);
-                    CurvePoint { x: s, y: Some(y), interval: Some((0.93 * y, 1.07 * y)) }
+                    CurvePoint { x: s, y: Some(y), interval: Some((0.8 * y, 1.25 * y)) }
                 })],
                 band: random(&|s| (s, 0.95 * perplexity(0.5 * s), 1.06 * perplexity(0.72 * s))),
                 references: vec![level("unsteered", 14.2)],
@@ -683,8 +683,8 @@ fn steering_of_concepts() -> Curves {
         panels: vec![
             effect("SmolLM2-1.7B", 0.6),
             effect("SmolLM2-1.7B-Instruct", 1.0),
-            CurvePanel { title: "perplexity of the same".into(), ..cost(0.2) },
-            CurvePanel { title: "perplexity of the same".into(), ..cost(0.3) },
+            CurvePanel { title: "SmolLM2-1.7B".into(), ..cost(0.2) },
+            CurvePanel { title: "SmolLM2-1.7B-Instruct".into(), ..cost(0.3) },
         ],
         columns: Some(2),
         ..steering()

@@ -248,10 +248,16 @@ impl Curves {
         lo < 0.0 && hi > 0.0
     }
 
+    /// Where points are few and lie at multiples of a step, such as strengths do, ticks lie at them.
     fn ticks(&self) -> Ticks {
         let (lo, hi) = self.extent();
-        let whole = self.panels.iter().flat_map(CurvePanel::places).all(|x| x.fract() == 0.0);
-        if whole && hi - lo <= 6.0 { Ticks::Integers } else { Ticks::Round }
+        let mut places: Vec<f64> = self.panels.iter().flat_map(CurvePanel::places).collect();
+        places.sort_by(f64::total_cmp);
+        let gaps = places.windows(2).map(|w| w[1] - w[0]).filter(|gap| *gap > 1e-9 * (hi - lo));
+        let step = gaps.fold(hi - lo, f64::min);
+        let on_step = |x: &f64| (x / step - (x / step).round()).abs() < 1e-6;
+        let few = (hi - lo) / step <= 40.0;
+        if few && places.iter().all(on_step) { Ticks::Every(step) } else { Ticks::Round }
     }
 
     /// How far each marked line is moved along x so that none hides another's bars: by label.
@@ -267,7 +273,8 @@ impl Curves {
 
     fn plot(&self, panel: &CurvePanel, style: &Style) -> Plot {
         let (lo, hi) = self.extent();
-        let pad = 0.04 * (hi - lo);
+        let (labels, apart) = (self.labels(|_| true), self.apart());
+        let pad = 0.045 * (hi - lo) + apart.last().map_or(0.0, |last| last.1);
         let mut plot = Plot {
             title: panel.title.clone(),
             x_label: self.x_label.clone(),
@@ -288,10 +295,13 @@ impl Curves {
             interval: r.interval.map(|interval| panel.heights(interval)),
         });
         references::add(&mut plot, &references.collect::<Vec<_>>());
-        let (labels, apart) = (self.labels(|_| true), self.apart());
         let (mut thin, mut on_top) = (Vec::new(), Vec::new());
+        let mixed = self.lines().any(|l| l.marked);
         for line in &panel.lines {
-            let look = style.look(labels.iter().position(|l| *l == line.label).unwrap_or(0));
+            let mut look = style.look(labels.iter().position(|l| *l == line.label).unwrap_or(0));
+            if mixed && !line.marked {
+                look.colour = look.colour.towards(WHITE, 0.4);
+            }
             let moved = apart.iter().find(|a| line.marked && a.0 == line.label).map_or(0.0, |a| a.1);
             let (mut marks, named) = marks(panel, line, look, moved);
             plot.marks.push(marks.remove(0));
@@ -325,8 +335,8 @@ fn marks(panel: &CurvePanel, line: &Curve, look: Look, moved: f64) -> (Vec<Mark>
         let alone = alone(&points);
         vec![
             Mark::Band { x, lo, hi, colour, alpha: 0.16 },
-            Mark::Line { points, colour, dash: look.dash, width: 0.7 },
-            Mark::Points { points: alone, look, radius: 0.8 },
+            Mark::Line { points, colour, dash: look.dash, width: 0.55 },
+            Mark::Points { points: alone, look, radius: 0.7 },
         ]
     };
     (marks, named)

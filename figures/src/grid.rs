@@ -34,6 +34,8 @@ pub(crate) enum Ticks {
     Integers,
     /// At round numbers.
     Round,
+    /// At multiples of this step, the least in which points lie, or of as few of it as leave the labels room.
+    Every(f64),
     /// At these places; labels that would touch others are left out.
     At(Vec<(f64, String)>),
     /// At 0, 1, ..; a label too long for its place is shortened.
@@ -238,12 +240,14 @@ impl<'a> Layout<'a> {
                 Axis::integers(lo, hi, ((self.plot_width / room) as usize).clamp(1, 8))
             }
             Ticks::Round => {
-                let width = |axis: &Axis| {
-                    let labels = axis.ticks.iter().map(|t| Rich::parse(&t.1).width(Face::Regular, small));
-                    labels.map(|w| w + 5.0).sum::<f64>()
-                };
                 let axes = (1..=6).rev().map(|wanted| Axis::round(lo, hi, wanted));
-                let fitting = axes.into_iter().find(|axis| width(axis) <= self.plot_width);
+                let fitting = axes.into_iter().find(|axis| self.has_room(axis));
+                fitting.unwrap_or_else(|| Axis::round(lo, hi, 1))
+            }
+            Ticks::Every(step) => {
+                let axes = [1.0, 2.0, 4.0, 5.0, 10.0, 20.0]
+                    .map(|n| Axis::with(lo, hi, scale::multiples(lo, hi, n * step, 0.0)));
+                let fitting = axes.into_iter().find(|axis| axis.ticks.len() <= 9 && self.has_room(axis));
                 fitting.unwrap_or_else(|| Axis::round(lo, hi, 1))
             }
             Ticks::At(ticks) => Axis { lo, hi, ticks: ticks.clone() },
@@ -254,6 +258,13 @@ impl<'a> Layout<'a> {
                 Axis { lo, hi, ticks: ticks.collect() }
             }
         }
+    }
+
+    /// Whether the labels of an x axis fit below it with a good space between them.
+    fn has_room(&self, axis: &Axis) -> bool {
+        let small = self.style.small();
+        let widths = axis.ticks.iter().map(|t| Rich::parse(&t.1).width(Face::Regular, small) + 5.0);
+        widths.sum::<f64>() <= self.plot_width
     }
 
     /// The names of places of the x axis that have room below it: row (0 the highest), the name's middle from
