@@ -295,7 +295,7 @@ impl Curves {
             interval: r.interval.map(|interval| panel.heights(interval)),
         });
         references::add(&mut plot, &references.collect::<Vec<_>>());
-        let (mut thin, mut on_top) = (Vec::new(), Vec::new());
+        let (mut thin, mut bars, mut on_top) = (Vec::new(), Vec::new(), Vec::new());
         let mixed = self.lines().any(|l| l.marked);
         for line in &panel.lines {
             let mut look = style.look(labels.iter().position(|l| *l == line.label).unwrap_or(0));
@@ -304,11 +304,16 @@ impl Curves {
             }
             let moved = apart.iter().find(|a| line.marked && a.0 == line.label).map_or(0.0, |a| a.1);
             let (mut marks, named) = marks(panel, line, look, moved);
-            plot.marks.push(marks.remove(0));
-            if line.marked { &mut on_top } else { &mut thin }.extend(marks);
+            if line.marked {
+                bars.push(marks.remove(0));
+                on_top.extend(marks);
+            } else {
+                plot.marks.push(marks.remove(0));
+                thin.extend(marks);
+            }
             plot.named.push(named);
         }
-        plot.marks.extend(thin.into_iter().chain(on_top));
+        plot.marks.extend(thin.into_iter().chain(bars).chain(on_top));
         plot
     }
 }

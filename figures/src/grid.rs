@@ -247,7 +247,8 @@ impl<'a> Layout<'a> {
             Ticks::Every(step) => {
                 let axes = [1.0, 2.0, 4.0, 5.0, 10.0, 20.0]
                     .map(|n| Axis::with(lo, hi, scale::multiples(lo, hi, n * step, 0.0)));
-                let fitting = axes.into_iter().find(|axis| axis.ticks.len() <= 9 && self.has_room(axis));
+                let few = |axis: &Axis| (2..=9).contains(&axis.ticks.len());
+                let fitting = axes.into_iter().find(|axis| few(axis) && self.has_room(axis));
                 fitting.unwrap_or_else(|| Axis::round(lo, hi, 1))
             }
             Ticks::At(ticks) => Axis { lo, hi, ticks: ticks.clone() },
