@@ -91,6 +91,8 @@ impl Plot {
         let hi = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         match self.y_range {
             Some((a, b)) => (a.min(lo), b.max(hi)),
+            // A single number among logarithms: from about three quarters of it to four thirds.
+            None if self.log_y && lo == hi => (lo - 0.12, hi + 0.12),
             None => scale::padded(lo, hi),
         }
     }

@@ -922,8 +922,7 @@ fn axes_of_curves_have_round_ticks_at_any_scale() {
             let found = texts(&of(&[-1.0, 1.0], [from, from * span]), Width::Column);
             let lowest = found.iter().map(|t| t.bottom).fold(0.0, f64::max);
             let below = found.iter().filter(|t| t.bottom == lowest).count();
-            assert_eq!(below, 3, "{found:?}");
-            assert!(found.len() >= 5, "{from} to {}: {found:?}", from * span);
+            assert!(below >= 2 && found.len() - below >= 2, "{from} to {}: {found:?}", from * span);
             texts(&of(&[0.0, 1e5], [from, from * span]), Width::Inches(1.2));
         }
     }
