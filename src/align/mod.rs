@@ -8,6 +8,7 @@ pub mod adamw;
 mod choices;
 pub mod example;
 pub mod loss;
+pub mod record;
 pub mod save;
 mod texts;
 pub mod trainer;
