@@ -270,11 +270,10 @@ fn a_limit_counts_on_each_side_and_what_is_too_long_is_counted() {
     let made = voice.examples(&filed(dir.path(), 6, "limit = 3\n"), 100_000).expect("examples");
     assert_eq!((made.train.len(), made.held_out.len()), (3, 3));
     let all = voice.examples(&filed(dir.path(), 6, ""), 100_000).expect("examples");
-    let mut lengths: Vec<usize> = all.train.iter().chain(&all.held_out).map(Example::longest).collect();
-    lengths.sort_unstable();
-    let n_ctx = lengths[lengths.len() / 2];
+    let lengths: Vec<usize> = all.train.iter().chain(&all.held_out).map(Example::longest).collect();
+    let n_ctx = lengths.iter().max().expect("a length") - 1;
     let kept = lengths.iter().filter(|length| **length <= n_ctx).count();
-    assert!(kept < lengths.len());
+    assert!(kept > 0);
     let cut = voice.examples(&filed(dir.path(), 6, ""), n_ctx).expect("examples");
     assert_eq!(cut.train.len() + cut.held_out.len(), kept);
     let [(why, n)] = &cut.left_out[..] else { panic!("{:?}", cut.left_out) };
@@ -385,8 +384,7 @@ fn what_cannot_be_made_into_examples_is_an_error_with_a_way_out() {
         format!("file = {:?}\n", dir.path().join(name).display().to_string())
     };
     let pair = |prompt: &str| json!({ "prompt": prompt, "chosen": "Yes.", "rejected": "No." });
-    let question =
-        |i: usize, options: &[&str]| json!({ "id": i, "text": "Who?", "options": options, "group": "g" });
+    let question = |i: usize, group: &str, format: &str| json!({ "id": i, "text": "Who?", "options": ["x", "y"], "group": group, "format": format });
     let tasks = |name: &str, lines: &[serde_json::Value]| {
         format!("task = \"generic\"\n{}", file(name, lines).replace("file = ", "path = "))
     };
@@ -409,11 +407,15 @@ fn what_cannot_be_made_into_examples_is_an_error_with_a_way_out() {
         ),
         (file("long.jsonl", &[pair("a"), pair("b")]), 2, "align.pairs: leave nothing to train on (2 "),
         (
-            tasks("single.jsonl", &[question(0, &["x", "y"]), question(1, &["x", "y"])]),
+            tasks("single.jsonl", &[question(0, "g", "letters"), question(1, "g", "letters")]),
             100_000,
             "align.pairs.held_out: task generic: category \"single\" has one group",
         ),
-        ("task = \"winogender\"\n".to_string(), 100_000, "lists no options to choose from"),
+        (
+            tasks("said.jsonl", &[question(0, "g", "sentence"), question(1, "h", "sentence")]),
+            100_000,
+            "lists no options to choose from",
+        ),
         (
             "task = \"bbq\"\ncategories = [\"Agee\"]\n".to_string(),
             100_000,
