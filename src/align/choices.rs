@@ -74,3 +74,49 @@ pub(super) fn sides(item: &Item) -> std::result::Result<(usize, usize), &'static
         false => Ok((chosen, rejected)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Choice;
+
+    /// Options: the stereotyped person, the other one, unknown.
+    fn item(context: Option<Context>, label: Option<usize>, target: Option<usize>) -> Item {
+        let roles = [Role::Stereotyped, Role::Other, Role::Unknown];
+        Item {
+            id: "i".into(),
+            group: "g".into(),
+            category: "c".into(),
+            context,
+            polarity: None,
+            dimension: String::new(),
+            passage: String::new(),
+            question: "Who?".into(),
+            options: roles.map(|role| Choice { text: format!("{role:?}"), role }).to_vec(),
+            format: Format::Letters,
+            label,
+            target,
+            recorded: None,
+        }
+    }
+
+    #[test]
+    fn the_fair_answer_is_chosen_over_the_biased_one_or_over_none() {
+        let (ambig, disambig) = (Some(Context::Ambig), Some(Context::Disambig));
+        for (context, label, target, expected) in [
+            (ambig, Some(2), Some(0), Ok((2, 0))),
+            (ambig, None, Some(1), Ok((2, 1))),
+            (disambig, Some(1), Some(0), Ok((1, 0))),
+            (disambig, Some(0), Some(1), Ok((0, 1))),
+            (disambig, Some(0), Some(0), Ok((0, 2))),
+            (None, Some(2), Some(0), Ok((2, 0))),
+            (disambig, None, Some(0), Err("nothing says which option is right")),
+            (ambig, Some(2), None, Err("nothing says which option agrees with the bias")),
+        ] {
+            assert_eq!(sides(&item(context, label, target)), expected, "{context:?} {label:?} {target:?}");
+        }
+        let mut two = item(disambig, Some(0), Some(0));
+        two.options.truncate(2);
+        assert_eq!(sides(&two), Err("no option says that it cannot be known"));
+    }
+}

@@ -165,3 +165,45 @@ impl Examples {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(start: usize, chosen: &[i64], rejected: &[i64]) -> std::result::Result<Example, &'static str> {
+        Example::new(["i", "g", "c"].map(String::from), start, chosen, rejected)
+    }
+
+    #[test]
+    fn the_trunk_holds_what_the_answers_share() {
+        let made = example(2, &[1, 2, 3, 4], &[1, 2, 3, 5, 6]).expect("an example");
+        assert_eq!((made.trunk.as_slice(), made.answer_start), ([1, 2, 3].as_slice(), 2));
+        assert_eq!((made.chosen.as_slice(), made.rejected.as_slice()), ([4].as_slice(), [5, 6].as_slice()));
+        assert_eq!(made.longest(), 5);
+    }
+
+    #[test]
+    fn answers_that_begin_one_another_or_follow_different_prompts_make_no_example() {
+        assert!(example(2, &[1, 2, 3], &[1, 2, 3]).is_err());
+        assert!(example(2, &[1, 2, 3], &[1, 2, 3, 4]).is_err());
+        assert!(example(2, &[1, 2, 3, 4], &[1, 2, 3]).is_err());
+        assert!(example(2, &[1, 2, 3], &[1, 7, 4]).is_err());
+        assert!(example(0, &[1], &[2]).is_err());
+    }
+
+    #[test]
+    fn what_one_source_holds_out_another_does_not_train_on() {
+        let of = |group: &str| Example {
+            group: group.into(),
+            ..example(1, &[1, 2], &[1, 3]).expect("an example")
+        };
+        let mut all = Examples {
+            train: vec![of("a"), of("b"), of("a")],
+            held_out: vec![of("a"), of("c")],
+            left_out: Vec::new(),
+        };
+        all.part_ways();
+        assert_eq!(all.train.iter().map(|example| example.group.as_str()).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(all.left_out[0].1, 2);
+    }
+}

@@ -177,3 +177,160 @@ fn unpacked(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
     })?;
     Ok(whole)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read_bytes(name: &str, bytes: &[u8], format: PairFormat) -> Result<Pairs> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).expect("the file is written");
+        load(&path, format)
+    }
+
+    fn read(lines: &[Value], format: PairFormat) -> Result<Pairs> {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        read_bytes("p.jsonl", text.as_bytes(), format)
+    }
+
+    fn user(text: &str) -> Value {
+        json!({ "role": "user", "content": text })
+    }
+
+    fn assistant(text: &str) -> Value {
+        json!({ "role": "assistant", "content": text })
+    }
+
+    #[test]
+    fn every_form_of_a_line_gives_the_same_pair() {
+        let forms = [
+            json!({ "prompt": "Who?", "chosen": "Nobody knows.", "rejected": "She." }),
+            json!({ "prompt": " Who?\n", "chosen": " Nobody knows.", "rejected": [assistant(" She.")] }),
+            json!({ "prompt": [user("Who?")], "chosen": [assistant("Nobody knows.")], "rejected": "She.", "score": 3 }),
+            json!({ "prompt": "Who?", "chosen": [user("Who?"), assistant("Nobody knows.")], "rejected": [user("Who?"), assistant("She.")] }),
+            json!({ "chosen": [user("Who?"), assistant("Nobody knows.")], "rejected": [user("Who?"), assistant("She.")] }),
+        ];
+        let found = read(&forms, PairFormat::Jsonl).expect("pairs");
+        let first = &found.pairs[0];
+        assert_eq!(
+            (first.prompt.as_slice(), first.id.as_str()),
+            (&[Message::new("user", "Who?")][..], "p:1")
+        );
+        assert_eq!((first.chosen.as_str(), first.rejected.as_str()), ("Nobody knows.", "She."));
+        assert_eq!(found.pairs.len(), forms.len());
+        for pair in &found.pairs {
+            assert_eq!(*pair, Pair { id: pair.id.clone(), ..first.clone() });
+        }
+    }
+
+    #[test]
+    fn given_names_count_and_prompts_make_groups() {
+        let lines = [
+            json!({ "prompt": "a", "chosen": "1", "rejected": "2", "id": 7, "group": "g", "category": "c" }),
+            json!({ "prompt": "a", "chosen": "3", "rejected": "4" }),
+            json!({ "prompt": "b", "chosen": "3", "rejected": "4" }),
+            json!({ "prompt": [{ "role": "system", "content": "Be fair." }, user("b")], "chosen": "3", "rejected": "4" }),
+        ];
+        let pairs = read(&lines, PairFormat::Jsonl).expect("pairs").pairs;
+        assert_eq!([&*pairs[0].id, &*pairs[0].group, &*pairs[0].category], ["7", "g", "c"]);
+        assert_eq!([&*pairs[1].id, &*pairs[1].category], ["p:2", "p"]);
+        let groups: std::collections::HashSet<&str> = pairs.iter().map(|pair| &*pair.group).collect();
+        assert_eq!(groups.len(), 4, "a system prompt makes another prompt");
+        let again = read(&lines[1..2], PairFormat::Jsonl).expect("pairs");
+        assert_eq!(again.pairs[0].group, pairs[1].group, "a group hangs on the prompt alone");
+    }
+
+    #[test]
+    fn conversations_of_hh_rlhf_are_taken_apart_and_the_unfit_counted() {
+        let line = |chosen: &str, rejected: &str| json!({ "chosen": chosen, "rejected": rejected });
+        let opening = "\n\nHuman: Hi\n\nAssistant: Hello: how\n\nare you?\n\nHuman: Fine.\n\nAssistant:";
+        let found = read(
+            &[
+                line(&format!("{opening} Good. "), &format!("{opening} Bad.")),
+                line(&format!("{opening} Good."), "\n\nHuman: Hi\n\nAssistant: Bad."),
+                line(&format!("{opening} Good."), &format!("{opening} ")),
+                line(&format!("{opening} Good."), &format!("{opening}  Good.")),
+                line(&format!("{opening} Good.\n\nHuman: So"), &format!("{opening} Good.\n\nHuman: No")),
+                line("Good.", "Bad."),
+                line(
+                    "\n\nHuman: Hi\n\nAssistant: One.\n\nAssistant: Two.",
+                    "\n\nHuman: Hi\n\nAssistant: One.\n\nAssistant: Three.",
+                ),
+            ],
+            PairFormat::HhRlhf,
+        )
+        .expect("pairs");
+        let [pair] = &found.pairs[..] else { panic!("{:?}", found.pairs) };
+        let said: Vec<(&str, &str)> =
+            pair.prompt.iter().map(|message| (&*message.role, &*message.content)).collect();
+        assert_eq!(said, [("user", "Hi"), ("assistant", "Hello: how\n\nare you?"), ("user", "Fine.")]);
+        assert_eq!((&*pair.chosen, &*pair.rejected), ("Good.", "Bad."));
+        let expected = [
+            reason::BEGINNING,
+            reason::EMPTY,
+            reason::SAME,
+            reason::NOT_A_REPLY,
+            reason::NO_TURNS,
+            reason::NOT_ASKED,
+        ];
+        assert_eq!(found.left_out, expected.map(|why| (why.to_owned(), 1)).into());
+    }
+
+    #[test]
+    fn a_file_may_be_packed_but_not_cut_short() {
+        let text = "{\"prompt\": \"a\", \"chosen\": \"1\", \"rejected\": \"2\"}\n".repeat(2);
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(text.as_bytes()).expect("packed");
+        let packed = packed.finish().expect("packed");
+        let plain = read_bytes("p.jsonl", text.as_bytes(), PairFormat::Jsonl).expect("pairs");
+        assert_eq!(read_bytes("p.jsonl.gz", &packed, PairFormat::Jsonl).expect("pairs"), plain);
+        let error =
+            read_bytes("p.jsonl.gz", &packed[..packed.len() - 9], PairFormat::Jsonl).expect_err("cut");
+        assert!(error.to_string().contains("is not whole"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_file_of_pairs_is_an_error_with_a_way_out() {
+        let good = json!({ "prompt": "a", "chosen": "1", "rejected": "2", "id": "x" });
+        for (lines, format, why) in [
+            (vec![], PairFormat::Jsonl, "holds no pair"),
+            (
+                vec![json!({ "prompt": "a", "chosen": "1" })],
+                PairFormat::Jsonl,
+                "p.jsonl:1: not a pair: missing field `rejected`",
+            ),
+            (vec![json!({ "chosen": "1", "rejected": "2" })], PairFormat::Jsonl, "the prompt is missing"),
+            (vec![good.clone(), good.clone()], PairFormat::Jsonl, "the id x is already that of"),
+            (
+                vec![json!({ "prompt": "a", "chosen": "1", "rejected": "1 " })],
+                PairFormat::Jsonl,
+                "(1: the two replies are the same)",
+            ),
+            (
+                vec![
+                    json!({ "prompt": [{ "role": "human", "content": "a" }], "chosen": "1", "rejected": "2" }),
+                ],
+                PairFormat::Jsonl,
+                "the role \"human\"",
+            ),
+            (
+                vec![json!({ "prompt": "a", "chosen": "1", "rejected": "2", "id": true })],
+                PairFormat::Jsonl,
+                "the id is neither",
+            ),
+            (vec![good], PairFormat::HhRlhf, "unknown field `prompt`"),
+        ] {
+            let error = read(&lines, format).expect_err(why);
+            let said = error.to_string();
+            assert!(said.contains(why) && !said.contains('\n'), "{said}");
+            assert!(error.next_step().is_some(), "{said}");
+        }
+    }
+}

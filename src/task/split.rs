@@ -87,3 +87,72 @@ pub fn keep<T>(
     members.retain(|member| held_out.contains(of(member).1) == (part == Part::HeldOut));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `n` groups of a category, each with two members.
+    fn members(category: &str, n: usize) -> Vec<(String, String)> {
+        (0..2 * n).map(|i| (category.to_owned(), format!("{category}/{}", i / 2))).collect()
+    }
+
+    fn held(members: &[(String, String)], share: f64, seed: u64) -> HashSet<&str> {
+        held_out(members.iter().map(|(category, group)| (category.as_str(), group.as_str())), share, seed)
+            .expect("a split")
+    }
+
+    #[test]
+    fn the_share_counts_in_each_category_and_leaves_a_group_on_either_side() {
+        let all = [members("a", 10), members("b", 3), members("c", 2)].concat();
+        let count = |share: f64, category: &str| {
+            held(&all, share, 7).iter().filter(|group| group.starts_with(category)).count()
+        };
+        assert_eq!([count(0.5, "a"), count(0.5, "b"), count(0.5, "c")], [5, 2, 1]);
+        assert_eq!([count(0.01, "a"), count(0.01, "b"), count(0.01, "c")], [1, 1, 1]);
+        assert_eq!([count(0.99, "a"), count(0.99, "b"), count(0.99, "c")], [9, 2, 1]);
+    }
+
+    #[test]
+    fn the_split_hangs_on_the_seed_and_on_no_order_and_grows_with_the_share() {
+        let all = members("a", 40);
+        let turned: Vec<_> = all.iter().rev().cloned().collect();
+        assert_eq!(held(&all, 0.5, 1), held(&turned, 0.5, 1));
+        assert_ne!(held(&all, 0.5, 1), held(&all, 0.5, 2));
+        assert!(held(&all, 0.25, 1).is_subset(&held(&all, 0.5, 1)));
+        let first: HashSet<String> = (0..20).map(|i| format!("a/{i}")).collect();
+        assert!(held(&all, 0.5, 1).iter().any(|group| !first.contains(*group)), "not the front of the file");
+    }
+
+    #[test]
+    fn every_member_is_on_one_side() {
+        let all = members("a", 7);
+        let side = |part| {
+            let mut side = all.clone();
+            keep(&mut side, part, 0.5, 3, |(category, group)| (category, group)).expect("a split");
+            side
+        };
+        let (train, held_out) = (side(Part::Train), side(Part::HeldOut));
+        assert_eq!((train.len(), held_out.len()), (6, 8));
+        assert!(train.iter().all(|member| !held_out.iter().any(|other| other.1 == member.1)));
+    }
+
+    #[test]
+    fn a_group_of_two_categories_stands_on_one_side() {
+        let mut all = [members("a", 6), members("b", 6)].concat();
+        all.extend((0..6).map(|i| ("b".to_owned(), format!("a/{i}"))));
+        let held = held(&all, 0.5, 0);
+        let of = |category: &str| held.iter().filter(|group| group.starts_with(category)).count();
+        assert_eq!([of("a"), of("b")], [3, 3], "it counts in the first of its categories");
+    }
+
+    #[test]
+    fn what_cannot_be_split_is_refused() {
+        let error = held_out([("a", "1"), ("a", "2"), ("b", "3")], 0.5, 0).expect_err("one group");
+        assert!(error.to_string().contains("category \"b\" has one group"), "{error}");
+        assert!(error.next_step().is_some());
+        for share in [0.0, 1.0, -0.5, f64::NAN] {
+            assert!(held_out([("a", "1"), ("a", "2")], share, 0).is_err(), "{share}");
+        }
+    }
+}
