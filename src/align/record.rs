@@ -130,7 +130,9 @@ pub fn reference(
     let values = match file.get("logprobs") {
         Some(stored) if stored.shape == [examples.len(), 2] => stored.floats()?,
         _ => {
-            return Err(file.wrong("does not hold the pairs of this run").hint("delete it: it is made again"));
+            return Err(file
+                .wrong("does not hold the pairs of this run")
+                .hint("delete it: it is made again"));
         }
     };
     Ok(values.chunks(2).map(|pair| Logprobs { chosen: pair[0], rejected: pair[1] }).collect())

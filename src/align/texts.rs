@@ -25,7 +25,7 @@ pub(super) fn examples(
         let mut side = read.pairs.clone();
         split::keep(&mut side, part, entry.held_out, study.seed, |pair| (&pair.category, &pair.group))
             .map_err(|error| at("held_out", error))?;
-        pairs::limit(&mut side, entry.limit);
+        pairs::limit(&mut side, entry.sample, study.seed, entry.limit);
         for pair in side {
             match example(script, end, &pair)? {
                 Ok(example) => found.side(part).push(example),

@@ -109,6 +109,9 @@ pub struct PairsEntry {
     /// How the lines of `file` are written; `jsonl` without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<PairFormat>,
+    /// At most so many items of each category, or pairs of the file's categories, drawn by lot, on each side of the split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<usize>,
     /// At most so many items of each category, or pairs of the file, on each side of the split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -154,6 +157,7 @@ impl Default for PairsEntry {
             condition: None,
             file: None,
             format: None,
+            sample: None,
             limit: None,
             held_out: split::SHARE,
         }
@@ -260,8 +264,10 @@ impl PairsEntry {
                 .wrong(&at(key), format!("belongs to a `{other}`, and these pairs come from a `{own}`"))
                 .hint(format!("leave `{key}` out")));
         }
-        if self.limit == Some(0) {
-            return Err(study.wrong(&at("limit"), "must be at least 1"));
+        for (key, number) in [("sample", self.sample), ("limit", self.limit)] {
+            if number == Some(0) {
+                return Err(study.wrong(&at(key), "must be at least 1"));
+            }
         }
         split::checked(self.held_out).map_err(|error| study.origin.at(&at("held_out"), error))?;
         self.arm(study).map(|_| ()).map_err(|error| study.origin.at(&at("condition"), error))
@@ -281,6 +287,7 @@ impl PairsEntry {
             part: Some((part, self.held_out)),
             categories: &self.categories,
             context: self.context,
+            sample: self.sample,
             limit: self.limit,
         }
     }

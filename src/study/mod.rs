@@ -124,6 +124,9 @@ pub struct TaskEntry {
     /// `ambig` or `disambig`: keeps the items of one context condition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Context>,
+    /// Items of each category to keep, drawn by lot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<usize>,
     /// Items to keep, from the front of each category.
     #[serde(default)]
     pub limit: Option<usize>,
@@ -150,6 +153,7 @@ impl TaskEntry {
             part: self.part.map(|part| (part, self.held_out.unwrap_or(split::SHARE))),
             categories: &self.categories,
             context: self.context,
+            sample: self.sample,
             limit: self.limit,
         }
     }

@@ -117,8 +117,9 @@ pub fn load(path: &Path, format: PairFormat) -> Result<Pairs> {
         .hint("docs/align.md says what a pair is; format = \"hh-rlhf\" reads that data set"))
 }
 
-/// Keeps the first `limit` pairs of each category.
-pub fn limit(pairs: &mut Vec<Pair>, limit: Option<usize>) {
+/// Keeps `sample` pairs of each category, drawn by lot, and of these the first `limit`.
+pub fn limit(pairs: &mut Vec<Pair>, sample: Option<usize>, seed: u64, limit: Option<usize>) {
+    select::drawn(pairs, sample, seed, |pair| (&pair.category, &pair.id));
     select::first(pairs, limit, |pair| &pair.category);
 }
 

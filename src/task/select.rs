@@ -1,11 +1,12 @@
 //! What of a task a study asks for: a part of a split, categories, one context condition, the first of each category.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use super::split::{self, Part};
 use super::{Context, Item};
 use crate::error::Error;
+use crate::random::SplitMix;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -24,12 +25,14 @@ pub struct Selection<'a> {
     pub categories: &'a [String],
     /// One context condition.
     pub context: Option<Context>,
+    /// So many items of each category, drawn by lot.
+    pub sample: Option<usize>,
     /// So many items of each category, from the front.
     pub limit: Option<usize>,
 }
 
 impl Selection<'_> {
-    /// The items. The split is made of the whole of the files, whatever else is asked for.
+    /// The items. The split is made of whole categories, whatever else is asked for.
     ///
     /// # Errors
     /// The key of a study that is wrong, and why: a file is missing or malformed, a variant or a category is not known, a
@@ -46,12 +49,13 @@ impl Selection<'_> {
             let error = Error::input(place(), format!("category {unknown:?} is not known"));
             return Err(("categories", error.hint(format!("its categories: {}", known.join(", ")))));
         }
+        items.retain(|item| self.categories.is_empty() || self.categories.contains(&item.category));
         if let Some((part, share)) = self.part {
             split::keep(&mut items, part, share, seed, |item| (&item.category, &item.group))
                 .map_err(|error| ("held_out", error.within(&place())))?;
         }
-        items.retain(|item| self.categories.is_empty() || self.categories.contains(&item.category));
         items.retain(|item| self.context.is_none() || self.context == item.context);
+        drawn(&mut items, self.sample, seed, |item| (&item.category, &item.id));
         first(&mut items, self.limit, |item| &item.category);
         if items.is_empty() {
             let error = Error::input(place(), "holds no items");
@@ -59,6 +63,29 @@ impl Selection<'_> {
         }
         Ok(items)
     }
+}
+
+/// Keeps `sample` of each category, drawn by lot, in their order; all without a number. `of` gives category and id.
+pub(super) fn drawn<T>(
+    members: &mut Vec<T>,
+    sample: Option<usize>,
+    seed: u64,
+    of: impl Fn(&T) -> (&str, &str),
+) {
+    let Some(sample) = sample else { return };
+    let mut lots: BTreeMap<String, Vec<(u64, usize)>> = BTreeMap::new();
+    for (place, member) in members.iter().enumerate() {
+        let (category, id) = of(member);
+        let lot = SplitMix::named(seed, &format!("sample: {category}/{id}")).draw();
+        lots.entry(category.to_owned()).or_default().push((lot, place));
+    }
+    let mut kept = HashSet::new();
+    for mut lots in lots.into_values() {
+        lots.sort_unstable();
+        kept.extend(lots.into_iter().take(sample).map(|(_, place)| place));
+    }
+    let mut place = 0..;
+    members.retain(|_| place.next().is_some_and(|place| kept.contains(&place)));
 }
 
 /// Keeps the first `limit` of each category; all without a limit.
@@ -70,4 +97,27 @@ pub(super) fn first<T>(members: &mut Vec<T>, limit: Option<usize>, category: imp
         *count += 1;
         *count <= limit
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_drawn_of_each_category_and_stays_in_order() {
+        let all: Vec<(String, String)> =
+            (0..60).map(|i| (["a", "b"][i % 2].to_owned(), format!("{i:02}"))).collect();
+        let of = |seed| {
+            let mut members = all.clone();
+            drawn(&mut members, Some(5), seed, |(category, id)| (category, id));
+            members
+        };
+        let some = of(1);
+        assert_eq!(some.iter().filter(|(category, _)| category == "a").count(), 5);
+        assert_eq!(some.len(), 10);
+        assert!(some.is_sorted_by_key(|(_, id)| id));
+        assert_eq!(of(1), some);
+        assert_ne!(of(2), some);
+        assert_ne!(some[..2], all[..2], "not the front");
+    }
 }
