@@ -16,6 +16,7 @@ pub mod model;
 pub mod plan;
 pub mod run;
 pub mod score;
+pub mod steer;
 pub mod task;
 
 use std::path::Path;
@@ -41,6 +42,7 @@ pub fn dispatch(cli: Cli) -> Result<()> {
         Verb::Demo(args) => run::demo(&args, printer),
         Verb::Run(args) => run::run(&args, printer),
         Verb::Report(args) => run::report(&args, printer),
+        Verb::Steer(args) => steer::run(&args, printer),
         Verb::Plan(args) => plan::run(&args, printer),
         Verb::Merge(args) => merge::run(&args, printer),
         Verb::Task(verb) => task::run(&verb, printer),

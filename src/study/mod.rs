@@ -4,6 +4,7 @@ pub mod condition;
 pub mod dialogue;
 pub mod manifest;
 pub mod position;
+pub mod steer;
 pub mod texts;
 pub mod window;
 
@@ -16,6 +17,7 @@ pub use condition::{Arm, Before, Condition, History};
 use condition::{Library, resolve};
 pub use dialogue::{DialogueEntry, Orders, Sampling, Scoring};
 pub use position::Position;
+pub use steer::SteerEntry;
 pub use texts::Texts;
 pub use window::Window;
 
@@ -63,6 +65,9 @@ pub struct Study {
     /// Conditions of the study's own, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub condition: BTreeMap<String, Condition>,
+    /// Interventions, which rest on a run and are no part of it.
+    #[serde(default, skip_serializing)]
+    pub steer: Vec<SteerEntry>,
     /// The file it was read from.
     #[serde(skip)]
     pub origin: Origin,
@@ -298,6 +303,11 @@ impl Study {
         self.plain_names("tasks", ".name", self.tasks.iter().map(|entry| &entry.name))?;
         self.plain_names("concepts", ".name", self.concepts.iter().map(|entry| &entry.name))?;
         self.plain_names("dialogue.conditions", "", self.dialogue.conditions.iter())?;
+        if let Some(taken) = self.models.iter().position(|model| model.name == "steer") {
+            return Err(
+                self.wrong(&format!("models.{taken}.name"), "\"steer\" is a directory of every run")
+            );
+        }
         if let Some(taken) = self.tasks.iter().position(|task| task.name == "concepts") {
             return Err(
                 self.wrong(&format!("tasks.{taken}.name"), "\"concepts\" is a directory of every run")
@@ -309,7 +319,8 @@ impl Study {
                 .map_err(|error| self.origin.at(&format!("tasks.{i}.{key}"), error))?;
         }
         self.check_dialogue()?;
-        self.check_probes()
+        self.check_probes()?;
+        self.check_steer()
     }
 
     fn check_dialogue(&self) -> Result<()> {
