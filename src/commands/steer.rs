@@ -57,12 +57,24 @@ pub fn run(args: &Steer, printer: Printer) -> Result<()> {
     let (run, manifest) = gather(&loaded, &settings, &output, Stage::Concepts, None, printer)?;
     interrupt::listen();
     let sources = loaded.sources(&run);
-    for entry in study.steer.iter().filter(|entry| args.only.as_ref().is_none_or(|only| *only == entry.name)) {
+    for entry in study.steer.iter().filter(|entry| args.only.as_ref().is_none_or(|only| *only == entry.name))
+    {
         let since = Instant::now();
         let (model, _, _) = entry.place(&study);
-        let stage = Stand { sources: &sources, entry, model: &study.models[model], setting: &settings[model], spec: &specs[model] };
+        let stage = Stand {
+            sources: &sources,
+            entry,
+            model: &study.models[model],
+            setting: &settings[model],
+            spec: &specs[model],
+        };
         stage.steer(printer)?;
-        printer.say(format!("{}: {:.0} s, peak memory {}", entry.name, since.elapsed().as_secs_f64(), peak()));
+        printer.say(format!(
+            "{}: {:.0} s, peak memory {}",
+            entry.name,
+            since.elapsed().as_secs_f64(),
+            peak()
+        ));
     }
     interrupt::release();
     let results = Results::all(&run)?;
@@ -215,7 +227,8 @@ impl Stand<'_> {
             true => neurons::nearest(&model, &directions, entry.neurons)?,
             false => Vec::new(),
         };
-        let known: Vec<usize> = if entry.method == Method::Patch { layers } else { directions.keys().copied().collect() };
+        let known: Vec<usize> =
+            if entry.method == Method::Patch { layers } else { directions.keys().copied().collect() };
         let about = self.about(asked, (known, left_out, held_out), levels, &prose)?;
         let about = About {
             neurons: chosen.clone(),

@@ -77,7 +77,8 @@ fn of_concept(sources: &Sources<'_>, wanted: &Wanted<'_>, name: &str) -> Result<
     let entry = &mut study.probe;
     (entry.permutations, entry.controls, entry.bootstrap, entry.untrained) = (0, 0, 0, false);
     (entry.site, entry.sites) = (wanted.site.name().into(), vec![wanted.site.name().into()]);
-    let concepts: Vec<_> = sources.concepts.iter().filter(|concept| concept.spec.name == name).cloned().collect();
+    let concepts: Vec<_> =
+        sources.concepts.iter().filter(|concept| concept.spec.name == name).cloned().collect();
     let only = Sources { study: &study, concepts: &concepts, ..*sources };
     let (model, spec) = wanted.model;
     let probes = only.probes(model, spec)?;
@@ -108,8 +109,9 @@ fn of_file(wanted: &Wanted<'_>, path: &Path, tensor: Option<&str>) -> Result<BTr
     }
     if layers.iter().any(|&layer| layer < 0 || layer as usize >= spec.n_layers) {
         let why = format!("holds {} directions for a model of {} layers", layers.len(), spec.n_layers);
-        return Err(Error::input(path.display().to_string(), why)
-            .hint("give one for each layer, or one for all"));
+        return Err(
+            Error::input(path.display().to_string(), why).hint("give one for each layer, or one for all")
+        );
     }
     Ok(layers.iter().zip(&found.probes).map(|(&layer, probe)| (layer as usize, raw(probe))).collect())
 }
@@ -122,8 +124,11 @@ fn difference(
     sides: [(&str, usize); 2],
 ) -> Result<BTreeMap<usize, Vec<f64>>> {
     let (task, items) = &sources.tasks[wanted.task];
-    let mut kept: HashSet<&str> =
-        items.iter().filter(|item| !wanted.asked.contains(&item.group)).map(|item| item.id.as_str()).collect();
+    let mut kept: HashSet<&str> = items
+        .iter()
+        .filter(|item| !wanted.asked.contains(&item.group))
+        .map(|item| item.id.as_str())
+        .collect();
     for (model, _) in sides {
         let (ran, _) = sources.ran(model, task, items)?;
         let ran: HashSet<&str> = ran.iter().map(|item| item.id.as_str()).collect();
@@ -166,13 +171,17 @@ fn mean_states(
     let ran: HashSet<&str> = ran.iter().map(|item| item.id.as_str()).collect();
     let mut sum: Vec<f64> = Vec::new();
     for (index, shard) in items.chunks(sources.study.run.shard_items).enumerate() {
-        let states = Shard::read(&run.shard(model, task, condition, index)?.1, run.key())?.site(site.name())?;
+        let states =
+            Shard::read(&run.shard(model, task, condition, index)?.1, run.key())?.site(site.name())?;
         let [n, rounds, positions, layers, width] = states.shape[..] else {
             return Err(Error::input(site.name(), "is no site of each layer"));
         };
         let own: Vec<&Item> = shard.iter().filter(|item| ran.contains(item.id.as_str())).collect();
         if own.len() != n || round >= rounds {
-            return Err(Error::input(format!("{model}/{task}/{condition}"), "holds other items than the study"));
+            return Err(Error::input(
+                format!("{model}/{task}/{condition}"),
+                "holds other items than the study",
+            ));
         }
         let size = layers * width;
         sum.resize(size, 0.0);

@@ -53,7 +53,8 @@ impl Reader<'_> {
     /// # Errors
     /// A turn does not fit its item.
     pub fn levels(&self, turns: &[Turn]) -> Result<Effect> {
-        let log_odds = |of: LogOdds| self.mean(turns.iter().zip(self.items).map(|(turn, item)| of(item, turn)));
+        let log_odds =
+            |of: LogOdds| self.mean(turns.iter().zip(self.items).map(|(turn, item)| of(item, turn)));
         Ok(Effect {
             stereotype: log_odds(stereotype),
             unknown: log_odds(unknown),
@@ -106,7 +107,8 @@ impl Reader<'_> {
     }
 
     fn mean(&self, values: impl Iterator<Item = Option<f64>>) -> Option<Estimate> {
-        let rows = self.items.iter().zip(values).filter_map(|(item, value)| Some((item.group.as_str(), value?)));
+        let rows =
+            self.items.iter().zip(values).filter_map(|(item, value)| Some((item.group.as_str(), value?)));
         Some(Estimate::mean(rows, self.bootstrap)).filter(|estimate| estimate.n > 0)
     }
 
@@ -115,7 +117,9 @@ impl Reader<'_> {
         let answers: Vec<Answer<'_>> = told.answers(0, 0, self.scoring)?;
         let own = MEASURES.iter().filter(|measure| measure.kinds.contains(&self.names.2));
         Ok(own
-            .filter_map(|measure| Some((measure.name.to_owned(), measure.estimate(&answers, self.bootstrap)?)))
+            .filter_map(|measure| {
+                Some((measure.name.to_owned(), measure.estimate(&answers, self.bootstrap)?))
+            })
             .collect())
     }
 }

@@ -25,7 +25,11 @@ pub fn coefficient(
         if (found / target - 1.0).abs() <= NEAR {
             return Ok(Some(at));
         }
-        if found < target { low = Some(at) } else { high = Some(at) }
+        if found < target {
+            low = Some(at)
+        } else {
+            high = Some(at)
+        }
         at = match (low, high) {
             (Some(low), Some(high)) => f64::exp((f64::ln(low) + f64::ln(high)) / 2.0),
             (Some(low), None) => 4.0 * low,

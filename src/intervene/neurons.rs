@@ -124,7 +124,8 @@ impl Sweep<'_> {
                 change(model, self.method, &neurons, strength)?;
                 let effect = read(model, control.is_none());
                 restore(model, &neurons)?;
-                let cell = Cell { site: self.site.into(), strength, control, effect: effect?, ..Cell::default() };
+                let cell =
+                    Cell { site: self.site.into(), strength, control, effect: effect?, ..Cell::default() };
                 results.add(run, vec![cell])?;
             }
             done(1);
@@ -140,7 +141,8 @@ impl Sweep<'_> {
 pub fn read(model: &Model, desk: &Desk<'_>, perplexity: bool) -> Result<Effect> {
     let mut bench = Bench::new(model, desk.questions, desk.limits, desk.tally);
     let scores = bench.scores(&[Vec::new()], Tokens::Last)?;
-    let steered = scores.first().and_then(|own| turns(desk.reader.items, desk.questions, own, desk.reader.scoring));
+    let steered =
+        scores.first().and_then(|own| turns(desk.reader.items, desk.questions, own, desk.reader.scoring));
     let mut effect = desk.reader.changes(desk.alone, steered.as_deref())?;
     if perplexity {
         let found = desk.texts.0.perplexity(model, &[], desk.limits, desk.tally)?;

@@ -32,7 +32,13 @@ impl Sweep<'_> {
     ///
     /// # Errors
     /// Those of the model; an interruption; a full disk.
-    pub fn run(&self, bench: &mut Bench<'_, '_>, desk: &Desk<'_>, results: &mut Results, done: &dyn Fn(usize)) -> Result<()> {
+    pub fn run(
+        &self,
+        bench: &mut Bench<'_, '_>,
+        desk: &Desk<'_>,
+        results: &mut Results,
+        done: &dyn Fn(usize),
+    ) -> Result<()> {
         for (site, states) in self.states {
             let places = self.layers.iter().map(|&layer| Some(layer)).chain([None]);
             let missing: Vec<Option<usize>> =
@@ -70,7 +76,9 @@ impl Sweep<'_> {
 /// libtorch's.
 pub fn edits(site: Site, states: &Tensor, layers: &[usize], only: Option<usize>) -> Result<Vec<Edit>> {
     let mut edits = Vec::new();
-    for (place, &layer) in layers.iter().enumerate().filter(|(_, layer)| only.is_none_or(|only| only == **layer)) {
+    for (place, &layer) in
+        layers.iter().enumerate().filter(|(_, layer)| only.is_none_or(|only| only == **layer))
+    {
         let table = states.f_select(1, place as i64)?.f_contiguous()?;
         edits.push(Edit { site, layer, reach: Reach::Marked, change: Change::Replace(table) });
     }

@@ -160,7 +160,8 @@ impl Results {
         let about = serde_json::from_str(&read(path)?).map_err(|error| wrong(path, error))?;
         let cells = path.with_file_name("cells.jsonl");
         let text = if cells.is_file() { read(&cells)? } else { String::new() };
-        let parsed = text.lines().map(|line| serde_json::from_str(line).map_err(|error| wrong(&cells, error)));
+        let parsed =
+            text.lines().map(|line| serde_json::from_str(line).map_err(|error| wrong(&cells, error)));
         Ok(Self { about, cells: parsed.collect::<Result<_>>()?, text })
     }
 
@@ -192,7 +193,13 @@ impl Results {
 
     /// A cell.
     #[must_use]
-    pub fn cell(&self, site: &str, layer: Option<usize>, strength: f64, control: Option<usize>) -> Option<&Cell> {
+    pub fn cell(
+        &self,
+        site: &str,
+        layer: Option<usize>,
+        strength: f64,
+        control: Option<usize>,
+    ) -> Option<&Cell> {
         self.cells.iter().find(|cell| cell.is(site, layer, strength, control))
     }
 

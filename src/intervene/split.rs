@@ -18,7 +18,9 @@ pub fn held_out(items: &[Item], part: f64, seed: u64) -> HashSet<String> {
     }
     let mut asked = HashSet::new();
     for groups in categories.values_mut() {
-        groups.sort_by_cached_key(|group| (SplitMix::named(seed, &format!("steer/split/{group}")).draw(), *group));
+        groups.sort_by_cached_key(|group| {
+            (SplitMix::named(seed, &format!("steer/split/{group}")).draw(), *group)
+        });
         let most = groups.len().saturating_sub(1).max(1);
         let count = ((part * groups.len() as f64).round() as usize).clamp(1, most);
         asked.extend(groups[..count].iter().map(|group| (*group).to_owned()));

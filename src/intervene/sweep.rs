@@ -79,7 +79,13 @@ impl Sweep<'_> {
     ///
     /// # Errors
     /// Those of the model; an interruption; a full disk.
-    pub fn run(&self, bench: &mut Bench<'_, '_>, desk: &Desk<'_>, results: &mut Results, done: &dyn Fn(usize)) -> Result<()> {
+    pub fn run(
+        &self,
+        bench: &mut Bench<'_, '_>,
+        desk: &Desk<'_>,
+        results: &mut Results,
+        done: &dyn Fn(usize),
+    ) -> Result<()> {
         let mut trials = Vec::new();
         for layer in self.places() {
             trials.extend(self.signed().into_iter().map(|strength| Trial { layer, strength, control: None }));
@@ -135,9 +141,8 @@ impl Sweep<'_> {
         done: &dyn Fn(usize),
     ) -> Result<()> {
         let site = self.site.name();
-        let missing = |trial: &&Trial| {
-            results.cell(site, trial.layer, trial.strength, trial.control).is_none()
-        };
+        let missing =
+            |trial: &&Trial| results.cell(site, trial.layer, trial.strength, trial.control).is_none();
         let missing: Vec<Trial> = trials.iter().filter(missing).copied().collect();
         done(trials.len() - missing.len());
         let mut layers: Vec<Option<usize>> = missing.iter().map(|trial| trial.layer).collect();

@@ -48,9 +48,22 @@ fn steer(results: &[Results], main: bool) -> Table {
     let results: Vec<&Results> = results.iter().filter(|own| !is_patch(own)).collect();
     let measures: BTreeSet<&str> =
         results.iter().flat_map(|own| own.about.alone.measures.keys().map(String::as_str)).collect();
-    let mut header: Vec<String> = ["name", "model", "task", "condition", "method", "site", "position", "layer", "strength", "unit", "coefficient", "n"]
-        .map(String::from)
-        .to_vec();
+    let mut header: Vec<String> = [
+        "name",
+        "model",
+        "task",
+        "condition",
+        "method",
+        "site",
+        "position",
+        "layer",
+        "strength",
+        "unit",
+        "coefficient",
+        "n",
+    ]
+    .map(String::from)
+    .to_vec();
     for (name, ..) in EFFECTS {
         header.extend(["", "_low", "_high", "_p", "_p_max"].map(|part| format!("{name}{part}")));
     }
@@ -74,9 +87,17 @@ fn steer(results: &[Results], main: bool) -> Table {
         };
         for cell in cells {
             let n = cell.effect.moved.map_or_else(String::new, |moved| moved.n.to_string());
-            let mut row: Vec<String> = [&about.name, &about.model, &about.task, &about.condition, &about.method, &about.site, &about.position]
-                .map(String::clone)
-                .to_vec();
+            let mut row: Vec<String> = [
+                &about.name,
+                &about.model,
+                &about.task,
+                &about.condition,
+                &about.method,
+                &about.site,
+                &about.position,
+            ]
+            .map(String::clone)
+            .to_vec();
             let strength = if about.method == "ablate" { String::new() } else { cell.strength.to_string() };
             row.extend([layer(cell, own), strength, about.unit.clone(), number(cell.coefficient, 4), n]);
             for (_, of, estimate) in EFFECTS {
@@ -102,10 +123,27 @@ fn steer(results: &[Results], main: bool) -> Table {
 
 fn patch(results: &[Results]) -> Table {
     let heads = [
-        "name", "model", "task", "condition", "from", "site", "layer", "n", "restored_stereotype",
-        "restored_stereotype_low", "restored_stereotype_high", "restored_unknown", "restored_unknown_low",
-        "restored_unknown_high", "stereotype", "stereotype_low", "stereotype_high", "unknown", "unknown_low",
-        "unknown_high", "moved",
+        "name",
+        "model",
+        "task",
+        "condition",
+        "from",
+        "site",
+        "layer",
+        "n",
+        "restored_stereotype",
+        "restored_stereotype_low",
+        "restored_stereotype_high",
+        "restored_unknown",
+        "restored_unknown_low",
+        "restored_unknown_high",
+        "stereotype",
+        "stereotype_low",
+        "stereotype_high",
+        "unknown",
+        "unknown_low",
+        "unknown_high",
+        "moved",
     ];
     let mut table = Table::new(
         "patch",
@@ -150,7 +188,10 @@ pub fn findings(results: &[Results]) -> Vec<String> {
 
 fn start(own: &Results) -> String {
     let about = &own.about;
-    format!("{}, {}, intervention {} (n = {} items in {} groups)", about.model, about.task, about.name, about.items, about.groups)
+    format!(
+        "{}, {}, intervention {} (n = {} items in {} groups)",
+        about.model, about.task, about.name, about.items, about.groups
+    )
 }
 
 /// What was done, as a part of a sentence.
@@ -183,7 +224,9 @@ fn steered(own: &Results) -> String {
                 None => "there".into(),
             };
             let cost = best.effect.perplexity.zip(own.about.alone.perplexity);
-            let cost = cost.map_or_else(String::new, |(now, alone)| format!(", at {:.2} times the perplexity", now / alone));
+            let cost = cost.map_or_else(String::new, |(now, alone)| {
+                format!(", at {:.2} times the perplexity", now / alone)
+            });
             let verdict = match own.against(best, *of) {
                 None => "no random control stands beside it".to_owned(),
                 Some(against) => {
@@ -206,7 +249,11 @@ fn steered(own: &Results) -> String {
 }
 
 fn odds(name: &str) -> &'static str {
-    if name == "stereotype" { "the stereotype's option against the other person" } else { "the unknown option" }
+    if name == "stereotype" {
+        "the stereotype's option against the other person"
+    } else {
+        "the unknown option"
+    }
 }
 
 fn patched(own: &Results) -> String {
@@ -225,23 +272,35 @@ fn patched(own: &Results) -> String {
             let single: Vec<&Cell> = single.filter(|cell| restored(cell).is_some()).collect();
             // Of a stream the first layer that carries half of the way says more than the last, which carries all of it.
             let shown = match *site {
-                "resid_pre" | "resid_mid" | "resid_post" => {
-                    single.iter().find(|cell| restored(cell).is_some_and(|part| part >= 0.5)).map(|cell| ("first half at", cell))
-                }
+                "resid_pre" | "resid_mid" | "resid_post" => single
+                    .iter()
+                    .find(|cell| restored(cell).is_some_and(|part| part >= 0.5))
+                    .map(|cell| ("first half at", cell)),
                 _ => {
                     let most = |cell: &&&Cell| restored(cell).unwrap_or(f64::NEG_INFINITY);
                     single.iter().max_by(|a, b| most(a).total_cmp(&most(b))).map(|cell| ("most at", cell))
                 }
             };
             if let Some((how, cell)) = shown {
-                let found = format!("{}{}", number(restored(cell), 2), bracket(estimate(cell).and_then(|e| e.interval)));
-                said.push(format!("{site}, {how} layer {}: {found} of {}", cell.layer.unwrap_or(0), odds(name)));
+                let found = format!(
+                    "{}{}",
+                    number(restored(cell), 2),
+                    bracket(estimate(cell).and_then(|e| e.interval))
+                );
+                said.push(format!(
+                    "{site}, {how} layer {}: {found} of {}",
+                    cell.layer.unwrap_or(0),
+                    odds(name)
+                ));
             }
         }
     }
     let deed = format!("states of round {} under {} put into round 0", about.from, about.condition);
     match said.is_empty() {
-        true => format!("{}: {deed}: the two rounds do not differ clearly, so no layer can be said to carry the difference.", start(own)),
+        true => format!(
+            "{}: {deed}: the two rounds do not differ clearly, so no layer can be said to carry the difference.",
+            start(own)
+        ),
         false => format!("{}: {deed} restore, {}.", start(own), said.join("; ")),
     }
 }

@@ -75,8 +75,11 @@ fn replay(script: &Script<'_>, item: &Item, arm: &Arm, turns: &[&Turn], place: u
             };
             let prompt = script.prompt(&dialogue, part)?;
             if !prompt.ids.ends_with(new) {
-                let why = format!("round {} under {} cannot be replayed as it was recorded", turn.round, arm.name);
-                return Err(wrong(&why).hint("conditions with feedback cannot: what the critic said is not recorded"));
+                let why =
+                    format!("round {} under {} cannot be replayed as it was recorded", turn.round, arm.name);
+                return Err(
+                    wrong(&why).hint("conditions with feedback cannot: what the critic said is not recorded")
+                );
             }
             if part == Part::Answer && turn.round + 1 == turns.len() {
                 return Ok(prompt);
@@ -195,8 +198,13 @@ impl<'m, 'q> Bench<'m, 'q> {
             requests.push(Request { ids: prompt.ids.clone(), states, logits, ..Request::default() });
             let options = answer_requests(&prompt.options, prompt, main, &mut requests);
             for (at, request) in requests[main..].iter_mut().enumerate() {
-                let own = if at == 0 { prompt.ids.len() } else { prompt.options.shared.min(request.ids.len()) };
-                let marked = if tokens == Tokens::Last { prompt.last.min(own - 1)..own.min(prompt.last + 1) } else { 0..own };
+                let own =
+                    if at == 0 { prompt.ids.len() } else { prompt.options.shared.min(request.ids.len()) };
+                let marked = if tokens == Tokens::Last {
+                    prompt.last.min(own - 1)..own.min(prompt.last + 1)
+                } else {
+                    0..own
+                };
                 request.marks = marked.map(|position| (position, slot as i64)).collect();
             }
             places.push([vec![main], options].concat());
@@ -242,7 +250,12 @@ pub fn reach(tokens: Tokens) -> Reach {
 /// The turns of round 0 that some option scores make, item by item; None where a score is not finite, as under an
 /// intervention that breaks the model.
 #[must_use]
-pub fn turns(items: &[Item], questions: &[Question], scores: &OptionScores, scoring: Scoring) -> Option<Vec<Turn>> {
+pub fn turns(
+    items: &[Item],
+    questions: &[Question],
+    scores: &OptionScores,
+    scoring: Scoring,
+) -> Option<Vec<Turn>> {
     if scores.iter().flatten().any(|score| !score.is_finite()) {
         return None;
     }

@@ -55,7 +55,13 @@ impl Texts {
     ///
     /// # Errors
     /// As [`Edit::check`] and [`Engine::encode`].
-    pub fn perplexity(&self, model: &Model, edits: &[Edit], limits: Limits, tally: &Tally<'_>) -> Result<f64> {
+    pub fn perplexity(
+        &self,
+        model: &Model,
+        edits: &[Edit],
+        limits: Limits,
+        tally: &Tally<'_>,
+    ) -> Result<f64> {
         let mut engine = Engine::capturing(model, limits);
         engine.edit(edits.to_vec())?;
         let mut total = 0.0;

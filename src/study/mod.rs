@@ -304,9 +304,7 @@ impl Study {
         self.plain_names("concepts", ".name", self.concepts.iter().map(|entry| &entry.name))?;
         self.plain_names("dialogue.conditions", "", self.dialogue.conditions.iter())?;
         if let Some(taken) = self.models.iter().position(|model| model.name == "steer") {
-            return Err(
-                self.wrong(&format!("models.{taken}.name"), "\"steer\" is a directory of every run")
-            );
+            return Err(self.wrong(&format!("models.{taken}.name"), "\"steer\" is a directory of every run"));
         }
         if let Some(taken) = self.tasks.iter().position(|task| task.name == "concepts") {
             return Err(

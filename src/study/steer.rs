@@ -400,7 +400,9 @@ impl Study {
         }
         match entry.sites.is_empty() || entry.position != Tokens::Last {
             false => Ok(()),
-            true => Err(self.wrong(&key("sites"), "are patched at the last token of the prompt, one or more")),
+            true => {
+                Err(self.wrong(&key("sites"), "are patched at the last token of the prompt, one or more"))
+            }
         }
     }
 
@@ -413,7 +415,8 @@ impl Study {
     ) -> Result<()> {
         let key = key("direction");
         let source = direction.source().map_err(|error| self.origin.at(&key, error))?;
-        if entry.method.of_weights() && !matches!(site, Site::ResidPre | Site::ResidMid | Site::ResidPost | Site::MlpOut)
+        if entry.method.of_weights()
+            && !matches!(site, Site::ResidPre | Site::ResidMid | Site::ResidPost | Site::MlpOut)
         {
             let why = format!("of {site} cannot be compared with what neurons write into the stream");
             return Err(self.wrong(&key, why).hint("site = \"resid_post\""));
