@@ -170,7 +170,7 @@ impl Stand<'_> {
 
     fn directions(
         &self,
-        source: Option<crate::study::steer::From<'_>>,
+        source: Option<crate::study::steer::Source<'_>>,
         task: usize,
         asked: &HashSet<String>,
     ) -> Result<Option<ByLayer>> {

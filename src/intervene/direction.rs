@@ -11,7 +11,7 @@ use crate::model::{Layers, Site, Spec};
 use crate::random::SplitMix;
 use crate::store::Shard;
 use crate::study::Study;
-use crate::study::steer::From;
+use crate::study::steer::Source;
 use crate::task::Item;
 use crate::{Error, Result};
 
@@ -22,7 +22,7 @@ pub type ByLayer = BTreeMap<usize, Vec<f64>>;
 #[derive(Clone, Copy)]
 pub struct Wanted<'a> {
     /// Its source.
-    pub from: From<'a>,
+    pub from: Source<'a>,
     /// The model that is steered, and what it is.
     pub model: (&'a str, &'a Spec),
     /// The task whose states it may rest on, by its place in the study.
@@ -39,13 +39,13 @@ pub struct Wanted<'a> {
 /// Missing or damaged files, states of another width, no items left to estimate from.
 pub fn find(sources: &Sources<'_>, wanted: &Wanted<'_>) -> Result<ByLayer> {
     let found = match wanted.from {
-        From::Concept(name) => of_concept(sources, wanted, name)?,
-        From::File(path, tensor) => of_file(wanted, path, tensor)?,
-        From::Rounds([from, to], condition) => {
+        Source::Concept(name) => of_concept(sources, wanted, name)?,
+        Source::File(path, tensor) => of_file(wanted, path, tensor)?,
+        Source::Rounds([from, to], condition) => {
             let model = wanted.model.0;
             difference(sources, wanted, condition, [(model, *from), (model, *to)])?
         }
-        From::Models([from, to], condition, round) => {
+        Source::Models([from, to], condition, round) => {
             difference(sources, wanted, condition, [(from, round), (to, round)])?
         }
     };

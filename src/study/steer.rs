@@ -122,7 +122,7 @@ pub struct DirectionEntry {
 
 /// Where a direction comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum From<'a> {
+pub enum Source<'a> {
     /// The probe of a concept.
     Concept(&'a str),
     /// A file, and the tensor in it.
@@ -133,7 +133,7 @@ pub enum From<'a> {
     Models(&'a [String; 2], &'a str, usize),
 }
 
-impl From<'_> {
+impl Source<'_> {
     /// Whether it is estimated from the states of the task that is asked.
     #[must_use]
     pub fn of_states(self) -> bool {
@@ -162,14 +162,14 @@ impl DirectionEntry {
     ///
     /// # Errors
     /// None or several of the four sources are named, or a key that does not belong to the one that is.
-    pub fn source(&self) -> Result<From<'_>> {
+    pub fn source(&self) -> Result<Source<'_>> {
         let condition = self.condition.as_deref();
         let found = match (&self.concept, &self.file, &self.rounds, &self.models) {
-            (Some(concept), None, None, None) => Some(From::Concept(concept)),
-            (None, Some(file), None, None) => Some(From::File(file, self.tensor.as_deref())),
-            (None, None, Some(rounds), None) => condition.map(|name| From::Rounds(rounds, name)),
+            (Some(concept), None, None, None) => Some(Source::Concept(concept)),
+            (None, Some(file), None, None) => Some(Source::File(file, self.tensor.as_deref())),
+            (None, None, Some(rounds), None) => condition.map(|name| Source::Rounds(rounds, name)),
             (None, None, None, Some(models)) => {
-                condition.map(|name| From::Models(models, name, self.round.unwrap_or(0)))
+                condition.map(|name| Source::Models(models, name, self.round.unwrap_or(0)))
             }
             _ => {
                 return Err(Error::input("", "names none or several of its four sources")
@@ -180,9 +180,9 @@ impl DirectionEntry {
             Error::input("", "of rounds or models lacks their condition").hint("condition = \"baseline\"")
         })?;
         let stray = [
-            ("tensor", self.tensor.is_some() && !matches!(found, From::File(..))),
+            ("tensor", self.tensor.is_some() && !matches!(found, Source::File(..))),
             ("condition", condition.is_some() && !found.of_states()),
-            ("round", self.round.is_some() && !matches!(found, From::Models(..))),
+            ("round", self.round.is_some() && !matches!(found, Source::Models(..))),
         ];
         match stray.iter().find(|(_, stray)| *stray) {
             Some((key, _)) => Err(Error::input("", format!("has a key {key} that its source does not take"))),
@@ -439,23 +439,23 @@ impl Study {
             return Err(self.wrong(&key, "rests on states at position last, which is not captured"));
         }
         match source {
-            From::Concept(name) => {
+            Source::Concept(name) => {
                 let known: Vec<&str> = self.concepts.iter().map(|entry| entry.name.as_str()).collect();
                 self.known(&key, Some(name), &known)?;
                 captured(site)
             }
-            From::File(path, _) if !path.is_file() => {
+            Source::File(path, _) if !path.is_file() => {
                 Err(self.wrong(&key, format!("{} is not there", path.display())).hint(
                     "relative paths start where the program is started; a run writes probes/MODEL/CONCEPT.safetensors",
                 ))
             }
-            From::File(..) => Ok(()),
-            From::Rounds(rounds, condition) => {
+            Source::File(..) => Ok(()),
+            Source::Rounds(rounds, condition) => {
                 rounds.iter().try_for_each(|&number| round(number))?;
                 self.known(&key, Some(condition), &self.conditions())?;
                 captured(site)
             }
-            From::Models(models, condition, number) => {
+            Source::Models(models, condition, number) => {
                 let known: Vec<&str> = self.models.iter().map(|entry| entry.name.as_str()).collect();
                 models.iter().try_for_each(|name| self.known(&key, Some(name), &known))?;
                 round(number)?;
