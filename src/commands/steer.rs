@@ -222,6 +222,9 @@ impl Stand<'_> {
         let mut levels = reader.levels(&alone)?;
         levels.perplexity = Some(perplexity);
         let later_prompts = if entry.method == Method::Patch { of_round(entry.from)? } else { Vec::new() };
+        if entry.method == Method::Patch {
+            patch::alike(&prompts, &later_prompts).map_err(|error| self.at("from", error))?;
+        }
         let later = if later_prompts.is_empty() { Vec::new() } else { answers(&later_prompts)? };
         let chosen = match entry.method.of_weights() {
             true => neurons::nearest(&model, &directions, entry.neurons)?,

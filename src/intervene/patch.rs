@@ -1,21 +1,21 @@
-//! Activation patching (Vig et al. 2020, Meng et al. 2022): the state of a later round at its last prompt token, put at round
-//! 0's. Where round 0 then answers as the later round does, the correction passes through there.
+//! Activation patching (Vig et al. 2020, Meng et al. 2022): the states of a later round at the end of its prompt, put at the
+//! end of round 0's. Where round 0 then answers as the later round does, the correction passes through there.
 
 use tch::Tensor;
 
 use super::results::{Cell, Results};
 use super::sweep::Desk;
-use crate::Result;
 use crate::model::{Change, Edit, Reach, Site};
-use crate::runner::bench::{Bench, turns};
+use crate::runner::bench::{Bench, Question, turns};
 use crate::store::Turn;
 use crate::study::steer::Tokens;
+use crate::{Error, Result};
 
 /// A sweep of `patch`.
 pub struct Sweep<'a> {
     /// The layers, each by itself; then all at once.
     pub layers: &'a [usize],
-    /// The later round's states, per site `(questions, layers, width)`.
+    /// The later round's states, per site `(tokens, layers, width)` as the bench gives them.
     pub states: &'a [(Site, Tensor)],
     /// The later round's answers.
     pub later: &'a [Turn],
@@ -70,7 +70,20 @@ impl Sweep<'_> {
     }
 }
 
-/// The states of a site `(questions, layers, width)` put in at one of the layers, or at all of them.
+/// Whether the prompts of two rounds end in as many tokens, question by question.
+///
+/// # Errors
+/// They do not: their prefills differ.
+pub fn alike(first: &[Question], later: &[Question]) -> Result<()> {
+    let lengths = |questions: &[Question]| questions.iter().map(|q| q.end().len()).collect::<Vec<_>>();
+    match lengths(first) == lengths(later) {
+        true => Ok(()),
+        false => Err(Error::input("", "the prompts of the two rounds end in prefills of different length")
+            .hint("patch a condition whose prefill is the same in both rounds")),
+    }
+}
+
+/// The states of a site `(tokens, layers, width)` put in at one of the layers, or at all of them.
 ///
 /// # Errors
 /// libtorch's.

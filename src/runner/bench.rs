@@ -1,7 +1,8 @@
 //! The bench: prompts of a run, replayed exactly, whose options are scored again and again under interventions.
 //!
-//! Where an intervention reaches the last token of a prompt alone, all that precedes it is encoded once and kept. Where it
-//! reaches more, everything is encoded under it.
+//! Where an intervention reaches the end of a prompt alone (the last token that the template renders and the prefill after
+//! it, from whose last token the answer is read), all that precedes it is encoded once and kept. Where it reaches more,
+//! everything is encoded under it.
 
 use std::ops::Range;
 
@@ -28,6 +29,14 @@ pub struct Question {
     pub order: Vec<usize>,
     /// The prompt.
     pub prompt: Prompt,
+}
+
+impl Question {
+    /// The positions of the prompt's end: the last token that the template renders and those of the prefill after it.
+    #[must_use]
+    pub fn end(&self) -> Range<usize> {
+        self.prompt.last..self.prompt.ids.len()
+    }
 }
 
 /// The prompts of one round under a condition, item by item, order by order, as the run had them: the answers of earlier
@@ -95,6 +104,8 @@ fn replay(script: &Script<'_>, item: &Item, arm: &Arm, turns: &[&Turn], place: u
 pub struct Bench<'m, 'q> {
     engine: Engine<'m>,
     questions: &'q [Question],
+    /// The slot of the first token of each prompt's end.
+    slots: Vec<i64>,
     /// Questions whose keys and values are held at once.
     waves: Vec<Range<usize>>,
     /// The wave whose beginnings are encoded.
@@ -125,18 +136,23 @@ impl<'m, 'q> Bench<'m, 'q> {
         if start < questions.len() {
             waves.push(start..questions.len());
         }
-        Self { engine: Engine::new(model, limits), questions, waves, held: None, tally }
+        let mut next = 0;
+        let slot = |question: &Question| {
+            next += question.end().len() as i64;
+            next - question.end().len() as i64
+        };
+        let slots = questions.iter().map(slot).collect();
+        Self { engine: Engine::new(model, limits), questions, slots, waves, held: None, tally }
     }
 
-    /// How often the beginnings are encoded for one call that reaches last tokens alone; once for all calls where this
-    /// is 1.
+    /// How often the beginnings are encoded for one call that reaches ends alone; once for all calls where this is 1.
     #[must_use]
     pub fn waves(&self) -> usize {
         self.waves.len()
     }
 
-    /// Scores the options under each of some interventions, all of which reach the same tokens. The slot of a question's
-    /// marked tokens is its place.
+    /// Scores the options under each of some interventions, all of which reach the same tokens. The slots of the tokens of
+    /// prompts' ends are those of the rows of [`Bench::states`].
     ///
     /// # Errors
     /// As [`Edit::check`] and [`Engine::encode`].
@@ -155,8 +171,9 @@ impl<'m, 'q> Bench<'m, 'q> {
         Ok(all)
     }
 
-    /// The states at the last tokens of the prompts, nothing changed: per site f32 `(questions, layers, width)`. They come
-    /// from the very passes that score the options, so that putting one in its own place changes no bit.
+    /// The states at the ends of the prompts, nothing changed: per site f32 `(tokens, layers, width)`, the tokens of
+    /// [`Question::end`] question by question. They come from the very passes that score the options, so that putting one
+    /// in its own place changes no bit.
     ///
     /// # Errors
     /// As [`Engine::encode`].
@@ -164,7 +181,8 @@ impl<'m, 'q> Bench<'m, 'q> {
         let mut parts: Vec<Vec<Tensor>> = sites.iter().map(|_| Vec::new()).collect();
         for wave in 0..self.waves.len() {
             let (encoded, requests) = self.pass(wave, &[], Tokens::Last, (sites, layers))?;
-            let rows: Vec<i64> = requests.iter().map(|own| encoded.state_rows[own[0]][0]).collect();
+            let rows: Vec<i64> =
+                requests.iter().flat_map(|own| &encoded.state_rows[own[0]]).copied().collect();
             let rows = Tensor::f_from_slice(&rows)?;
             for ((_, states), parts) in encoded.states.iter().zip(&mut parts) {
                 parts.push(states.f_index_select(0, &rows)?);
@@ -191,21 +209,18 @@ impl<'m, 'q> Bench<'m, 'q> {
             }
         }
         let (mut requests, mut places) = (Vec::new(), Vec::with_capacity(questions.len()));
-        for (slot, question) in range.zip(questions) {
+        for (&slot, question) in self.slots[range].iter().zip(questions) {
             let (prompt, main) = (&question.prompt, requests.len());
-            let states = if sites.is_empty() { Vec::new() } else { vec![prompt.last] };
+            let states = if sites.is_empty() { Vec::new() } else { question.end().collect() };
             let logits = vec![prompt.ids.len() - 1];
             requests.push(Request { ids: prompt.ids.clone(), states, logits, ..Request::default() });
             let options = answer_requests(&prompt.options, prompt, main, &mut requests);
+            let from = if tokens == Tokens::Last { prompt.last } else { 0 };
             for (at, request) in requests[main..].iter_mut().enumerate() {
                 let own =
                     if at == 0 { prompt.ids.len() } else { prompt.options.shared.min(request.ids.len()) };
-                let marked = if tokens == Tokens::Last {
-                    prompt.last.min(own - 1)..own.min(prompt.last + 1)
-                } else {
-                    0..own
-                };
-                request.marks = marked.map(|position| (position, slot as i64)).collect();
+                let mark = |position: usize| (position, slot + position.saturating_sub(prompt.last) as i64);
+                request.marks = (from..own).map(mark).collect();
             }
             places.push([vec![main], options].concat());
         }
@@ -218,7 +233,7 @@ impl<'m, 'q> Bench<'m, 'q> {
         Ok((encoded, places))
     }
 
-    /// Encodes what precedes the last tokens of a wave's prompts, unless it is encoded already.
+    /// Encodes what precedes the ends of a wave's prompts, unless it is encoded already.
     fn hold(&mut self, wave: usize) -> Result<()> {
         if self.held.as_ref().is_some_and(|(held, _)| *held == wave) {
             return Ok(());

@@ -49,7 +49,7 @@ impl Method {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tokens {
-    /// The last token of the prompt.
+    /// The last token that the template renders, and those of the prefill after it: from there the answer is read.
     #[default]
     Last,
     /// All tokens of the prompt, none of the answer.
@@ -324,7 +324,6 @@ impl Study {
             if !(entry.held_out > 0.0 && entry.held_out < 1.0) {
                 return Err(self.wrong(&key("held_out"), "must be between 0 and 1"));
             }
-            self.check_strengths(entry, &key)?;
             match (entry.method, &entry.direction) {
                 (Method::Patch, None) => self.check_patch(entry, &key)?,
                 (Method::Patch, Some(_)) => {
@@ -338,6 +337,7 @@ impl Study {
                 }
                 (_, Some(direction)) => self.check_direction(entry, direction, site, &key)?,
             }
+            self.check_strengths(entry, &key)?;
         }
         Ok(())
     }
@@ -400,9 +400,7 @@ impl Study {
         }
         match entry.sites.is_empty() || entry.position != Tokens::Last {
             false => Ok(()),
-            true => {
-                Err(self.wrong(&key("sites"), "are patched at the last token of the prompt, one or more"))
-            }
+            true => Err(self.wrong(&key("sites"), "are patched at the end of the prompt, one or more")),
         }
     }
 
