@@ -8,6 +8,7 @@ pub mod commands;
 pub mod dialogue;
 pub mod digest;
 pub mod error;
+pub mod intervene;
 pub mod model;
 pub mod printer;
 pub mod random;

@@ -55,6 +55,15 @@ impl Held {
     }
 }
 
+/// What is known of a model at a saved step besides the held-out pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    /// Steps taken.
+    pub step: usize,
+    /// Perplexity of the built-in prose: what alignment costs the model as a model of language.
+    pub perplexity: f64,
+}
+
 /// The files of an alignment run.
 #[derive(Debug, Clone)]
 pub struct Record {
@@ -63,6 +72,8 @@ pub struct Record {
     pub log: Vec<Step>,
     /// Held-out pairs at each saved step, step 0 first.
     pub held: Vec<Held>,
+    /// What else is known at each of these steps.
+    pub saved: Vec<Saved>,
 }
 
 impl Record {
@@ -73,18 +84,21 @@ impl Record {
     pub fn read(root: &Path, last: usize) -> Result<Self> {
         let mut log: Vec<Step> = lines(&root.join("log.jsonl"))?;
         let mut held: Vec<Held> = lines(&root.join("held-out.jsonl"))?;
+        let mut saved: Vec<Saved> = lines(&root.join("saved.jsonl"))?;
         log.retain(|step| step.step <= last);
         held.retain(|pair| pair.step <= last);
-        Ok(Self { root: root.to_path_buf(), log, held })
+        saved.retain(|saved| saved.step <= last);
+        Ok(Self { root: root.to_path_buf(), log, held, saved })
     }
 
-    /// Writes the log and the held-out pairs.
+    /// Writes all of it.
     ///
     /// # Errors
     /// The disk is full.
     pub fn write(&self) -> Result<()> {
         write_lines(&self.root.join("log.jsonl"), &self.log)?;
-        write_lines(&self.root.join("held-out.jsonl"), &self.held)
+        write_lines(&self.root.join("held-out.jsonl"), &self.held)?;
+        write_lines(&self.root.join("saved.jsonl"), &self.saved)
     }
 }
 

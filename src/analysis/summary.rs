@@ -245,7 +245,10 @@ impl Sources<'_> {
     }
 
     /// The items of a task that a model could be asked, and those that it could not.
-    fn ran(&self, model: &str, task: &str, items: &[Item]) -> Result<(Vec<Item>, Vec<Failed>)> {
+    ///
+    /// # Errors
+    /// A list of failures cannot be read.
+    pub fn ran(&self, model: &str, task: &str, items: &[Item]) -> Result<(Vec<Item>, Vec<Failed>)> {
         let read = |index| failures::read(&self.run.failed(model, task, index)?);
         let failed = (0..self.shards(items)).map(read).collect::<Result<Vec<_>>>()?.concat();
         let could = |item: &&Item| failed.iter().all(|failed| failed.item != item.id);

@@ -10,6 +10,7 @@ pub mod generate;
 pub mod model;
 pub mod run;
 pub mod score;
+pub mod steer;
 pub mod task;
 
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ pub enum Verb {
     Run(run::Run),
     /// Make probes, tables, figures and the report of a finished run again
     Report(run::Report),
+    /// Intervene in a study's models: directions, ablation, patching, neurons, beside random controls
+    Steer(steer::Steer),
     /// Say what a study takes before it is run: tokens, time, memory, disk
     Plan(run::Plan),
     /// Join the parts of a run that were made with --shard

@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 use super::interrupt;
 use super::loaded::{Setting, how_to_load};
 use super::memory;
-use crate::align::record::{self, Held, Record};
+use crate::align::record::{self, Held, Record, Saved};
 use crate::align::trainer::{Objective, Settings, Trainer, measure};
 use crate::align::{Examples, examples, save};
 use crate::cli::align::Args;
 use crate::model::{Dtype, Model, Parameter, Rank, Spec, Tuning};
 use crate::printer::Printer;
 use crate::random::SplitMix;
+use crate::runner::perplexity::{PROSE, Texts};
+use crate::runner::{Limits, Tally};
 use crate::store::RunDir;
 use crate::study::manifest::Manifest;
 use crate::study::{AlignEntry, Method, ModelEntry, Study, Tune};
@@ -63,7 +65,8 @@ pub fn align(study: &Study, printer: Printer) -> Result<()> {
     let mut manifest = Manifest::of_alignment(study, entry, model, &pairs)?;
     let output = RunDir::open(&entry.output, &mut manifest)?;
     interrupt::listen();
-    let done = Run { study, entry, model, pairs, output, printer }.train();
+    let prose = Texts::new(&setting.tokenizer, &setting.document, PROSE)?;
+    let done = Run { study, entry, model, pairs, prose, output, printer }.train();
     interrupt::release();
     printer.data(done?);
     Ok(())
@@ -75,6 +78,7 @@ struct Run<'a> {
     entry: &'a AlignEntry,
     model: &'a ModelEntry,
     pairs: Examples,
+    prose: Texts,
     output: RunDir,
     printer: Printer,
 }
@@ -105,12 +109,17 @@ impl Run<'_> {
         let begun = record::restore(root, self.output.key(), &mut trainer.optimiser)?;
         let mut kept = Record::read(root, begun)?;
         let held_out = held_out(&self.pairs, entry.held_out_pairs, study.seed);
-        let measured = |model: &Model, step: usize| -> Result<Vec<Held>> {
+        let after = |_, _| interrupt::check();
+        let tally = Tally::new(&after);
+        let measured = |model: &Model, step: usize, kept: &mut Record| -> Result<()> {
             let found = measure(model, &held_out, entry.batch_tokens, |_| interrupt::check())?;
-            Ok(Held::of(step, &held_out, &found))
+            kept.held.extend(Held::of(step, &held_out, &found));
+            let perplexity = self.prose.perplexity(model, &[], Limits::for_model(model), &tally)?;
+            kept.saved.push(Saved { step, perplexity });
+            Ok(())
         };
-        if begun == 0 && kept.held.is_empty() {
-            kept.held = measured(&trainer.model, 0)?;
+        if begun == 0 && kept.saved.is_empty() {
+            measured(&trainer.model, 0, &mut kept)?;
             kept.write()?;
         }
         let progress = printer.progress(entry.steps as u64, &format!("{}: steps", self.model.name));
@@ -125,7 +134,7 @@ impl Run<'_> {
             let saved = number % entry.save_every == 0 || number == entry.steps;
             if saved {
                 self.save(&mut trainer, low_rank, number)?;
-                kept.held.extend(measured(&trainer.model, number)?);
+                measured(&trainer.model, number, &mut kept)?;
             }
             let asked = interrupt::check();
             if saved || asked.is_err() {

@@ -18,6 +18,7 @@ pub mod model;
 pub mod plan;
 pub mod run;
 pub mod score;
+pub mod steer;
 pub mod task;
 
 use std::path::Path;
@@ -43,6 +44,7 @@ pub fn dispatch(cli: Cli) -> Result<()> {
         Verb::Demo(args) => run::demo(&args, printer),
         Verb::Run(args) => run::run(&args, printer),
         Verb::Report(args) => run::report(&args, printer),
+        Verb::Steer(args) => steer::run(&args, printer),
         Verb::Plan(args) => plan::run(&args, printer),
         Verb::Align(args) => align::run(&args, printer),
         Verb::Merge(args) => merge::run(&args, printer),

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::dialogues::{Asking, Capture, Pending};
 use super::interrupt;
 use super::judge::judge;
-use super::loaded::{Loaded, how_to_load};
+use super::loaded::{Loaded, Setting, how_to_load};
 use crate::Result;
 use crate::analysis::summary::{ModelSummary, Sources};
 use crate::cli::run::{Demo, Report, Run, Shard, Stage};
@@ -63,17 +63,41 @@ pub fn report(args: &Report, printer: Printer) -> Result<()> {
     let loaded = Loaded::new(&study)?;
     let mut manifest = loaded.manifest()?;
     let run = RunDir::open(&args.run, &mut manifest)?;
-    analyse(&loaded.sources(&run), &manifest, printer)
+    analyse(&loaded.sources(&run), &manifest, printer)?;
+    printer.data(run.root().display());
+    Ok(())
 }
 
 fn execute(study: &Study, output: &Path, until: Stage, shard: Option<Shard>, printer: Printer) -> Result<()> {
     let loaded = Loaded::new(study)?;
     let settings = loaded.check()?;
+    let (run, manifest) = gather(&loaded, &settings, output, until, shard, printer)?;
+    if until < Stage::Report {
+        return Ok(());
+    }
+    analyse(&loaded.sources(&run), &manifest, printer)?;
+    printer.data(run.root().display());
+    Ok(())
+}
+
+/// Does what is missing of the stages that need the models.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn gather(
+    loaded: &Loaded<'_>,
+    settings: &[Setting],
+    output: &Path,
+    until: Stage,
+    shard: Option<Shard>,
+    printer: Printer,
+) -> Result<(RunDir, Manifest)> {
+    let study = loaded.study;
     let mut manifest = loaded.manifest()?;
     let mut run = RunDir::open(output, &mut manifest)?;
     interrupt::listen();
-    for (entry, setting) in study.models.iter().zip(&settings) {
-        let pending = Pending::of(&loaded, &run, entry, until, shard)?;
+    for (entry, setting) in study.models.iter().zip(settings) {
+        let pending = Pending::of(loaded, &run, entry, until, shard)?;
         let how = how_to_load(study, entry)?;
         if pending.needs_weights() {
             printer.say(format!("{}: loading", entry.name));
@@ -88,7 +112,7 @@ fn execute(study: &Study, output: &Path, until: Stage, shard: Option<Shard>, pri
             }
             let asking = Asking::new(study, setting, &model.spec)?;
             let stage = Capture { run: &run, study, model: &model, entry, setting, asking };
-            stage.dialogues(&loaded, (&pending.shards, pending.begun), &how, printer)?;
+            stage.dialogues(loaded, (&pending.shards, pending.begun), &how, printer)?;
             stage.concepts(&pending.concepts, printer)?;
         }
         if !pending.untrained.is_empty() {
@@ -100,14 +124,11 @@ fn execute(study: &Study, output: &Path, until: Stage, shard: Option<Shard>, pri
         }
     }
     interrupt::release();
-    if until < Stage::Report {
-        return Ok(());
-    }
-    analyse(&loaded.sources(&run), &manifest, printer)
+    Ok((run, manifest))
 }
 
 /// Probes, tables, figures and the page, all of which follow from what the run directory holds.
-fn analyse(sources: &Sources<'_>, manifest: &Manifest, printer: Printer) -> Result<()> {
+pub(super) fn analyse(sources: &Sources<'_>, manifest: &Manifest, printer: Printer) -> Result<()> {
     let progress = printer.progress(2 * sources.study.models.len() as u64 + 1, "probes, figures, report");
     let mut summaries = Vec::new();
     for entry in &sources.study.models {
@@ -124,7 +145,6 @@ fn analyse(sources: &Sources<'_>, manifest: &Manifest, printer: Printer) -> Resu
     let page = report::write(sources, &summaries, manifest)?;
     progress.finish_and_clear();
     printer.say(format!("report: {}", page.display()));
-    printer.data(sources.run.root().display());
     Ok(())
 }
 

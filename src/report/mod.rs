@@ -4,6 +4,7 @@ pub mod cautions;
 pub mod draw;
 pub mod html;
 pub mod scores;
+pub mod steer;
 pub mod table;
 pub mod tables;
 pub mod words;
@@ -14,6 +15,7 @@ pub use table::Table;
 
 use crate::Result;
 use crate::analysis::summary::{ModelSummary, Sources};
+use crate::intervene::Results;
 use crate::store::{Turn, atomic};
 use crate::study::manifest::Manifest;
 use crate::task::Item;
@@ -66,6 +68,8 @@ pub struct Page<'a> {
 /// The disk is full.
 pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manifest) -> Result<PathBuf> {
     let mut tables = tables::tables(sources, summaries)?;
+    let steered = Results::all(sources.run)?;
+    tables.extend(steer::tables(&steered));
     tables.extend(tables::checks(manifest));
     for table in &tables {
         let file = |extension: &str| sources.run.place(&["tables"], &format!("{}.{extension}", table.name));
@@ -89,9 +93,10 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
             }
         }
     }
+    figures.extend(draw::steer::figures(sources.run, &steered)?);
     let page = Page {
         title: &sources.study.name,
-        findings: words::findings(sources, summaries),
+        findings: [words::findings(sources, summaries), steer::findings(&steered)].concat(),
         cautions: [cautions::cautions(sources, summaries), cautions::deviations(manifest)].concat(),
         figures,
         tables,

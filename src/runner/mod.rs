@@ -1,9 +1,11 @@
 //! How sequences are run fast: shared prefixes once, packed passes, batched decoding.
 
+pub mod bench;
 pub mod check;
 pub mod concept;
 pub mod critic;
 pub mod engine;
+pub mod perplexity;
 pub mod plan;
 mod round;
 pub mod sample;

@@ -5,6 +5,7 @@ pub mod condition;
 pub mod dialogue;
 pub mod manifest;
 pub mod position;
+pub mod steer;
 pub mod texts;
 pub mod window;
 
@@ -18,6 +19,7 @@ pub use condition::{Arm, Before, Condition, History};
 use condition::{Library, resolve};
 pub use dialogue::{DialogueEntry, Orders, Sampling, Scoring};
 pub use position::Position;
+pub use steer::SteerEntry;
 pub use texts::Texts;
 pub use window::Window;
 
@@ -70,6 +72,9 @@ pub struct Study {
     /// How a checkpoint is aligned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub align: Option<AlignEntry>,
+    /// Interventions, which rest on a run and are no part of it.
+    #[serde(default, skip_serializing)]
+    pub steer: Vec<SteerEntry>,
     /// The file it was read from.
     #[serde(skip)]
     pub origin: Origin,
@@ -330,6 +335,9 @@ impl Study {
         self.plain_names("tasks", ".name", self.tasks.iter().map(|entry| &entry.name))?;
         self.plain_names("concepts", ".name", self.concepts.iter().map(|entry| &entry.name))?;
         self.plain_names("dialogue.conditions", "", self.dialogue.conditions.iter())?;
+        if let Some(taken) = self.models.iter().position(|model| model.name == "steer") {
+            return Err(self.wrong(&format!("models.{taken}.name"), "\"steer\" is a directory of every run"));
+        }
         if let Some(taken) = self.tasks.iter().position(|task| task.name == "concepts") {
             return Err(
                 self.wrong(&format!("tasks.{taken}.name"), "\"concepts\" is a directory of every run")
@@ -343,6 +351,7 @@ impl Study {
         }
         self.check_dialogue()?;
         self.check_probes()?;
+        self.check_steer()?;
         self.align.as_ref().map_or(Ok(()), |align| align.check(self))
     }
 

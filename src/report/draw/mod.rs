@@ -5,6 +5,7 @@ mod relations;
 mod scale;
 mod sites;
 mod split;
+pub mod steer;
 
 use recant_figures::{
     Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, NullBand, Profile,

@@ -1,0 +1,369 @@
+//! `recant steer`: interventions on a study's models.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::interrupt;
+use super::loaded::{Loaded, Setting, how_to_load};
+use super::run::{analyse, gather};
+use crate::analysis::summary::Sources;
+use crate::cli::run::Stage;
+use crate::cli::steer::Steer;
+use crate::intervene::direction::{self, ByLayer, Wanted};
+use crate::intervene::effect::{Effect, Reader};
+use crate::intervene::sweep::{Desk, Sweep};
+use crate::intervene::{About, Results, neurons, patch, split};
+use crate::model::{Model, Site, Spec, fetch};
+use crate::printer::Printer;
+use crate::report;
+use crate::runner::bench::{Bench, Question, median_norms, questions, turns};
+use crate::runner::perplexity::{PROSE, Texts};
+use crate::runner::{Limits, Tally};
+use crate::store::Turn;
+use crate::study::manifest::hash;
+use crate::study::steer::{Method, SteerEntry, Tokens, Unit};
+use crate::study::{ModelEntry, Scoring, Study};
+use crate::task::Item;
+use crate::{Error, Result};
+
+/// Does a study's interventions, and before them what is missing of its run.
+///
+/// # Errors
+/// A bad study, one without interventions, and whatever [`super::run::run`] refuses.
+pub fn run(args: &Steer, printer: Printer) -> Result<()> {
+    let study = Study::read(&args.study)?;
+    let names: Vec<&str> = study.steer.iter().map(|entry| entry.name.as_str()).collect();
+    if names.is_empty() {
+        return Err(Error::input(args.study.display().to_string(), "has no [[steer]] table")
+            .hint("studies/steering.toml is an example, docs/steering.md explains the keys"));
+    }
+    if let Some(only) = args.only.as_deref().filter(|only| !names.contains(only)) {
+        return Err(Error::input(format!("--only {only}"), "the study has no such intervention")
+            .hint(format!("it has {}", names.join(", "))));
+    }
+    let output = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&study.name));
+    let loaded = Loaded::new(&study)?;
+    let settings = loaded.check()?;
+    let specs: Vec<Spec> = study.models.iter().map(|entry| Spec::read(&entry.path)).collect::<Result<_>>()?;
+    for (i, entry) in study.steer.iter().enumerate() {
+        let at = |key: &str, error| study.origin.at(&format!("steer.{i}.{key}"), error);
+        let spec = &specs[entry.place(&study).0];
+        entry.layers.layers()?.resolve(spec.n_layers).map_err(|error| at("layers", error))?;
+        spec.offers(entry.site(&study)?).map_err(|error| at("site", error))?;
+    }
+    let (run, manifest) = gather(&loaded, &settings, &output, Stage::Concepts, None, printer)?;
+    interrupt::listen();
+    let sources = loaded.sources(&run);
+    for entry in study.steer.iter().filter(|entry| args.only.as_ref().is_none_or(|only| *only == entry.name))
+    {
+        let since = Instant::now();
+        let (model, _, _) = entry.place(&study);
+        let stage = Stand {
+            sources: &sources,
+            entry,
+            model: &study.models[model],
+            setting: &settings[model],
+            spec: &specs[model],
+        };
+        stage.steer(printer)?;
+        printer.say(format!(
+            "{}: {:.0} s, peak memory {}",
+            entry.name,
+            since.elapsed().as_secs_f64(),
+            peak()
+        ));
+    }
+    interrupt::release();
+    let results = Results::all(&run)?;
+    analyse(&sources, &manifest, printer)?;
+    for line in report::steer::main_rows(&results) {
+        printer.data(line);
+    }
+    Ok(())
+}
+
+/// The most memory that this process has held, as the operating system counts it.
+fn peak() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    kilobytes.map_or_else(|| "unknown".into(), |kilobytes| format!("{:.2} GB", kilobytes * 1024.0 / 1e9))
+}
+
+/// One intervention and what it rests on.
+struct Stand<'a> {
+    sources: &'a Sources<'a>,
+    entry: &'a SteerEntry,
+    model: &'a ModelEntry,
+    setting: &'a Setting,
+    spec: &'a Spec,
+}
+
+/// What is asked.
+struct Asked {
+    items: Vec<Item>,
+    /// Turns of the condition, item by item and round by round.
+    said: Vec<Turn>,
+}
+
+impl Stand<'_> {
+    fn study(&self) -> &Study {
+        self.sources.study
+    }
+
+    /// An error about a key of the entry.
+    fn at(&self, key: &str, error: Error) -> Error {
+        let place = self.study().steer.iter().position(|entry| entry.name == self.entry.name).unwrap_or(0);
+        self.study().origin.at(&format!("steer.{place}.{key}"), error)
+    }
+
+    /// The scoring by which options are chosen: the first of the study's that reads letters.
+    fn scoring(&self) -> Scoring {
+        let mut asked = self.study().dialogue.scoring.iter();
+        let letters = asked.find(|scoring| matches!(scoring, Scoring::Letter | Scoring::LetterGiven));
+        letters.copied().unwrap_or(Scoring::Letter)
+    }
+
+    fn steer(&self, printer: Printer) -> Result<()> {
+        let (study, entry) = (self.study(), self.entry);
+        let (_, task, condition) = entry.place(study);
+        let name = &study.tasks[task].name;
+        let (ran, _) = self.sources.ran(&self.model.name, name, &self.sources.tasks[task].1)?;
+        let of_states = entry.direction.as_ref().map(|direction| direction.source()).transpose()?;
+        let held_out = of_states.is_some_and(|source| source.of_states());
+        let asked = match held_out {
+            true => split::held_out(&ran, entry.held_out, study.seed),
+            false => ran.iter().map(|item| item.group.clone()).collect(),
+        };
+        let ran: Vec<Item> = ran.into_iter().filter(|item| asked.contains(&item.group)).collect();
+        let items = split::limited(ran, entry.limit);
+        let said = self.sources.said(&self.model.name, task)?.swap_remove(condition);
+        let asked_of = Asked { items, said };
+        if asked_of.items.iter().all(|item| item.options.is_empty()) {
+            let error = Error::input("", format!("the items of {name} have no options to score"));
+            return Err(self.at("task", error));
+        }
+        let directions = self.directions(of_states, task, &asked)?;
+        let layers = entry.layers.layers()?.resolve(self.spec.n_layers)?;
+        let (directions, left_out) = match &directions {
+            None => (ByLayer::new(), Vec::new()),
+            Some(found) => {
+                let own = |layer: &usize| Some((*layer, found.get(layer)?.clone()));
+                let left_out = layers.iter().filter(|layer| !found.contains_key(layer)).copied().collect();
+                (layers.iter().filter_map(own).collect::<ByLayer>(), left_out)
+            }
+        };
+        if !left_out.is_empty() {
+            printer.say(format!("{}: layers {left_out:?} have no direction and are left out", entry.name));
+        }
+        if entry.method != Method::Patch && directions.is_empty() {
+            let error = Error::input("", "has a direction at none of the layers");
+            return Err(self.at("direction", error));
+        }
+        printer.say(format!("{}: loading {}", entry.name, self.model.name));
+        let model = Model::load(&self.model.path, &how_to_load(study, self.model)?)?;
+        self.on_model(model, &asked_of, (directions, layers, left_out, held_out), printer)
+    }
+
+    fn directions(
+        &self,
+        source: Option<crate::study::steer::Source<'_>>,
+        task: usize,
+        asked: &HashSet<String>,
+    ) -> Result<Option<ByLayer>> {
+        let Some(from) = source else { return Ok(None) };
+        let site = self.entry.site(self.study())?;
+        let wanted = Wanted { from, model: (&self.model.name, self.spec), task, site, asked };
+        let found = direction::find(self.sources, &wanted).map_err(|error| self.at("direction", error))?;
+        Ok(Some(found))
+    }
+
+    fn on_model(
+        &self,
+        mut model: Model,
+        asked: &Asked,
+        (directions, layers, left_out, held_out): (ByLayer, Vec<usize>, Vec<usize>, bool),
+        printer: Printer,
+    ) -> Result<()> {
+        let (study, entry, scoring) = (self.study(), self.entry, self.scoring());
+        let (_, task, condition) = entry.place(study);
+        let script = self.setting.script(study);
+        let limits = Limits::for_model(&model);
+        let after = |_: usize, _: usize| interrupt::check();
+        let tally = Tally::new(&after);
+        let arm = &self.setting.arms[condition];
+        let of_round = |round: usize| -> Result<Vec<Question>> {
+            questions(&script, &asked.items, arm, &rounds(asked, round), scoring)
+        };
+        let prompts = of_round(0)?;
+        let names = (self.model.name.as_str(), study.tasks[task].name.as_str(), study.tasks[task].kind());
+        let reader = Reader { items: &asked.items, names, scoring, bootstrap: self.sources.bootstrap() };
+        let broken = || {
+            Error::input(self.model.name.clone(), "its log-probabilities are not finite")
+                .hint("`recant model check DIR` says more about the checkpoint")
+        };
+        let answers = |questions: &[Question]| -> Result<Vec<Turn>> {
+            let scores = Bench::new(&model, questions, limits, &tally).scores(&[Vec::new()], Tokens::Last)?;
+            turns(&asked.items, questions, &scores[0], scoring).ok_or_else(broken)
+        };
+        let alone = answers(&prompts)?;
+        let prose = match &entry.perplexity {
+            None => PROSE.to_owned(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| self.at("perplexity", Error::io(path, error)))?,
+        };
+        let texts = Texts::new(&self.setting.tokenizer, &self.setting.document, &prose)
+            .map_err(|error| self.at("perplexity", error))?;
+        let perplexity = texts.perplexity(&model, &[], limits, &tally)?;
+        let site = entry.site(study)?;
+        let mut levels = reader.levels(&alone)?;
+        levels.perplexity = Some(perplexity);
+        let later_prompts = if entry.method == Method::Patch { of_round(entry.from)? } else { Vec::new() };
+        if entry.method == Method::Patch {
+            patch::alike(&prompts, &later_prompts).map_err(|error| self.at("from", error))?;
+        }
+        let later = if later_prompts.is_empty() { Vec::new() } else { answers(&later_prompts)? };
+        let chosen = match entry.method.of_weights() {
+            true => neurons::nearest(&model, &directions, entry.neurons)?,
+            false => Vec::new(),
+        };
+        let known: Vec<usize> =
+            if entry.method == Method::Patch { layers } else { directions.keys().copied().collect() };
+        let about = self.about(asked, (known, left_out, held_out), levels, &prose)?;
+        let about = About {
+            neurons: chosen.clone(),
+            later: if later.is_empty() { None } else { Some(reader.levels(&later)?) },
+            ..about
+        };
+        let (mut results, stale) = Results::open(self.sources.run, about)?;
+        if stale {
+            printer.say(format!("{}: what was there is of other settings and is done again", entry.name));
+        }
+        let run = self.sources.run;
+        if entry.method.of_weights() {
+            let chosen = neurons::by_layer(&chosen);
+            let strengths = entry.strengths();
+            let progress = printer.progress((strengths.len() + entry.random) as u64, &entry.name);
+            let sweep = neurons::Sweep {
+                method: entry.method,
+                neurons: &chosen,
+                strengths,
+                random: entry.random,
+                seed: study.seed,
+                site: site.name(),
+            };
+            let read = |model: &Model, whole: bool| -> Result<Effect> {
+                let texts = (&texts, perplexity);
+                let (questions, alone) = (prompts.as_slice(), alone.as_slice());
+                let desk = Desk { model, limits, questions, reader, alone, texts, run, tally: &tally };
+                neurons::read(model, &desk, whole)
+            };
+            sweep.run(&mut model, run, &mut results, &read, &|cells| progress.inc(cells as u64))?;
+            progress.finish_and_clear();
+            return Ok(());
+        }
+        let mut bench = Bench::new(&model, &prompts, limits, &tally);
+        let desk = Desk {
+            model: &model,
+            limits,
+            questions: &prompts,
+            reader,
+            alone: &alone,
+            texts: (&texts, perplexity),
+            run,
+            tally: &tally,
+        };
+        if entry.method == Method::Patch {
+            let sites = entry.sites.iter().map(|name| name.parse()).collect::<Result<Vec<Site>>>()?;
+            let layers = results.about.layers.clone();
+            let states = Bench::new(&model, &later_prompts, limits, &tally).states(&sites, &layers)?;
+            let sweep = patch::Sweep { layers: &layers, states: &states, later: &later };
+            let progress = printer.progress(sweep.cells() as u64, &entry.name);
+            sweep.run(&mut bench, &desk, &mut results, &|cells| progress.inc(cells as u64))?;
+            progress.finish_and_clear();
+            return Ok(());
+        }
+        let norms = match (entry.method, entry.unit) {
+            (Method::Ablate, _) | (_, Unit::Absolute) => vec![1.0; directions.len()],
+            _ => median_norms(&model, &prompts, (site, &results.about.layers), limits, &tally)?,
+        };
+        let sweep = Sweep {
+            method: entry.method,
+            site,
+            tokens: entry.position,
+            directions: &directions,
+            norms,
+            strengths: entry.strengths(),
+            unit: entry.unit,
+            random: entry.random,
+            seed: study.seed,
+        };
+        let progress = printer.progress(sweep.cells() as u64, &entry.name);
+        sweep.run(&mut bench, &desk, &mut results, &|cells| progress.inc(cells as u64))?;
+        progress.finish_and_clear();
+        Ok(())
+    }
+
+    /// What the results are of.
+    fn about(
+        &self,
+        asked: &Asked,
+        (layers, left_out, held_out): (Vec<usize>, Vec<usize>, bool),
+        alone: Effect,
+        prose: &str,
+    ) -> Result<About> {
+        let (study, entry) = (self.study(), self.entry);
+        let (_, task, condition) = entry.place(study);
+        let source = entry.direction.as_ref().map(|direction| direction.source()).transpose()?;
+        let file = entry.direction.as_ref().and_then(|direction| direction.file.as_ref());
+        let file = file.map(|path| fetch::sha256(path)).transpose()?;
+        let key = json!({
+            "format": FORMAT, "entry": entry, "run_key": self.sources.run.key(), "direction": file,
+            "perplexity": hash(prose.as_bytes()),
+        });
+        let groups: HashSet<&str> = asked.items.iter().map(|item| item.group.as_str()).collect();
+        let method = entry.method;
+        let tokens = json!(entry.position).as_str().unwrap_or_default().to_owned();
+        let unit = json!(entry.unit).as_str().unwrap_or_default().to_owned();
+        Ok(About {
+            format: FORMAT.into(),
+            key: hash(key.to_string().as_bytes()),
+            name: entry.name.clone(),
+            model: self.model.name.clone(),
+            task: study.tasks[task].name.clone(),
+            condition: study.dialogue.conditions[condition].clone(),
+            method: method.name().into(),
+            direction: source.map_or_else(String::new, |source| source.words()),
+            site: if method == Method::Patch { String::new() } else { entry.site(study)?.name().into() },
+            position: if method.of_weights() { "every".into() } else { tokens },
+            unit: if method == Method::Add { unit } else { String::new() },
+            main: entry.strengths().last().copied().unwrap_or(0.0),
+            random: if method == Method::Patch { 0 } else { entry.random },
+            from: if method == Method::Patch { entry.from } else { 0 },
+            n_layers: self.spec.n_layers,
+            layers,
+            left_out,
+            items: asked.items.len(),
+            groups: groups.len(),
+            held_out,
+            neurons: Vec::new(),
+            alone,
+            later: None,
+        })
+    }
+}
+
+/// Version of the results' format.
+const FORMAT: &str = "recant-steer-1";
+
+/// The rounds of each item up to one.
+fn rounds(asked: &Asked, last: usize) -> Vec<Vec<&Turn>> {
+    let mut found: HashMap<&str, Vec<&Turn>> = HashMap::new();
+    for turn in asked.said.iter().filter(|turn| turn.round <= last) {
+        found.entry(&turn.item).or_default().push(turn);
+    }
+    asked.items.iter().map(|item| found.remove(item.id.as_str()).unwrap_or_default()).collect()
+}
