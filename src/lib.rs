@@ -1,6 +1,7 @@
 //! recant watches language models from the inside while they correct themselves.
 #![deny(missing_docs)]
 
+pub mod align;
 pub mod analysis;
 pub mod cli;
 pub mod commands;

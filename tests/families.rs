@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use common::{Outcome, fixtures};
 use recant::model::spec::RopeScaling;
-use recant::model::{Chunk, Dtype, Kv, Load, Model, Site, Spec, Want};
+use recant::model::{Chunk, Dtype, Kv, Load, Model, Parameter, Rank, Site, Spec, Tuning, Want};
 use recant::runner::{Engine, Limits, Request, Sampler, Stop};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -572,4 +572,75 @@ fn every_family_has_cases_away_from_its_defaults() -> Outcome {
     });
     assert!(turning.count() >= 3, "cases whose rotations change with the length");
     Ok(())
+}
+
+/// The slope of the loss along a direction of all parameters, by the recorded pass and by differences.
+fn slopes(model: &Model, parameters: &[Parameter], chunks: &[Chunk<'_>], checkpoint: bool) -> (f64, f64) {
+    let targets: Vec<(i64, i64)> = vec![(1, 3), (3, 5), (4, 7), (4, 2)];
+    let weights = Tensor::from_slice(&[-1.0, 0.5, -2.0, 0.25]);
+    let loss = |logprobs: &Tensor| Ok((logprobs * &weights).sum(Kind::Double).sin());
+    parameters.iter().filter(|p| p.tensor.grad().defined()).for_each(|p| {
+        let _ = p.tensor.grad().zero_();
+    });
+    model.learn(chunks, &targets, checkpoint, loss).expect("a recorded pass");
+    let along = |p: &Parameter| {
+        let count = p.tensor.numel() as i64;
+        Tensor::from_slice(&values(&p.name, count)).to_kind(Kind::Double).view_as(&p.tensor)
+    };
+    let slope = |p: &Parameter| {
+        if p.tensor.grad().defined() {
+            (p.tensor.grad() * along(p)).sum(Kind::Double).double_value(&[])
+        } else {
+            0.0
+        }
+    };
+    let recorded: f64 = parameters.iter().map(slope).sum();
+    let moved = |by: f64| {
+        tch::no_grad(|| {
+            parameters.iter().for_each(|p| {
+                let _ = p.tensor.shallow_clone().g_add_(&(along(p) * by));
+            })
+        });
+        let found = model.logprobs_of(chunks, &targets).expect("a pass");
+        found.iter().zip([-1.0, 0.5, -2.0, 0.25]).map(|(logprob, weight)| logprob * weight).sum::<f64>().sin()
+    };
+    let step = 1e-6;
+    let (up, down) = (moved(step), moved(-2.0 * step));
+    moved(step);
+    (recorded, (up - down) / (2.0 * step))
+}
+
+#[test]
+fn every_family_can_be_trained_and_its_gradients_are_those_of_differences() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for case in cases() {
+        case.checkpoint(dir.path());
+        for low_rank in [Some(Rank { r: 2, alpha: 3.0 }), None] {
+            let mut model = case.load(dir.path(), |how| how.kind = Kind::Double);
+            let tuning = Tuning { low_rank, targets: Vec::new(), seed: 1 };
+            let parameters = model.tune(&tuning).expect("parameters");
+            // Where B is nought A has no gradient.
+            tch::no_grad(|| {
+                parameters.iter().filter(|p| p.name.ends_with("lora_B.weight")).for_each(|p| {
+                    let drawn = Tensor::from_slice(&values(&p.name, p.tensor.numel() as i64));
+                    p.tensor.shallow_clone().copy_(&drawn.view_as(&p.tensor));
+                })
+            });
+            let ids = [3, 1, 4, 1, 5, 2, 6];
+            let chunks = [Chunk { forks: &[3, 5], ..chunk(&model, &ids) }];
+            let (recorded, measured) = slopes(&model, &parameters, &chunks, false);
+            let (again, _) = slopes(&model, &parameters, &chunks, true);
+            let (case, close) =
+                (&case.case, |a: f64, b: f64, by: f64| (a - b).abs() <= by * b.abs().max(1e-3));
+            assert!(measured.abs() > 1e-6, "{case}: the loss does not change");
+            assert!(
+                close(recorded, measured, 1e-5),
+                "{case}: {recorded} recorded, {measured} by differences"
+            );
+            assert!(
+                close(again, recorded, 1e-10),
+                "{case}: {again} with blocks computed again, {recorded} without"
+            );
+        }
+    }
 }

@@ -59,6 +59,16 @@ pub enum Error {
         /// The upper end as given.
         hi: f64,
     },
+    /// Places on the x axis do not ascend.
+    #[error("{what}: x = {after} follows x = {before}: sort the points by x, one a place")]
+    OutOfOrder {
+        /// The line or band.
+        what: String,
+        /// The place before.
+        before: f64,
+        /// The place that lies no further right.
+        after: f64,
+    },
     /// A value is infinite.
     #[error("{what}: {value} is not finite (leave a missing value out as None)")]
     NotFinite {

@@ -34,6 +34,8 @@ pub(crate) enum Ticks {
     Integers,
     /// At round numbers.
     Round,
+    /// At multiples of this step, the least in which points lie, or of as few of it as leave the labels room.
+    Every(f64),
     /// At these places; labels that would touch others are left out.
     At(Vec<(f64, String)>),
     /// At 0, 1, ..; a label too long for its place is shortened.
@@ -48,6 +50,8 @@ pub(crate) struct Plot {
     pub y_label: String,
     pub x: (f64, f64),
     pub y_range: Option<(f64, f64)>,
+    /// Whether heights are the decimal logarithms of what the y axis is labelled with.
+    pub log_y: bool,
     pub marks: Vec<Mark>,
     pub named: Vec<Named>,
     pub strip_rows: usize,
@@ -87,6 +91,8 @@ impl Plot {
         let hi = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         match self.y_range {
             Some((a, b)) => (a.min(lo), b.max(hi)),
+            // A single number among logarithms: from about three quarters of it to four thirds.
+            None if self.log_y && lo == hi => (lo - 0.12, hi + 0.12),
             None => scale::padded(lo, hi),
         }
     }
@@ -222,7 +228,7 @@ impl<'a> Layout<'a> {
     fn y_axis(&self, plot: &Plot) -> Axis {
         let (lo, hi) = plot.heights();
         let wanted = (self.plot_height / (1.5 * self.style.font_size)).clamp(2.0, 8.0);
-        Axis::round(lo, hi, wanted as usize)
+        if plot.log_y { Axis::log(lo, hi, wanted as usize) } else { Axis::round(lo, hi, wanted as usize) }
     }
 
     /// As many ticks as fit without their labels touching.
@@ -236,12 +242,15 @@ impl<'a> Layout<'a> {
                 Axis::integers(lo, hi, ((self.plot_width / room) as usize).clamp(1, 8))
             }
             Ticks::Round => {
-                let width = |axis: &Axis| {
-                    let labels = axis.ticks.iter().map(|t| Rich::parse(&t.1).width(Face::Regular, small));
-                    labels.map(|w| w + 5.0).sum::<f64>()
-                };
                 let axes = (1..=6).rev().map(|wanted| Axis::round(lo, hi, wanted));
-                let fitting = axes.into_iter().find(|axis| width(axis) <= self.plot_width);
+                let fitting = axes.into_iter().find(|axis| self.has_room(axis));
+                fitting.unwrap_or_else(|| Axis::round(lo, hi, 1))
+            }
+            Ticks::Every(step) => {
+                let axes = [1.0, 2.0, 4.0, 5.0, 10.0, 20.0]
+                    .map(|n| Axis::with(lo, hi, scale::multiples(lo, hi, n * step, 0.0)));
+                let few = |axis: &Axis| (2..=9).contains(&axis.ticks.len());
+                let fitting = axes.into_iter().find(|axis| few(axis) && self.has_room(axis));
                 fitting.unwrap_or_else(|| Axis::round(lo, hi, 1))
             }
             Ticks::At(ticks) => Axis { lo, hi, ticks: ticks.clone() },
@@ -252,6 +261,13 @@ impl<'a> Layout<'a> {
                 Axis { lo, hi, ticks: ticks.collect() }
             }
         }
+    }
+
+    /// Whether the labels of an x axis fit below it with a good space between them.
+    fn has_room(&self, axis: &Axis) -> bool {
+        let small = self.style.small();
+        let widths = axis.ticks.iter().map(|t| Rich::parse(&t.1).width(Face::Regular, small) + 5.0);
+        widths.sum::<f64>() <= self.plot_width
     }
 
     /// The names of places of the x axis that have room below it: row (0 the highest), the name's middle from

@@ -42,6 +42,7 @@
 mod canonical;
 mod canvas;
 pub mod colour;
+mod curves;
 mod data;
 mod error;
 pub mod font;
@@ -66,6 +67,7 @@ mod style;
 mod text;
 
 pub use canvas::{Drawing, TextBox};
+pub use curves::{Curve, CurveBand, CurvePanel, CurvePoint, Curves};
 pub use data::{Reference, Series};
 pub use error::{Error, Result};
 pub use heat::HeatColours;

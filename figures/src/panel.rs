@@ -60,6 +60,11 @@ impl Axis {
         Axis::with(lo, hi, scale::integer_ticks(lo, hi, wanted))
     }
 
+    /// Ticks at round numbers whose decimal logarithms lie in [lo, hi], about `wanted` of them.
+    pub fn log(lo: f64, hi: f64, wanted: usize) -> Axis {
+        Axis { lo, hi, ticks: scale::log_ticks(lo, hi, wanted) }
+    }
+
     pub fn with(lo: f64, hi: f64, ticks: Vec<f64>) -> Axis {
         let labels = scale::tick_labels(&ticks);
         Axis { lo, hi, ticks: ticks.into_iter().zip(labels).collect() }
@@ -162,6 +167,8 @@ pub(crate) enum Mark {
     Points { points: Vec<Datum>, look: Look, radius: f64 },
     /// A horizontal line across the panel.
     Rule { y: f64, colour: Rgb, dash: Dash, width: f64 },
+    /// A vertical line across the panel.
+    Upright { x: f64, colour: Rgb, width: f64 },
     /// Small squares in a row above the x axis, row 0 the lowest.
     Passes { x: Vec<f64>, row: usize, colour: Rgb },
     /// A ringed point with its value beside it.
@@ -188,7 +195,9 @@ impl Mark {
             }
             Mark::Rule { y, .. } | Mark::Note { y, .. } => vec![*y],
             Mark::Names { points, .. } => points.iter().map(|p| p.1).collect(),
-            Mark::Passes { .. } | Mark::Corner { .. } | Mark::Ground { .. } => Vec::new(),
+            Mark::Upright { .. } | Mark::Passes { .. } | Mark::Corner { .. } | Mark::Ground { .. } => {
+                Vec::new()
+            }
         }
     }
 
@@ -236,6 +245,11 @@ impl Mark {
                     .draw(canvas, *dash)
                     .draw(&PathElement::new(ends, paint(*colour, 1.0).stroke_width(units(*width))))
                     .map_err(drawing)?;
+            }
+            Mark::Upright { x, colour, width } => {
+                let x = panel.at(*x, panel.y.lo).0;
+                let (top, bottom) = (panel.rect.top, panel.rect.bottom());
+                canvas.stroke(&[(x, bottom), (x, top)], *width, *colour, Dash::Solid);
             }
             Mark::Passes { x, row, colour } => {
                 let y = panel.rect.bottom() - PASS_ROW * (*row as f64 + 0.5) - 0.6;
@@ -329,6 +343,10 @@ impl Mark {
                 let r = panel.rect;
                 let y = panel.at(panel.x.lo, *y).1;
                 (0..60).map(|k| (r.left + r.width * f64::from(k) / 60.0, y)).collect()
+            }
+            Mark::Upright { x, .. } => {
+                let (x, r) = (panel.at(*x, panel.y.lo).0, panel.rect);
+                (0..40).map(|k| (x, r.top + r.height * f64::from(k) / 40.0)).collect()
             }
             Mark::Note { x, y, .. } => vec![panel.at(*x, *y); 4],
             Mark::Passes { .. } | Mark::Names { .. } | Mark::Corner { .. } | Mark::Ground { .. } => {

@@ -47,6 +47,40 @@ pub(crate) fn tick_labels(ticks: &[f64]) -> Vec<String> {
     ticks.iter().map(|&v| minus(&format!("{:.decimals$}", if v == 0.0 { 0.0 } else { v }))).collect()
 }
 
+/// Ticks of a logarithmic axis from 10^lo to 10^hi, about `wanted` of them, with labels: places are logarithms.
+/// Less than a factor of five is ticked as a linear axis is; more at 1, 2, 5 or at powers of ten.
+pub(crate) fn log_ticks(lo: f64, hi: f64, wanted: usize) -> Vec<(f64, String)> {
+    let least = 0.75 * (hi - lo) / wanted.max(1) as f64;
+    let clear = |t: &Vec<f64>| t.len() > 1 && t.windows(2).all(|w| w[1].log10() - w[0].log10() >= least);
+    let (from, to) = (10f64.powf(lo), 10f64.powf(hi));
+    let linear = (1..=wanted).rev().map(|n| ticks(from, to, n)).filter(|_| hi - lo < 0.7).find(clear);
+    if let Some(linear) = linear {
+        let labels = tick_labels(&linear);
+        return linear.iter().map(|t| t.log10()).zip(labels).collect();
+    }
+    let decades = |step: i32, of: &[f64]| -> Vec<f64> {
+        let (first, last) = (lo.floor() as i32 - 1, hi.ceil() as i32 + 1);
+        let powers = (first..=last).filter(|p| p.rem_euclid(step) == 0);
+        let all = powers.flat_map(|p| of.iter().map(move |m| m * 10f64.powi(p)));
+        all.filter(|t| (lo - 1e-9..=hi + 1e-9).contains(&t.log10())).collect()
+    };
+    let fine = [&[1.0, 2.0, 5.0][..], &[1.0, 3.0]].map(|of| decades(1, of));
+    let coarse = (1..400).map(|step| decades(step, &[1.0]));
+    let found = fine.into_iter().chain(coarse).find(clear).unwrap_or_else(|| decades(1, &[1.0, 2.0, 5.0]));
+    found.into_iter().map(|t| (t.log10(), log_label(t))).collect()
+}
+
+/// A tick of a logarithmic axis; far from 1 as a power of ten.
+fn log_label(tick: f64) -> String {
+    let power = (tick.log10() + 1e-9).floor();
+    if (-4.0..6.0).contains(&power) {
+        return tick_labels(&[tick]).concat();
+    }
+    let (factor, power) = (tick / 10f64.powf(power), minus(&format!("{power}")));
+    let factor = if (factor - 1.0).abs() < 1e-6 { String::new() } else { format!("{factor:.0}·") };
+    format!("{factor}10^{{{power}}}")
+}
+
 /// The number with two decimals, or with what a very small one needs.
 pub(crate) fn short(value: f64) -> String {
     let decimals = if value != 0.0 && value.abs() < 0.05 {

@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use recant_figures::colour::{DIVERGING, OKABE_ITO, SEQUENTIAL};
+use recant_figures::colour::{DIVERGING, MUTED, OKABE_ITO, SEQUENTIAL, WHITE};
 use recant_figures::{
-    Error, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, Matrix, MatrixCell,
-    ModelScale, NullBand, PlacePanel, PositionBias, Profile, ProfilePanel, Reference, Reliability,
-    ReliabilityBin, ReliabilityPanel, Role, RoundPanel, RoundsByCondition, ScaleModel, ScalePanel, Scatter,
-    ScatterPanel, ScatterPoint, ScoreByScale, Series, Style, Theme, Width, font, render,
+    Curve, CurveBand, CurvePanel, CurvePoint, Curves, Error, Figure, HeatColours, HeatMap, Intervals,
+    LayerProfile, LayerRoundMap, MapRow, Matrix, MatrixCell, ModelScale, NullBand, PlacePanel, PositionBias,
+    Profile, ProfilePanel, Reference, Reliability, ReliabilityBin, ReliabilityPanel, Role, RoundPanel,
+    RoundsByCondition, ScaleModel, ScalePanel, Scatter, ScatterPanel, ScatterPoint, ScoreByScale, Series,
+    Style, Theme, Width, font, render,
 };
 use resvg::usvg;
 
@@ -205,6 +206,43 @@ fn scatter(text: &dyn Fn(usize) -> String, panels: usize, points: usize) -> Scat
     }
 }
 
+/// Two marked lines over nine strengths and a thin one of `dense` points, on a linear and a logarithmic axis in
+/// turn.
+fn curves(text: &dyn Fn(usize) -> String, panels: usize, dense: usize) -> Curves {
+    let point = |x: f64, p: usize| {
+        let y = 14.0 * (0.3 * x).exp() + p as f64;
+        CurvePoint { x, y: Some(y), interval: Some((y - 1.0, y + 2.0)) }
+    };
+    let strengths = || (-4..=4).map(f64::from);
+    let panel = |p: usize| CurvePanel {
+        title: text(p),
+        y_label: text(p + 1),
+        log_y: p % 2 == 1,
+        lines: vec![
+            Curve { label: text(7), points: strengths().map(|x| point(x, p)).collect(), marked: true },
+            Curve { label: text(8), points: strengths().map(|x| point(x, 2)).collect(), marked: true },
+            Curve {
+                label: text(9),
+                points: (0..dense).map(|k| point(8.0 * k as f64 / dense as f64 - 4.0, 1)).collect(),
+                marked: false,
+            },
+        ],
+        band: Some(CurveBand {
+            label: text(4),
+            points: strengths().map(|x| (x, 12.0, 13.0 + x.abs())).collect(),
+        }),
+        references: vec![level(&text(5), 14.0)],
+        ..CurvePanel::default()
+    };
+    Curves {
+        name: "curves".into(),
+        panels: (0..panels).map(panel).collect(),
+        x_label: text(6),
+        interval: "95 % intervals".into(),
+        columns: None,
+    }
+}
+
 const USUAL: [&str; 10] = [
     "baseline",
     "specificity-1",
@@ -279,6 +317,9 @@ fn all(text: &dyn Fn(usize) -> String) -> Vec<Box<dyn Figure>> {
         Box::new(reliability(text, 3, 15)),
         Box::new(scatter(text, 1, 100)),
         Box::new(scatter(text, 3, 30)),
+        Box::new(curves(text, 1, 12)),
+        Box::new(curves(text, 2, 1000)),
+        Box::new(curves(text, 5, 100)),
     ]
 }
 
@@ -780,4 +821,118 @@ fn a_matrix_names_what_its_bold_numbers_and_gaps_are_and_refuses_ragged_rows() {
     assert!(matches!(figure.svg(&Style::default()), Err(Error::Ragged { expected: 4, found: 3, .. })));
     figure.cells.pop();
     assert!(matches!(figure.svg(&Style::default()), Err(Error::Ragged { expected: 4, found: 3, .. })));
+}
+
+#[test]
+fn curves_refuse_what_no_axis_holds() {
+    let good = curves(&usual, 2, 20);
+    good.draw(&Style::default()).unwrap();
+    let with = |change: &dyn Fn(&mut Curves)| {
+        let mut figure = good.clone();
+        change(&mut figure);
+        figure.draw(&Style::default()).map(|_| ()).unwrap_err()
+    };
+    fn first(f: &mut Curves) -> &mut Vec<CurvePoint> {
+        &mut f.panels[1].lines[0].points
+    }
+    fn band(f: &mut Curves) -> &mut Vec<(f64, f64, f64)> {
+        &mut f.panels[1].band.as_mut().unwrap().points
+    }
+    assert!(matches!(with(&|f| f.panels.clear()), Error::Empty { needs: "panel", .. }));
+    assert!(matches!(with(&|f| f.panels[1].lines.clear()), Error::Empty { needs: "line", .. }));
+    assert!(matches!(with(&|f| first(f).clear()), Error::Empty { needs: "point", .. }));
+    assert!(matches!(with(&|f| band(f).clear()), Error::Empty { needs: "point", .. }));
+    let blank = with(&|f| {
+        f.panels[1].lines.iter_mut().flat_map(|l| &mut l.points).for_each(|p| p.y = Some(f64::NAN))
+    });
+    assert!(matches!(blank, Error::NoValues { .. }));
+    assert!(matches!(with(&|f| first(f)[2].x = f64::NAN), Error::NotFinite { .. }));
+    assert!(matches!(with(&|f| first(f)[2].y = Some(f64::INFINITY)), Error::NotFinite { .. }));
+    assert!(matches!(with(&|f| first(f)[2].interval = Some((9.0, 1.0))), Error::Crossed { .. }));
+    assert!(matches!(with(&|f| band(f)[2].2 = 1.0), Error::Crossed { .. }));
+    assert!(matches!(with(&|f| f.panels[0].y_range = Some((1.0, 1.0))), Error::Crossed { .. }));
+    let unsorted = with(&|f| first(f).swap(2, 3));
+    let said =
+        "panel \"specificity-1\", line \"chance\": x = -2 follows x = -1: sort the points by x, one a place";
+    assert_eq!(unsorted.to_string(), said);
+    assert!(matches!(with(&|f| first(f)[2].x = -3.0), Error::OutOfOrder { .. }), "twice one place");
+    for error in [
+        with(&|f| first(f)[2].y = Some(0.0)),
+        with(&|f| first(f)[2].interval = Some((-1.0, 20.0))),
+        with(&|f| band(f)[0].1 = 0.0),
+        with(&|f| f.panels[1].references[0] = level("low", 0.01)),
+        with(&|f| f.panels[1].y_range = Some((0.0, 20.0))),
+    ] {
+        assert!(matches!(error, Error::OutOfRange { must: "lie above 0 on a log axis", .. }), "{error}");
+    }
+    let one_place = with(&|f| {
+        f.panels.iter_mut().for_each(|p| p.band = None);
+        f.panels.iter_mut().flat_map(|p| &mut p.lines).for_each(|l| l.points.truncate(1));
+    });
+    assert!(matches!(one_place, Error::TooFew { found: 1, .. }), "{one_place}");
+}
+
+#[test]
+fn curves_show_gaps_single_points_and_where_x_is_0() {
+    let mut figure = curves(&usual, 1, 20);
+    let upright = |figure: &Curves| {
+        strokes(&figure.svg(&Style::default()).unwrap(), &MUTED.towards(WHITE, 0.4).hex(), "0.5")
+    };
+    assert_eq!(upright(&figure), 1);
+    assert!(figure.caption().contains("Vertical grey line: 0 on the x axis."));
+    assert!(figure.caption().contains("Grey band: stereotype."));
+    assert!(figure.caption().contains("Thin lines: p < 0.05 (20 points)."));
+    assert!(!figure.caption().contains("Gaps"));
+    assert!(figure.csv().contains("baseline,line,chance,0,14,13,16\n"));
+    assert!(figure.csv().contains("baseline,band,stereotype,-4,,12,17\n"));
+    let panel = &mut figure.panels[0];
+    panel.lines[0].points[4] = CurvePoint { x: 0.0, y: Some(f64::NAN), interval: Some((f64::NAN, f64::NAN)) };
+    panel.lines[1].points.truncate(1);
+    panel.lines[2].points.truncate(1);
+    panel.band.as_mut().unwrap().points[3].1 = f64::NAN;
+    let svg = figure.svg(&Style::default()).unwrap();
+    assert!(!svg.contains("NaN"));
+    assert!(svg.contains(&OKABE_ITO[2].towards(WHITE, 0.4).hex()), "a thin line's only point is a dot");
+    assert!(figure.caption().contains("Gaps: not defined."));
+    assert!(figure.caption().contains("p < 0.05 (1 point)"));
+    figure.panels[0].lines.iter_mut().flat_map(|l| &mut l.points).for_each(|p| p.x += 4.0);
+    figure.panels[0].band = None;
+    assert_eq!(upright(&figure), 0, "x begins at 0");
+}
+
+/// Texts apart, and two ticks at least on either axis, whatever the range of a logarithmic axis.
+#[test]
+fn axes_of_curves_have_round_ticks_at_any_scale() {
+    let of = |x: &[f64], y: [f64; 2]| {
+        let at = |(i, x): (usize, &f64)| CurvePoint { x: *x, y: Some(y[i % 2]), interval: None };
+        let points = x.iter().enumerate().map(at).collect();
+        let line = Curve { points, ..Curve::default() };
+        let panel = CurvePanel { log_y: true, lines: vec![line], ..CurvePanel::default() };
+        Curves { name: "curve".into(), panels: vec![panel], ..Curves::default() }
+    };
+    let texts = |figure: &Curves, width| {
+        let texts = figure.draw(&Style::at(width)).unwrap().texts;
+        for (i, a) in texts.iter().enumerate() {
+            assert!(texts[i + 1..].iter().all(|b| !a.overlaps(b)), "{a:?}");
+        }
+        texts
+    };
+    for span in [1.0, 1.0001, 1.02, 1.5, 3.0, 4.9, 5.1, 12.0, 90.0, 1e3, 1e7, 1e30, 1e300] {
+        for from in [1e-150, 2e-9, 0.07, 1.0, 13.7, 3e5] {
+            let found = texts(&of(&[-1.0, 1.0], [from, from * span]), Width::Column);
+            let lowest = found.iter().map(|t| t.bottom).fold(0.0, f64::max);
+            let below = found.iter().filter(|t| t.bottom == lowest).count();
+            assert!(below >= 2 && found.len() - below >= 2, "{from} to {}: {found:?}", from * span);
+            texts(&of(&[0.0, 1e5], [from, from * span]), Width::Inches(1.2));
+        }
+    }
+    let labels = |x: &[f64]| {
+        let found = texts(&of(x, [20.0, 2000.0]), Width::Column);
+        found.into_iter().map(|t| t.text).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        labels(&[-8.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0]),
+        "−8 −6 −4 −2 0 2 4 6 8 20 50 100 200 500 1000 2000"
+    );
+    assert_eq!(labels(&[-1.5, -0.5, 0.5, 1.5]), "−1 0 1 20 50 100 200 500 1000 2000");
 }

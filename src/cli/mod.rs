@@ -1,5 +1,6 @@
 //! What can be typed. Argument structs only: nothing here reads or writes.
 
+pub mod align;
 pub mod capture;
 pub mod concept;
 pub mod condition;
@@ -50,6 +51,8 @@ pub enum Verb {
     Plan(run::Plan),
     /// Join the parts of a run that were made with --shard
     Merge(run::Merge),
+    /// Align a checkpoint on preference pairs, saving it as it goes
+    Align(align::Args),
     /// List tasks; show the exact prompts
     #[command(subcommand)]
     Task(task::Verb),

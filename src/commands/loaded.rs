@@ -1,6 +1,6 @@
 //! What a study asks for, read and checked before any weights are.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::{Map, json};
 use tch::Device;
@@ -13,7 +13,7 @@ use crate::store::RunDir;
 use crate::study::manifest::{Manifest, hash};
 use crate::study::{Arm, ConceptEntry, History, ModelEntry, Orders, Study, TaskEntry};
 use crate::task::concept::{self, Concept, Wanted};
-use crate::task::{self, Format, Item};
+use crate::task::{Format, Item};
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::{Error, Result};
 
@@ -263,36 +263,10 @@ fn concept(entry: &ConceptEntry) -> Result<Concept> {
 /// The items of a task, cut down as the study says.
 ///
 /// # Errors
-/// A file is missing or malformed, a variant or a category is not known, nothing is left.
+/// A file is missing or malformed, a variant or a category is not known, a category cannot be split, nothing is left.
 pub fn items(study: &Study, index: usize, entry: &TaskEntry) -> Result<Vec<Item>> {
-    let at = |key: &str, error| study.origin.at(&format!("tasks.{index}.{key}"), error);
-    let place = || format!("task {}", entry.name);
-    let key = if entry.variant.is_some() { "variant" } else { "path" };
-    let mut items = task::load(entry.kind(), entry.variant.as_deref(), entry.path.as_deref())
-        .map_err(|error| at(key, error))?;
-    if let Some(unknown) =
-        entry.categories.iter().find(|name| items.iter().all(|item| item.category != **name))
-    {
-        let known: BTreeSet<&str> = items.iter().map(|item| item.category.as_str()).collect();
-        let known: Vec<&str> = known.into_iter().collect();
-        let error = Error::input(place(), format!("category {unknown:?} is not known"));
-        return Err(at("categories", error.hint(format!("its categories: {}", known.join(", ")))));
-    }
-    items.retain(|item| entry.categories.is_empty() || entry.categories.contains(&item.category));
-    items.retain(|item| entry.context.is_none() || entry.context == item.context);
-    if let Some(limit) = entry.limit {
-        let mut kept = HashMap::new();
-        items.retain(|item| {
-            let count = kept.entry(item.category.clone()).or_insert(0);
-            *count += 1;
-            *count <= limit
-        });
-    }
-    if items.is_empty() {
-        let error = Error::input(place(), "holds no items");
-        return Err(at("limit", error.hint("look at its limit, categories, context and path")));
-    }
-    Ok(items)
+    let at = |(key, error): (&str, Error)| study.origin.at(&format!("tasks.{index}.{key}"), error);
+    entry.selection().items(study.seed).map_err(at)
 }
 
 /// How a study speaks to one of its models.

@@ -1,5 +1,6 @@
 //! What the verbs do: one file a verb, one function from settings to a result.
 
+pub mod align;
 pub mod capture;
 pub mod concept;
 pub mod condition;
@@ -11,6 +12,7 @@ mod input;
 mod interrupt;
 mod judge;
 mod loaded;
+mod memory;
 pub mod merge;
 pub mod model;
 pub mod plan;
@@ -44,6 +46,7 @@ pub fn dispatch(cli: Cli) -> Result<()> {
         Verb::Report(args) => run::report(&args, printer),
         Verb::Steer(args) => steer::run(&args, printer),
         Verb::Plan(args) => plan::run(&args, printer),
+        Verb::Align(args) => align::run(&args, printer),
         Verb::Merge(args) => merge::run(&args, printer),
         Verb::Task(verb) => task::run(&verb, printer),
         Verb::Condition(verb) => condition::run(&verb, printer),

@@ -65,12 +65,6 @@ impl Chunk<'_> {
         let lengths = [trunk].into_iter().map(|len| (0, len)).chain(branches.map(|(a, b)| (trunk, b - a)));
         lengths.flat_map(|(from, len)| (0..len).map(move |i| self.start + (from + i) as i64)).collect()
     }
-
-    /// Longest run of tokens that follow each other.
-    fn reaches(&self) -> i64 {
-        let (trunk, branches) = self.parts();
-        (trunk + branches.map(|(a, b)| b - a).max().unwrap_or(0)) as i64
-    }
 }
 
 /// What a pass needs at one place: angles per rotation and masks per window, on the place's device.

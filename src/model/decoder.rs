@@ -77,28 +77,28 @@ pub struct Model {
     pub(super) windows: Vec<Option<i64>>,
     window_of: Vec<usize>,
     place_of: Vec<usize>,
-    kept: Option<Kept>,
+    pub(super) kept: Option<Kept>,
     positions: Option<Tensor>,
-    final_norm: Norm,
+    pub(super) final_norm: Norm,
     /// Where the weights are random, what they are drawn from.
     initial: Option<Initial>,
     /// What every pass over it changes, unless a runner says otherwise.
     edits: Rc<[Edit]>,
     /// Kept for its maps, which are the memory of the tensors, and read anew where the model is streamed.
-    weights: Weights,
+    pub(super) weights: Weights,
 }
 
 /// One pass through the blocks: its tokens, what they see, and where to put what is wanted of them.
-struct Pass<'a, 'b> {
-    pack: &'b Pack,
-    shelf: Shelf,
-    past: &'b dyn Fn(usize) -> Past<'a>,
+pub(super) struct Pass<'a, 'b> {
+    pub pack: &'b Pack,
+    pub shelf: Shelf,
+    pub past: &'b dyn Fn(usize) -> Past<'a>,
     /// Takes the keys and values of each block in turn.
-    keep: &'b mut dyn FnMut(&Tensor, &Tensor) -> Result<()>,
-    edits: &'b [Edit],
-    marks: Marks,
+    pub keep: &'b mut dyn FnMut(&Tensor, &Tensor) -> Result<()>,
+    pub edits: &'b [Edit],
+    pub marks: Marks,
     /// Whether the tokens are decoded one by one.
-    decoding: bool,
+    pub decoding: bool,
 }
 
 impl Pass<'_, '_> {
@@ -112,9 +112,9 @@ impl Pass<'_, '_> {
 }
 
 /// What stays in memory unless the model is streamed.
-struct Kept {
+pub(super) struct Kept {
     embed: Tensor,
-    blocks: Vec<Block>,
+    pub blocks: Vec<Block>,
     head: Linear,
 }
 
@@ -385,7 +385,7 @@ impl Model {
     }
 
     /// The stream before the first block.
-    fn embed(&self, pack: &Pack) -> Result<Tensor> {
+    pub(super) fn embed(&self, pack: &Pack) -> Result<Tensor> {
         let rows = match &self.kept {
             Some(kept) => kept.embed.f_index_select(0, &pack.tokens)?,
             None => self.source(self.devices[0]).embedding()?.f_index_select(0, &pack.tokens)?,
@@ -405,7 +405,13 @@ impl Model {
     }
 
     /// One block: `x`, the stream before it, becomes the stream after it.
-    fn block(&self, block: &Block, layer: usize, x: &mut Tensor, pass: &mut Pass<'_, '_>) -> Result<()> {
+    pub(super) fn block(
+        &self,
+        block: &Block,
+        layer: usize,
+        x: &mut Tensor,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<()> {
         let (spec, at) = (&self.spec, Some(layer));
         let (ways, local) = (&spec.layers[layer], &pass.pack.locals[self.place_of[layer]]);
         let through = |norm: &Option<Norm>, x: &Tensor| match norm {
@@ -454,7 +460,7 @@ impl Model {
     }
 
     /// Scores over the vocabulary of normed states, `(rows, vocab)` f32.
-    fn head(&self, h: &Tensor) -> Result<Tensor> {
+    pub(super) fn head(&self, h: &Tensor) -> Result<Tensor> {
         let logits = match &self.kept {
             Some(kept) => kept.head.forward(h)?,
             None => {
@@ -492,7 +498,7 @@ pub(super) fn at_least_single(kind: Kind) -> Kind {
 }
 
 /// Where captured rows wait until the pass is over.
-struct Shelf {
+pub(super) struct Shelf {
     rows: Option<Tensor>,
     sites: Vec<Site>,
     layers: Vec<usize>,
@@ -500,7 +506,7 @@ struct Shelf {
 }
 
 impl Shelf {
-    fn new(want: &Want) -> Result<Self> {
+    pub fn new(want: &Want) -> Result<Self> {
         let rows = if want.rows.is_empty() { None } else { Some(Tensor::f_from_slice(&want.rows)?) };
         let taken = want.sites.iter().map(|&site| (site, Vec::new())).collect();
         Ok(Self { rows, sites: want.sites.clone(), layers: want.layers.clone(), taken })

@@ -15,6 +15,7 @@ mod initial;
 mod rope;
 pub mod site;
 pub mod spec;
+mod tuning;
 pub mod weights;
 
 pub use attention::{Buffers, Chunk, Kv};
@@ -24,6 +25,7 @@ pub use device::Dtype;
 pub use edit::{Change, Edit, Reach};
 pub use site::{Layers, Site};
 pub use spec::Spec;
+pub use tuning::{Parameter, Rank, Tuning};
 
 impl From<tch::TchError> for crate::Error {
     fn from(error: tch::TchError) -> Self {

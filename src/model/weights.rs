@@ -164,6 +164,17 @@ impl Weights {
         })
     }
 
+    /// The kind that a tensor of floating point numbers is stored in; `None` for others and for quantized ones.
+    #[must_use]
+    pub fn stored_kind(&self, name: &str) -> Option<Kind> {
+        match self.store.entries.get(name)?.dtype {
+            Dtype::F32 => Some(Kind::Float),
+            Dtype::F16 => Some(Kind::Half),
+            Dtype::BF16 => Some(Kind::BFloat16),
+            _ => None,
+        }
+    }
+
     /// Number of parameters over all tensors.
     #[must_use]
     pub fn parameters(&self) -> i64 {

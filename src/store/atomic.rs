@@ -19,7 +19,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     whole(path, |partial| std::fs::write(partial, bytes).map_err(|error| Error::io(path, error)))
 }
 
-/// Writes tensors as safetensors to `path`, whole or not at all. f32, bf16 and i64 tensors are written as they are.
+/// Writes tensors as safetensors to `path`, whole or not at all. f32, bf16, f16 and i64 tensors are written as they are.
 ///
 /// `about` becomes the one entry `recant` of the file's metadata: with several, their order, and so the bytes, would
 /// change from run to run.
@@ -27,11 +27,23 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// As [`write`]; a tensor of another kind.
 pub fn write_tensors(path: &Path, tensors: &[(String, Tensor)], about: &serde_json::Value) -> Result<()> {
+    write_described(path, tensors, ("recant", about.to_string()))
+}
+
+/// Writes the weights of a checkpoint or an adapter as Hugging Face's programs expect them.
+///
+/// # Errors
+/// As [`write_tensors`].
+pub fn write_weights(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
+    write_described(path, tensors, ("format", "pt".to_owned()))
+}
+
+fn write_described(path: &Path, tensors: &[(String, Tensor)], (key, value): (&str, String)) -> Result<()> {
     let views = tensors
         .iter()
         .map(|(name, tensor)| Ok((name.as_str(), Stored::new(tensor)?)))
         .collect::<Result<Vec<_>>>()?;
-    let metadata = HashMap::from([("recant".to_string(), about.to_string())]);
+    let metadata = HashMap::from([(key.to_string(), value)]);
     whole(path, |partial| {
         safetensors::serialize_to_file(views, Some(metadata), partial).map_err(|error| match error {
             safetensors::SafeTensorError::IoError(source) => Error::io(path, source),
@@ -97,6 +109,7 @@ impl Stored {
         let dtype = match tensor.kind() {
             Kind::Float => Dtype::F32,
             Kind::BFloat16 => Dtype::BF16,
+            Kind::Half => Dtype::F16,
             Kind::Int64 => Dtype::I64,
             other => return Err(Error::Torch(format!("tensors of kind {other:?} are not stored"))),
         };

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Study;
+use super::{AlignEntry, ModelEntry, Study};
+use crate::align::{Example, Examples};
 use crate::model::fetch;
 use crate::task::Item;
 use crate::text::ChatTemplate;
@@ -70,6 +71,41 @@ impl Manifest {
             "models": models,
             "tasks": data,
             "concepts": concepts,
+        });
+        let key = hash(inputs.to_string().as_bytes());
+        Ok(Self { inputs, key, checks: Map::new() })
+    }
+
+    /// Hashes what an alignment run rests on; how many steps it takes is no part of it, so that it can be gone on with.
+    ///
+    /// # Errors
+    /// A file of the checkpoint cannot be read.
+    pub fn of_alignment(
+        study: &Study,
+        entry: &AlignEntry,
+        model: &ModelEntry,
+        pairs: &Examples,
+    ) -> Result<Self> {
+        let mut settings = json!(entry);
+        if let Some(settings) = settings.as_object_mut() {
+            ["steps", "output"].iter().for_each(|key| drop(settings.remove(*key)));
+        }
+        let digest = |examples: &[Example]| {
+            let ids: Vec<_> = examples
+                .iter()
+                .map(|e| json!([e.id, e.group, e.trunk, e.answer_start, e.chosen, e.rejected]))
+                .collect();
+            json!({ "pairs": examples.len(), "sha256": hash(json!(ids).to_string().as_bytes()) })
+        };
+        let inputs = json!({
+            "format": "recant-alignment-1",
+            "recant": env!("CARGO_PKG_VERSION"),
+            "libtorch": env!("LIBTORCH_VERSION"),
+            "seed": study.seed,
+            "align": settings,
+            "model": files(&model.path)?,
+            "train": digest(&pairs.train),
+            "held_out": digest(&pairs.held_out),
         });
         let key = hash(inputs.to_string().as_bytes());
         Ok(Self { inputs, key, checks: Map::new() })

@@ -1,5 +1,6 @@
 //! A study: one TOML file that says what is run, checked before any work.
 
+pub mod align;
 pub mod condition;
 pub mod dialogue;
 pub mod manifest;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use align::{AlignEntry, Method, PairFormat, PairsEntry, Tune};
 pub use condition::{Arm, Before, Condition, History};
 use condition::{Library, resolve};
 pub use dialogue::{DialogueEntry, Orders, Sampling, Scoring};
@@ -23,6 +25,8 @@ pub use window::Window;
 
 use crate::model::{Dtype, Layers, Site};
 use crate::task::Context;
+use crate::task::select::Selection;
+use crate::task::split::{self, Part};
 use crate::toml_file::{Origin, parse_toml};
 use crate::{Error, Result};
 
@@ -68,6 +72,9 @@ pub struct Study {
     /// Interventions, which rest on a run and are no part of it.
     #[serde(default, skip_serializing)]
     pub steer: Vec<SteerEntry>,
+    /// How a checkpoint is aligned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub align: Option<AlignEntry>,
     /// The file it was read from.
     #[serde(skip)]
     pub origin: Origin,
@@ -110,12 +117,21 @@ pub struct TaskEntry {
     /// The user's copy of the public files; the built-in set without it.
     #[serde(default)]
     pub path: Option<PathBuf>,
+    /// `train` or `held-out`: keeps one side of a split by group; both without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+    /// The share of each category's groups that is held out; half of them without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<f64>,
     /// Categories to keep; all without it.
     #[serde(default)]
     pub categories: Vec<String>,
     /// `ambig` or `disambig`: keeps the items of one context condition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Context>,
+    /// Items of each category to keep, drawn by lot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<usize>,
     /// Items to keep, from the front of each category.
     #[serde(default)]
     pub limit: Option<usize>,
@@ -129,6 +145,22 @@ impl TaskEntry {
     #[must_use]
     pub fn kind(&self) -> &str {
         self.kind.as_deref().unwrap_or(&self.name)
+    }
+
+    /// What of it is asked for.
+    #[must_use]
+    pub fn selection(&self) -> Selection<'_> {
+        Selection {
+            shown: &self.name,
+            kind: self.kind(),
+            variant: self.variant.as_deref(),
+            path: self.path.as_deref(),
+            part: self.part.map(|part| (part, self.held_out.unwrap_or(split::SHARE))),
+            categories: &self.categories,
+            context: self.context,
+            sample: self.sample,
+            limit: self.limit,
+        }
     }
 }
 
@@ -315,10 +347,23 @@ impl Study {
             let key = if task.kind.is_some() { "kind" } else { "name" };
             crate::task::find(task.kind())
                 .map_err(|error| self.origin.at(&format!("tasks.{i}.{key}"), error))?;
+            self.check_split(i, task)?;
         }
         self.check_dialogue()?;
         self.check_probes()?;
-        self.check_steer()
+        self.check_steer()?;
+        self.align.as_ref().map_or(Ok(()), |align| align.check(self))
+    }
+
+    fn check_split(&self, index: usize, task: &TaskEntry) -> Result<()> {
+        let Some(share) = task.held_out else { return Ok(()) };
+        let key = format!("tasks.{index}.held_out");
+        if task.part.is_none() {
+            return Err(self
+                .wrong(&key, "says nothing without `part`")
+                .hint("part = \"held-out\" or part = \"train\" keeps one side of the split"));
+        }
+        split::checked(share).map(|_| ()).map_err(|error| self.origin.at(&key, error))
     }
 
     fn check_dialogue(&self) -> Result<()> {

@@ -11,8 +11,11 @@ pub mod ethics;
 pub mod fetch;
 pub mod generic;
 pub mod moral_stories;
+pub mod pairs;
 mod read;
 pub mod realtoxicityprompts;
+pub mod select;
+pub mod split;
 pub mod stereoset;
 mod table;
 pub mod winobias;
@@ -143,7 +146,10 @@ struct File {
 
 impl File {
     fn on_disk(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|source| Error::io(path, source))?;
+        Self::of_bytes(path, fs::read(path).map_err(|source| Error::io(path, source))?)
+    }
+
+    fn of_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         let shown = path.display().to_string();
         let text = String::from_utf8(bytes).map_err(|_| Error::input(&shown, "is not UTF-8 text"))?;
         Ok(Self::new(shown, &text))

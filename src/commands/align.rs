@@ -1,0 +1,230 @@
+//! `recant align`: a checkpoint is trained on preference pairs and saved as it goes.
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::interrupt;
+use super::loaded::{Setting, how_to_load};
+use super::memory;
+use crate::align::record::{self, Held, Record};
+use crate::align::trainer::{Objective, Settings, Trainer, measure};
+use crate::align::{Examples, examples, save};
+use crate::cli::align::Args;
+use crate::model::{Dtype, Model, Parameter, Rank, Spec, Tuning};
+use crate::printer::Printer;
+use crate::random::SplitMix;
+use crate::store::RunDir;
+use crate::study::manifest::Manifest;
+use crate::study::{AlignEntry, Method, ModelEntry, Study, Tune};
+use crate::{Error, Result};
+
+/// Aligns as a study's `[align]` says; goes on where it was cut short.
+///
+/// # Errors
+/// The study has no such table, there is nothing to train on, the directory holds another run, the loss is not finite, the
+/// disk is full.
+pub fn run(args: &Args, printer: Printer) -> Result<()> {
+    let mut study = Study::read(&args.study)?;
+    let Some(entry) = &mut study.align else {
+        return Err(Error::input(args.study.display().to_string(), "has no [align] table")
+            .hint("add one: docs/align.md says what it holds"));
+    };
+    if let Some(steps) = args.steps {
+        entry.steps = steps;
+    }
+    if let Some(output) = &args.output {
+        entry.output.clone_from(output);
+    }
+    align(&study, printer)
+}
+
+/// Aligns as a study's `[align]` says.
+///
+/// # Errors
+/// As [`run`].
+pub fn align(study: &Study, printer: Printer) -> Result<()> {
+    let Some(entry) = &study.align else { return Ok(()) };
+    let model = &study.models[entry.model(study)?];
+    let at = |key: &str, why: &str| study.origin.at(key, Error::input("", why));
+    if model.adapter.is_some() {
+        return Err(at("align.model", "has an adapter already, which a new one could not be told from")
+            .hint("name the base, or a checkpoint with the adapter merged"));
+    }
+    if study.run.dtype != Dtype::F32 {
+        return Err(at("run.dtype", "training is done in f32").hint("set dtype = \"f32\""));
+    }
+    let setting = Setting::of(study, model)?;
+    let pairs = examples(study, &setting.script(study), Spec::read(&model.path)?.n_ctx as usize)?;
+    for (why, n) in &pairs.left_out {
+        printer.say(format!("warning: {n} left out: {why}"));
+    }
+    let mut manifest = Manifest::of_alignment(study, entry, model, &pairs)?;
+    let output = RunDir::open(&entry.output, &mut manifest)?;
+    interrupt::listen();
+    let done = Run { study, entry, model, pairs, output, printer }.train();
+    interrupt::release();
+    printer.data(done?);
+    Ok(())
+}
+
+/// An alignment run at work.
+struct Run<'a> {
+    study: &'a Study,
+    entry: &'a AlignEntry,
+    model: &'a ModelEntry,
+    pairs: Examples,
+    output: RunDir,
+    printer: Printer,
+}
+
+impl Run<'_> {
+    /// Takes the steps that are missing; returns what is said of the whole.
+    fn train(self) -> Result<Value> {
+        let Self { study, entry, printer, .. } = self;
+        let (root, since) = (self.output.root(), Instant::now());
+        let mut model = Model::load(&self.model.path, &how_to_load(study, self.model)?)?;
+        let low_rank = match entry.tune {
+            Tune::Lora => Some(Rank { r: entry.rank as i64, alpha: entry.alpha }),
+            Tune::Full => None,
+        };
+        let reference = self.reference(&model)?;
+        let parameters =
+            model.tune(&Tuning { low_rank, targets: entry.targets.clone(), seed: study.seed })?;
+        let learnt: usize = parameters.iter().map(|parameter| parameter.tensor.numel()).sum();
+        printer.say(format!(
+            "{}: {} pairs to train on, {} held out, {learnt} parameters to learn",
+            self.model.name,
+            self.pairs.train.len(),
+            self.pairs.held_out.len(),
+        ));
+        let train = &self.pairs.train;
+        let mut trainer =
+            Trainer::new(model, parameters, entry.weight_decay, settings(study, entry), train, &reference)?;
+        let begun = record::restore(root, self.output.key(), &mut trainer.optimiser)?;
+        let mut kept = Record::read(root, begun)?;
+        let held_out = held_out(&self.pairs, entry.held_out_pairs, study.seed);
+        let measured = |model: &Model, step: usize| -> Result<Vec<Held>> {
+            let found = measure(model, &held_out, entry.batch_tokens, |_| interrupt::check())?;
+            Ok(Held::of(step, &held_out, &found))
+        };
+        if begun == 0 && kept.held.is_empty() {
+            kept.held = measured(&trainer.model, 0)?;
+            kept.write()?;
+        }
+        let progress = printer.progress(entry.steps as u64, &format!("{}: steps", self.model.name));
+        progress.set_position(begun as u64);
+        let mut tokens = 0;
+        for number in begun + 1..=entry.steps {
+            let step = trainer.step()?;
+            tokens += step.tokens;
+            progress.set_message(format!("{}: loss {:.3}", self.model.name, step.loss));
+            progress.inc(1);
+            kept.log.push(step);
+            let saved = number % entry.save_every == 0 || number == entry.steps;
+            if saved {
+                self.save(&mut trainer, low_rank, number)?;
+                kept.held.extend(measured(&trainer.model, number)?);
+            }
+            let asked = interrupt::check();
+            if saved || asked.is_err() {
+                kept.write()?;
+                record::keep_state(root, self.output.key(), &trainer.optimiser)?;
+            }
+            asked?;
+        }
+        progress.finish_and_clear();
+        let seconds = since.elapsed().as_secs_f64();
+        let peak = memory::peak();
+        printer.say(format!(
+            "{}: steps {} to {}, {tokens} tokens, {seconds:.0} s, {}",
+            self.model.name,
+            (begun + 1).min(entry.steps),
+            entry.steps,
+            memory::shown(peak),
+        ));
+        let last = kept.log.last();
+        Ok(json!({
+            "output": root,
+            "steps": entry.steps,
+            "pairs": train.len(),
+            "held_out_pairs": held_out.len(),
+            "loss": last.map(|step| step.loss),
+            "margin": last.map(|step| step.margin),
+            "tokens": tokens,
+            "seconds": seconds,
+            "peak_bytes": peak,
+        }))
+    }
+
+    /// What the model says of the pairs before it is trained. Supervised training needs none.
+    fn reference(&self, model: &Model) -> Result<Vec<crate::align::loss::Logprobs>> {
+        let train = &self.pairs.train;
+        if self.entry.method == Method::Sft {
+            return Ok(Vec::new());
+        }
+        record::reference(self.output.root(), train, || {
+            let what = format!("{}: reference", self.model.name);
+            let progress = self.printer.progress(train.len() as u64, &what);
+            let found = measure(model, train, self.entry.batch_tokens, |pairs| {
+                progress.inc(pairs as u64);
+                interrupt::check()
+            });
+            progress.finish_and_clear();
+            found
+        })
+    }
+
+    /// Writes a saved step.
+    fn save(&self, trainer: &mut Trainer<'_>, low_rank: Option<Rank>, step: usize) -> Result<()> {
+        let base = &self.model.path;
+        save::directory(&save::place(self.output.root(), step), |dir| match low_rank {
+            None => save::checkpoint(dir, &mut trainer.model, base),
+            Some(rank) => {
+                let parameters: &[Parameter] = trainer.optimiser.parameters();
+                save::adapter(dir, &trainer.model, base, rank, parameters)?;
+                if self.entry.merged {
+                    let dir = crate::store::atomic::directory(&dir.join("merged"))?;
+                    save::checkpoint(&dir, &mut trainer.model, base)?;
+                }
+                Ok(())
+            }
+        })
+    }
+}
+
+fn settings(study: &Study, entry: &AlignEntry) -> Settings {
+    Settings {
+        objective: match entry.method {
+            Method::Dpo => Objective::Dpo(entry.beta),
+            Method::Sft => Objective::Sft,
+        },
+        learning_rate: entry.learning_rate,
+        warmup: entry.warmup,
+        max_grad_norm: entry.max_grad_norm,
+        batch: entry.batch,
+        batch_tokens: entry.batch_tokens,
+        checkpoint: entry.checkpoint,
+        seed: study.seed,
+    }
+}
+
+/// At most so many of the held-out pairs, drawn by lot, in their order.
+fn held_out(pairs: &Examples, most: usize, seed: u64) -> Vec<crate::align::Example> {
+    let all = &pairs.held_out;
+    let mut places: Vec<usize> = (0..all.len()).collect();
+    let mut random = SplitMix::named(seed, "align/held-out");
+    for last in (1..places.len()).rev() {
+        places.swap(last, random.below(last + 1));
+    }
+    places.truncate(most);
+    places.sort_unstable();
+    places.into_iter().map(|place| all[place].clone()).collect()
+}
+
+/// Whether an adapter that a study names is one that its own `[align]` makes.
+#[must_use]
+pub fn makes(entry: &AlignEntry, adapter: &Path) -> bool {
+    adapter.starts_with(&entry.output)
+}
