@@ -322,7 +322,7 @@ fn a_state_put_in_its_own_place_changes_no_bit() {
             for patched in &found[..3] {
                 assert_eq!(bits(patched), bits(&found[3]), "{task} {site}");
             }
-            let other = patch::edits(site, &(&states * 2.0), &LAYERS, None).expect("edits");
+            let other = patch::edits(site, &(&states + 1.0), &LAYERS, None).expect("edits");
             assert!(apart(&stage.scores(&questions, &[other], Tokens::Last)[0], &found[3]) > 1e-3, "{site}");
         }
     }
@@ -421,13 +421,14 @@ fn a_planted_direction_beats_every_random_one() {
         let ids = &question.prompt.options.ids[question.order[place]];
         ids[ids.len() - 1]
     };
+    let states = stage.states(&questions, Site::ResidPost);
+    let size = states.get(0).get(2).norm().double_value(&[]);
+    let strength = 10.0 * size;
     let head = {
         // The unembedding as the model sees it: logits of states are read off unit vectors.
-        let states = stage.states(&questions, Site::ResidPost);
-        let length = states.get(0).get(2).norm().double_value(&[]);
         let set = |k: usize| {
             let mut unit = vec![0.0f32; 16];
-            unit[k] = length as f32;
+            unit[k] = size as f32;
             let table = Tensor::from_slice(&unit).unsqueeze(0).repeat([states.size()[0], 1]);
             vec![Edit {
                 site: Site::ResidPost,
@@ -447,10 +448,11 @@ fn a_planted_direction_beats_every_random_one() {
     let length = head.iter().map(|x| x * x).sum::<f64>().sqrt();
     let planted: Vec<f64> = head.iter().map(|x| x / length).collect();
     let random = (0..20).map(|number| direction::random(0, 2, number, 16));
-    let sets: Vec<Vec<Edit>> = std::iter::once(planted)
+    let turned: Vec<f64> = planted.iter().map(|x| -x).collect();
+    let sets: Vec<Vec<Edit>> = [planted, turned]
+        .into_iter()
         .chain(random)
-        .map(|unit| vec![change::add(Site::ResidPost, 2, &unit, 0.05, Reach::Marked).expect("an edit")])
-        .chain([Vec::new()])
+        .map(|unit| vec![change::add(Site::ResidPost, 2, &unit, strength, Reach::Marked).expect("an edit")])
         .collect();
     let found = stage.scores(&questions, &sets, Tokens::Last);
     let odds = |scores: &OptionScores| -> f64 {
@@ -459,9 +461,9 @@ fn a_planted_direction_beats_every_random_one() {
         };
         scores.iter().zip(&questions).map(of).sum::<f64>() / questions.len() as f64
     };
-    let changes: Vec<f64> = found[..21].iter().map(|scores| odds(scores) - odds(&found[21])).collect();
-    let largest = changes[1..].iter().fold(0.0f64, |top, change| top.max(change.abs()));
-    assert!(largest > 0.0 && changes[0] > largest, "{changes:?}");
+    let odds: Vec<f64> = found.iter().map(odds).collect();
+    assert_eq!(odds.len(), 22);
+    assert!(odds[2..].iter().all(|random| *random < odds[0] && *random > odds[1]), "{odds:?}");
 }
 
 const ENTRIES: &str = r#"

@@ -15,7 +15,7 @@ use crate::cli::steer::Steer;
 use crate::intervene::direction::{self, ByLayer, Wanted};
 use crate::intervene::effect::{Effect, Reader};
 use crate::intervene::sweep::{Desk, Sweep};
-use crate::intervene::{About, Results, neurons, patch, split};
+use crate::intervene::{About, Results, neurons, patch};
 use crate::model::{Model, Site, Spec, fetch};
 use crate::printer::Printer;
 use crate::report;
@@ -26,7 +26,7 @@ use crate::store::Turn;
 use crate::study::manifest::hash;
 use crate::study::steer::{Method, SteerEntry, Tokens, Unit};
 use crate::study::{ModelEntry, Scoring, Study};
-use crate::task::Item;
+use crate::task::{Item, split};
 use crate::{Error, Result};
 
 /// Does a study's interventions, and before them what is missing of its run.
@@ -134,12 +134,15 @@ impl Stand<'_> {
         let (ran, _) = self.sources.ran(&self.model.name, name, &self.sources.tasks[task].1)?;
         let of_states = entry.direction.as_ref().map(|direction| direction.source()).transpose()?;
         let held_out = of_states.is_some_and(|source| source.of_states());
-        let asked = match held_out {
-            true => split::held_out(&ran, entry.held_out, study.seed),
-            false => ran.iter().map(|item| item.group.clone()).collect(),
+        let groups = ran.iter().map(|item| (item.category.as_str(), item.group.as_str()));
+        let asked: HashSet<&str> = match held_out {
+            true => split::held_out(groups, entry.held_out, study.seed)
+                .map_err(|error| self.at("held_out", error))?,
+            false => groups.map(|(_, group)| group).collect(),
         };
+        let asked: HashSet<String> = asked.into_iter().map(str::to_owned).collect();
         let ran: Vec<Item> = ran.into_iter().filter(|item| asked.contains(&item.group)).collect();
-        let items = split::limited(ran, entry.limit);
+        let items = limited(ran, entry.limit);
         let said = self.sources.said(&self.model.name, task)?.swap_remove(condition);
         let asked_of = Asked { items, said };
         if asked_of.items.iter().all(|item| item.options.is_empty()) {
@@ -358,6 +361,17 @@ impl Stand<'_> {
 
 /// Version of the results' format.
 const FORMAT: &str = "recant-steer-1";
+
+/// At most `limit` items of each category, from the front.
+fn limited(items: Vec<Item>, limit: Option<usize>) -> Vec<Item> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut within = |item: &Item| {
+        let count = counts.entry(item.category.clone()).or_default();
+        *count += 1;
+        limit.is_none_or(|limit| *count <= limit)
+    };
+    items.into_iter().filter(|item| within(item)).collect()
+}
 
 /// The rounds of each item up to one.
 fn rounds(asked: &Asked, last: usize) -> Vec<Vec<&Turn>> {

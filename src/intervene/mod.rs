@@ -1,7 +1,6 @@
 //! Interventions: what a direction, a neuron or a state does to a model's answers, beside random ones of the same size.
 //!
-//! [`direction`] finds the direction of each layer, [`split`] keeps what it is estimated from apart from what is asked,
-//! [`change`] turns it into edits, [`sweep`], [`neurons`] and [`patch`] try them, [`effect`] says what they did, and
+//! [`direction`] finds the direction of each layer, [`change`] turns it into edits, [`sweep`], [`neurons`] and [`patch`] try them, [`effect`] says what they did, and
 //! [`results`] keeps it in the run directory. docs/steering.md explains the methods.
 
 pub mod change;
@@ -11,7 +10,6 @@ pub mod matching;
 pub mod neurons;
 pub mod patch;
 pub mod results;
-pub mod split;
 pub mod sweep;
 
 pub use results::{About, Cell, Results};

@@ -69,12 +69,12 @@ pub struct Study {
     /// Conditions of the study's own, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub condition: BTreeMap<String, Condition>,
-    /// How a checkpoint is aligned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub align: Option<AlignEntry>,
     /// Interventions, which rest on a run and are no part of it.
     #[serde(default, skip_serializing)]
     pub steer: Vec<SteerEntry>,
+    /// How a checkpoint is aligned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub align: Option<AlignEntry>,
     /// The file it was read from.
     #[serde(skip)]
     pub origin: Origin,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Position, Study};
 use crate::model::{Layers, Site};
+use crate::task::split;
 use crate::{Error, Result};
 
 /// What is done.
@@ -254,7 +255,7 @@ fn twenty() -> usize {
 }
 
 fn half() -> f64 {
-    0.5
+    split::SHARE
 }
 
 fn seven() -> usize {
@@ -321,9 +322,7 @@ impl Study {
                 let error = self.wrong(&key("site"), format!("{site} is no site of each layer"));
                 return Err(error.hint("resid_post is the usual one"));
             }
-            if !(entry.held_out > 0.0 && entry.held_out < 1.0) {
-                return Err(self.wrong(&key("held_out"), "must be between 0 and 1"));
-            }
+            split::checked(entry.held_out).map_err(|error| at("held_out", error))?;
             match (entry.method, &entry.direction) {
                 (Method::Patch, None) => self.check_patch(entry, &key)?,
                 (Method::Patch, Some(_)) => {

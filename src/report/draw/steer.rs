@@ -1,6 +1,9 @@
 //! Figures of interventions.
 
-use recant_figures::{LayerProfile, NullBand, Profile, ProfilePanel, Reference, Style, Width};
+use recant_figures::{
+    Curve, CurvePanel, CurvePoint, Curves, Figure, LayerProfile, NullBand, Profile, ProfilePanel, Reference,
+    Style, Width,
+};
 
 use super::{series, write};
 use crate::Result;
@@ -16,8 +19,17 @@ use crate::store::RunDir;
 /// The disk is full.
 pub fn figures(run: &RunDir, results: &[Results]) -> Result<Vec<FigureEntry>> {
     let page = Style::at(Width::Page);
-    let figure = |own: &Results| if own.about.method == "patch" { patch(own) } else { layers(own) };
-    results.iter().filter_map(figure).map(|figure| write(run, &figure, &page)).collect()
+    let mut drawn: Vec<Box<dyn Figure>> = Vec::new();
+    let boxed = |figure: LayerProfile| Box::new(figure) as Box<dyn Figure>;
+    for own in results {
+        if own.about.method == "patch" {
+            drawn.extend(patch(own).map(boxed));
+        } else {
+            drawn.extend(layers(own).map(boxed));
+            drawn.extend(strengths(own).map(|figure| Box::new(figure) as Box<dyn Figure>));
+        }
+    }
+    drawn.iter().map(|figure| write(run, figure.as_ref(), &page)).collect()
 }
 
 /// A number of a cell that has an interval, and what it is called.
@@ -94,6 +106,89 @@ fn layers(own: &Results) -> Option<LayerProfile> {
         columns: None,
     })
 }
+
+/// Layers whose lines are drawn over strengths; more cannot be told apart.
+const LINES: usize = 5;
+
+/// What happens over strengths, a line a layer, and what it costs in perplexity.
+fn strengths(own: &Results) -> Option<Curves> {
+    let mut strengths: Vec<f64> =
+        own.cells.iter().filter(|cell| cell.control.is_none()).map(|cell| cell.strength).collect();
+    strengths.sort_by(f64::total_cmp);
+    strengths.dedup();
+    if strengths.len() < 2 {
+        return None;
+    }
+    let mut tried: Vec<Option<usize>> = own.main().iter().map(|cell| cell.layer).collect();
+    if tried.len() > LINES {
+        tried = (0..LINES).map(|line| tried[line * (tried.len() - 1) / (LINES - 1)]).collect();
+    }
+    // Nothing added is a point that is known, where strengths are amounts of a direction.
+    let from_nothing = own.about.method == "add" && own.about.unit != "perplexity";
+    let ratio = |cell: &Cell| Some((cell.effect.perplexity? / own.about.alone.perplexity?, None));
+    let effect = |estimate: Option<&Estimate>| {
+        let estimate = estimate?;
+        Some((estimate.value?, estimate.interval.map(|interval| (interval.low, interval.high))))
+    };
+    let line = |layer: Option<usize>, alone: f64, of: &dyn Fn(&Cell) -> Option<Height>| {
+        let own_cells = own.cells.iter().filter(|cell| cell.control.is_none() && cell.layer == layer);
+        let mut points: Vec<CurvePoint> = own_cells
+            .map(|cell| {
+                let found = of(cell);
+                let (y, interval) = (found.map(|found| found.0), found.and_then(|found| found.1));
+                CurvePoint { x: cell.strength, y, interval }
+            })
+            .collect();
+        if from_nothing && strengths.iter().all(|strength| *strength != 0.0) {
+            points.push(CurvePoint { x: 0.0, y: Some(alone), interval: None });
+        }
+        points.sort_by(|a, b| a.x.total_cmp(&b.x));
+        let label = layer.map_or_else(|| "neurons".into(), |layer| format!("layer {layer}"));
+        Curve { label, points, marked: true }
+    };
+    let lines = |alone: f64, of: &dyn Fn(&Cell) -> Option<Height>| -> Vec<Curve> {
+        tried.iter().map(|&layer| line(layer, alone, of)).collect()
+    };
+    let mut panels: Vec<CurvePanel> = PARTS
+        .into_iter()
+        .map(|(title, _, estimate)| CurvePanel {
+            title: title.into(),
+            y_label: "Change of log-odds".into(),
+            lines: lines(0.0, &|cell| effect(estimate(cell))),
+            references: vec![nothing()],
+            ..CurvePanel::default()
+        })
+        .collect();
+    panels.push(CurvePanel {
+        title: "perplexity of plain prose".into(),
+        y_label: "Ratio to the model left alone".into(),
+        log_y: true,
+        lines: lines(1.0, &ratio),
+        references: vec![Reference { label: "no change".into(), value: 1.0, interval: None }],
+        ..CurvePanel::default()
+    });
+    let any = |panel: &CurvePanel| {
+        panel.lines.iter().flat_map(|line| &line.points).any(|point| point.y.is_some() && point.x != 0.0)
+    };
+    panels.retain(any);
+    let x_label = match (own.about.method.as_str(), own.about.unit.as_str()) {
+        ("keys", _) => "Factor of the keys",
+        ("gates", _) => "Value of the gates",
+        (_, "norm") => "Strength (median norms)",
+        (_, "perplexity") => "Ratio of perplexities aimed at (negative: the direction turned round)",
+        _ => "Strength",
+    };
+    (!panels.is_empty()).then(|| Curves {
+        name: format!("steer-{}-strengths", own.about.name),
+        panels,
+        x_label: x_label.into(),
+        interval: "95 % bootstrap intervals over item groups".into(),
+        columns: None,
+    })
+}
+
+/// A value and its interval.
+type Height = (f64, Option<(f64, f64)>);
 
 /// The part of the way to a later round that is gone, by layer, a line a site.
 fn patch(own: &Results) -> Option<LayerProfile> {
