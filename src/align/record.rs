@@ -16,6 +16,9 @@ use crate::store::atomic;
 use crate::store::mapped::Mapped;
 use crate::{Error, Result};
 
+/// What training goes on from.
+const STATE: &str = "state.safetensors";
+
 /// A held-out pair at a saved step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Held {
@@ -158,31 +161,38 @@ pub fn reference(
 /// The disk is full.
 pub fn keep_state(root: &Path, key: &str, optimiser: &AdamW) -> Result<()> {
     let about = json!({ "step": optimiser.steps, "run_key": key });
-    atomic::write_tensors(&root.join("state.safetensors"), &optimiser.tensors()?, &about)
+    atomic::write_tensors(&root.join(STATE), &optimiser.tensors()?, &about)
 }
 
-/// Goes on from the stored state; says after how many steps, 0 where there is none.
+/// The steps after which the stored state goes on; 0 where there is none.
 ///
 /// # Errors
 /// The file is damaged or of another run.
-pub fn restore(root: &Path, key: &str, optimiser: &mut AdamW) -> Result<usize> {
-    let path = root.join("state.safetensors");
+pub fn taken(root: &Path, key: &str) -> Result<usize> {
+    let path = root.join(STATE);
     if !path.is_file() {
         return Ok(0);
     }
     let file = Mapped::open(&path)?;
     let about = file.about();
-    let step = match about["step"].as_u64() {
-        Some(step) if about["run_key"] == key => step as usize,
-        _ => return Err(file.wrong("is not the state of this run").hint("delete it to begin anew")),
-    };
-    optimiser.restore(step, |name, shape| {
+    match about["step"].as_u64() {
+        Some(step) if about["run_key"] == key => Ok(step as usize),
+        _ => Err(file.wrong("is not the state of this run").hint("delete it to begin anew")),
+    }
+}
+
+/// Goes on from the stored state, which is that after `steps` steps.
+///
+/// # Errors
+/// The file is damaged.
+pub fn restore(root: &Path, steps: usize, optimiser: &mut AdamW) -> Result<()> {
+    let file = Mapped::open(&root.join(STATE))?;
+    optimiser.restore(steps, |name, shape| {
         let stored = file.get(name).ok_or_else(|| file.wrong(format!("holds no tensor {name}")))?;
         let expected: Vec<usize> = shape.iter().map(|&n| n as usize).collect();
         if stored.shape != expected {
             return Err(stored.misshapen(&format!("{expected:?}")));
         }
         Ok(Tensor::f_from_slice(&stored.block(0, expected.iter().product())?)?.f_view(shape)?)
-    })?;
-    Ok(step)
+    })
 }

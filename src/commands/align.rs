@@ -1,6 +1,5 @@
 //! `recant align`: a checkpoint is trained on preference pairs and saved as it goes.
 
-use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -39,15 +38,16 @@ pub fn run(args: &Args, printer: Printer) -> Result<()> {
     if let Some(output) = &args.output {
         entry.output.clone_from(output);
     }
-    align(&study, printer)
+    printer.data(align(&study, printer)?);
+    Ok(())
 }
 
-/// Aligns as a study's `[align]` says.
+/// Aligns as a study's `[align]` says; returns what is said of it, null where there is no such table.
 ///
 /// # Errors
 /// As [`run`].
-pub fn align(study: &Study, printer: Printer) -> Result<()> {
-    let Some(entry) = &study.align else { return Ok(()) };
+pub fn align(study: &Study, printer: Printer) -> Result<Value> {
+    let Some(entry) = &study.align else { return Ok(Value::Null) };
     let model = &study.models[entry.model(study)?];
     let at = |key: &str, why: &str| study.origin.at(key, Error::input("", why));
     if model.adapter.is_some() {
@@ -68,8 +68,7 @@ pub fn align(study: &Study, printer: Printer) -> Result<()> {
     let prose = Texts::new(&setting.tokenizer, &setting.document, PROSE)?;
     let done = Run { study, entry, model, pairs, prose, output, printer }.train();
     interrupt::release();
-    printer.data(done?);
-    Ok(())
+    done
 }
 
 /// An alignment run at work.
@@ -85,9 +84,15 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Takes the steps that are missing; returns what is said of the whole.
-    fn train(self) -> Result<Value> {
-        let Self { study, entry, printer, .. } = self;
+    fn train(&self) -> Result<Value> {
+        let (study, entry, printer) = (self.study, self.entry, self.printer);
         let (root, since) = (self.output.root(), Instant::now());
+        let taken = record::taken(root, self.output.key())?;
+        if taken >= entry.steps {
+            printer.say(format!("{}: aligned already, {taken} steps: {}", self.model.name, root.display()));
+            let kept = Record::read(root, taken)?;
+            return Ok(self.told(&kept, 0, since));
+        }
         let mut model = Model::load(&self.model.path, &how_to_load(study, self.model)?)?;
         let low_rank = match entry.tune {
             Tune::Lora => Some(Rank { r: entry.rank as i64, alpha: entry.alpha }),
@@ -106,7 +111,10 @@ impl Run<'_> {
         let train = &self.pairs.train;
         let mut trainer =
             Trainer::new(model, parameters, entry.weight_decay, settings(study, entry), train, &reference)?;
-        let begun = record::restore(root, self.output.key(), &mut trainer.optimiser)?;
+        let begun = taken;
+        if begun > 0 {
+            record::restore(root, begun, &mut trainer.optimiser)?;
+        }
         let mut kept = Record::read(root, begun)?;
         let held_out = held_out(&self.pairs, entry.held_out_pairs, study.seed);
         let after = |_, _| interrupt::check();
@@ -145,26 +153,31 @@ impl Run<'_> {
         }
         progress.finish_and_clear();
         let seconds = since.elapsed().as_secs_f64();
-        let peak = memory::peak();
         printer.say(format!(
             "{}: steps {} to {}, {tokens} tokens, {seconds:.0} s, {}",
             self.model.name,
             (begun + 1).min(entry.steps),
             entry.steps,
-            memory::shown(peak),
+            memory::shown(memory::peak()),
         ));
+        Ok(self.told(&kept, tokens, since))
+    }
+
+    /// What is said of the whole on stdout.
+    fn told(&self, kept: &Record, tokens: usize, since: Instant) -> Value {
         let last = kept.log.last();
-        Ok(json!({
-            "output": root,
-            "steps": entry.steps,
-            "pairs": train.len(),
-            "held_out_pairs": held_out.len(),
+        json!({
+            "output": self.output.root(),
+            "steps": self.entry.steps,
+            "pairs": self.pairs.train.len(),
+            "held_out_pairs": self.pairs.held_out.len().min(self.entry.held_out_pairs),
             "loss": last.map(|step| step.loss),
             "margin": last.map(|step| step.margin),
+            "perplexity": kept.saved.last().map(|saved| saved.perplexity),
             "tokens": tokens,
-            "seconds": seconds,
-            "peak_bytes": peak,
-        }))
+            "seconds": since.elapsed().as_secs_f64(),
+            "peak_bytes": memory::peak(),
+        })
     }
 
     /// What the model says of the pairs before it is trained. Supervised training needs none.
@@ -230,10 +243,4 @@ fn held_out(pairs: &Examples, most: usize, seed: u64) -> Vec<crate::align::Examp
     places.truncate(most);
     places.sort_unstable();
     places.into_iter().map(|place| all[place].clone()).collect()
-}
-
-/// Whether an adapter that a study names is one that its own `[align]` makes.
-#[must_use]
-pub fn makes(entry: &AlignEntry, adapter: &Path) -> bool {
-    adapter.starts_with(&entry.output)
 }

@@ -8,7 +8,6 @@ use super::dialogues::{Asking, Capture, Pending};
 use super::interrupt;
 use super::judge::judge;
 use super::loaded::{Loaded, Setting, how_to_load};
-use crate::Result;
 use crate::analysis::summary::{ModelSummary, Sources};
 use crate::cli::run::{Demo, Report, Run, Shard, Stage};
 use crate::model::{Model, Spec};
@@ -17,7 +16,9 @@ use crate::report;
 use crate::runner::check;
 use crate::store::{RunDir, atomic};
 use crate::study::manifest::Manifest;
-use crate::study::{DEMO, Study};
+use crate::study::{DEMO, ModelEntry, Study};
+use crate::task::concept::Concept;
+use crate::{Error, Result};
 
 /// Runs a study file.
 ///
@@ -42,7 +43,7 @@ pub fn limited(mut study: Study, limit: Option<usize>) -> Study {
     study
 }
 
-/// Runs the built-in study, bringing its model first where it is missing.
+/// Runs the built-in study, bringing its model first where it is missing and aligning it where that was not done.
 ///
 /// # Errors
 /// As [`run`]; the model cannot be brought.
@@ -51,6 +52,7 @@ pub fn demo(args: &Demo, printer: Printer) -> Result<()> {
     if study.models.iter().any(|entry| !entry.path.join("config.json").is_file()) {
         super::fetch::bring("smollm2", Path::new("models"), &args.python, printer)?;
     }
+    super::align::align(&study, printer)?;
     execute(&study, &args.output, Stage::Report, None, printer)
 }
 
@@ -96,8 +98,8 @@ pub(super) fn gather(
     let mut manifest = loaded.manifest()?;
     let mut run = RunDir::open(output, &mut manifest)?;
     interrupt::listen();
-    for (entry, setting) in study.models.iter().zip(settings) {
-        let pending = Pending::of(loaded, &run, entry, until, shard)?;
+    for (place, (entry, setting)) in study.models.iter().zip(settings).enumerate() {
+        let mut pending = Pending::of(loaded, &run, entry, until, shard)?;
         let how = how_to_load(study, entry)?;
         if pending.needs_weights() {
             printer.say(format!("{}: loading", entry.name));
@@ -115,6 +117,7 @@ pub(super) fn gather(
             stage.dialogues(loaded, (&pending.shards, pending.begun), &how, printer)?;
             stage.concepts(&pending.concepts, printer)?;
         }
+        pending.untrained = borrowed(&run, &study.models[..place], entry, pending.untrained)?;
         if !pending.untrained.is_empty() {
             printer.say(format!("{}: drawing random weights", entry.name));
             let model = Model::random(&entry.path, &how, study.seed)?;
@@ -125,6 +128,28 @@ pub(super) fn gather(
     }
     interrupt::release();
     Ok((run, manifest))
+}
+
+/// Takes the states of random weights from an earlier model of the same checkpoint directory, an adapter or none: such
+/// weights hang on its shapes alone. Returns the concepts whose states it has not.
+fn borrowed<'c>(
+    run: &RunDir,
+    earlier: &[ModelEntry],
+    entry: &ModelEntry,
+    concepts: Vec<&'c Concept>,
+) -> Result<Vec<&'c Concept>> {
+    let Some(twin) = earlier.iter().find(|other| other.path == entry.path) else { return Ok(concepts) };
+    let mut left = Vec::new();
+    for concept in concepts {
+        let from = run.untrained(&twin.name, &concept.spec.name)?;
+        if !from.is_file() {
+            left.push(concept);
+            continue;
+        }
+        let bytes = std::fs::read(&from).map_err(|error| Error::io(&from, error))?;
+        atomic::write(&run.untrained(&entry.name, &concept.spec.name)?, &bytes)?;
+    }
+    Ok(left)
 }
 
 /// Probes, tables, figures and the page, all of which follow from what the run directory holds.

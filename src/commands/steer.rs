@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::interrupt;
 use super::loaded::{Loaded, Setting, how_to_load};
+use super::memory;
 use super::run::{analyse, gather};
 use crate::analysis::summary::Sources;
 use crate::cli::run::Stage;
@@ -70,10 +71,10 @@ pub fn run(args: &Steer, printer: Printer) -> Result<()> {
         };
         stage.steer(printer)?;
         printer.say(format!(
-            "{}: {:.0} s, peak memory {}",
+            "{}: {:.0} s, {}",
             entry.name,
             since.elapsed().as_secs_f64(),
-            peak()
+            memory::shown(memory::peak())
         ));
     }
     interrupt::release();
@@ -83,14 +84,6 @@ pub fn run(args: &Steer, printer: Printer) -> Result<()> {
         printer.data(line);
     }
     Ok(())
-}
-
-/// The most memory that this process has held, as the operating system counts it.
-fn peak() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    kilobytes.map_or_else(|| "unknown".into(), |kilobytes| format!("{:.2} GB", kilobytes * 1024.0 / 1e9))
 }
 
 /// One intervention and what it rests on.

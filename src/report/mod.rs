@@ -1,5 +1,6 @@
 //! The report: one self-contained HTML page, and the tables as CSV and LaTeX.
 
+pub mod alignment;
 pub mod cautions;
 pub mod draw;
 pub mod html;
@@ -11,6 +12,7 @@ pub mod words;
 
 use std::path::PathBuf;
 
+use alignment::Alignment;
 pub use table::Table;
 
 use crate::Result;
@@ -70,6 +72,8 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
     let mut tables = tables::tables(sources, summaries)?;
     let steered = Results::all(sources.run)?;
     tables.extend(steer::tables(&steered));
+    let aligned = Alignment::of(sources.study, sources.bootstrap())?;
+    tables.extend(aligned.iter().map(Alignment::table));
     tables.extend(tables::checks(manifest));
     for table in &tables {
         let file = |extension: &str| sources.run.place(&["tables"], &format!("{}.{extension}", table.name));
@@ -94,10 +98,23 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
         }
     }
     figures.extend(draw::steer::figures(sources.run, &steered)?);
+    if let Some(alignment) = &aligned {
+        figures.push(draw::alignment::figure(sources.run, alignment)?);
+    }
     let page = Page {
         title: &sources.study.name,
-        findings: [words::findings(sources, summaries), steer::findings(&steered)].concat(),
-        cautions: [cautions::cautions(sources, summaries), cautions::deviations(manifest)].concat(),
+        findings: [
+            aligned.iter().map(Alignment::finding).collect(),
+            words::findings(sources, summaries),
+            steer::findings(&steered),
+        ]
+        .concat(),
+        cautions: [
+            aligned.iter().map(Alignment::caution).collect(),
+            cautions::cautions(sources, summaries),
+            cautions::deviations(manifest),
+        ]
+        .concat(),
         figures,
         tables,
         dialogues,

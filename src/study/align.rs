@@ -179,6 +179,12 @@ impl AlignEntry {
         })
     }
 
+    /// Whether an adapter is one that it writes.
+    #[must_use]
+    pub fn makes(&self, adapter: &Path) -> bool {
+        adapter.starts_with(&self.output)
+    }
+
     pub(super) fn check(&self, study: &Study) -> Result<()> {
         self.model(study)?;
         if self.output.as_os_str().is_empty() {

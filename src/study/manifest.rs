@@ -40,6 +40,12 @@ impl Manifest {
                 hashes.insert("chat_template".into(), PLAIN.into());
             }
             if let Some(adapter) = &entry.adapter {
+                let makes = study.align.as_ref().is_some_and(|align| align.makes(adapter));
+                if makes && !adapter.is_dir() {
+                    let error = Error::input(adapter.display().to_string(), "is not there yet");
+                    let hint = "`recant align` with this study makes it";
+                    return Err(study.origin.at(&format!("models.{i}.adapter"), error.hint(hint)));
+                }
                 hashes.insert("adapter".into(), files(adapter)?.into());
             }
             models.insert(entry.name.clone(), hashes.into());

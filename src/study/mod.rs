@@ -556,7 +556,7 @@ mod tests {
             ("positions = [\"lasst\"]", "positions = [\"last\"]", "lasst"),
             ("rounds = 0", "rounds = 3", "at least 1"),
             ("colour = 1\nseed = 0", "seed = 0", "colour"),
-            ("name = \"../up\"", "name = \"smollm2-135m-instruct\"", "directory"),
+            ("name = \"../up\"", "name = \"base\"", "directory"),
         ];
         for (bad, good, why) in cases {
             let text = DEMO.replacen(good, bad, 1);

@@ -1,5 +1,6 @@
 //! The figures of a run.
 
+pub mod alignment;
 mod places;
 mod relations;
 mod scale;

@@ -1,0 +1,76 @@
+//! The curves of an alignment run.
+
+use recant_figures::{Curve, CurvePanel, CurvePoint, Curves, Reference, Style, Width};
+
+use super::write;
+use crate::Result;
+use crate::align::trainer::Step;
+use crate::report::FigureEntry;
+use crate::report::alignment::{Alignment, Saved};
+use crate::store::RunDir;
+
+/// Title and axis of each number of held-out pairs, the same number of a step of training, and a level to compare with.
+type Panel = (&'static str, &'static str, Option<fn(&Step) -> f64>, (&'static str, f64));
+
+const PANELS: [Panel; 4] = [
+    ("Loss", "DPO loss (nats)", Some(|step| step.loss), ("before training", std::f64::consts::LN_2)),
+    ("Reward margin", "Reward margin", Some(|step| step.margin), ("before training", 0.0)),
+    ("Pairs ranked right", "Share of pairs", Some(|step| step.preferred), ("chance", 0.5)),
+    ("Lead of the chosen answer", "Log-probability (nats)", None, ("equal", 0.0)),
+];
+
+/// Draws and writes the figure `alignment`.
+///
+/// # Errors
+/// The disk is full.
+pub fn figure(run: &RunDir, alignment: &Alignment<'_>) -> Result<FigureEntry> {
+    let mut panels: Vec<CurvePanel> = alignment.parts().map(|part| panel(alignment, part)).collect();
+    let perplexity = |saved: &Saved| CurvePoint { x: saved.step as f64, y: saved.perplexity, interval: None };
+    panels.push(CurvePanel {
+        title: "Cost".into(),
+        y_label: "Perplexity of prose".into(),
+        lines: vec![Curve {
+            label: HELD_OUT.into(),
+            points: alignment.saved.iter().map(perplexity).collect(),
+            marked: true,
+        }],
+        ..CurvePanel::default()
+    });
+    let curves = Curves {
+        name: "alignment".into(),
+        panels,
+        x_label: "Alignment step".into(),
+        interval: "95 % bootstrap intervals over groups of pairs".into(),
+        columns: None,
+    };
+    write(run, &curves, &Style::at(Width::Page))
+}
+
+const HELD_OUT: &str = "held out";
+
+fn panel(alignment: &Alignment<'_>, part: usize) -> CurvePanel {
+    let (title, y_label, of_step, (label, value)) = PANELS[part];
+    let held = |saved: &Saved| CurvePoint {
+        x: saved.step as f64,
+        y: saved.held[part].value,
+        interval: saved.held[part].interval.map(|interval| (interval.low, interval.high)),
+    };
+    let mut lines = vec![Curve {
+        label: HELD_OUT.into(),
+        points: alignment.saved.iter().map(held).collect(),
+        marked: true,
+    }];
+    if let Some(of) = of_step.filter(|_| alignment.log.len() > 1) {
+        // A step's numbers are those before it.
+        let point = |step: &Step| CurvePoint { x: step.step as f64 - 1.0, y: Some(of(step)), interval: None };
+        let points = alignment.log.iter().map(point).collect();
+        lines.push(Curve { label: "training batch".into(), points, marked: false });
+    }
+    CurvePanel {
+        title: title.into(),
+        y_label: y_label.into(),
+        lines,
+        references: vec![Reference { label: label.into(), value, interval: None }],
+        ..CurvePanel::default()
+    }
+}
