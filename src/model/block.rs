@@ -130,8 +130,8 @@ impl Linear {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let y = x.f_linear(&self.weight, self.bias.as_ref())?;
         let Some(LowRank { a, b, scale }) = &self.change else { return Ok(y) };
-        let low = x.f_to_kind(a.kind())?.f_linear(a, None::<&Tensor>)?.f_linear(b, None::<&Tensor>)?;
-        Ok(y.f_add(&low.f_mul_scalar(*scale)?.f_to_kind(y.kind())?)?)
+        let low = x.f_to_kind(a.kind())?.f_linear(a, None::<&Tensor>)?.f_mul_scalar(*scale)?; // (T, r)
+        Ok(y.f_to_kind(b.kind())?.f_addmm(&low, &b.f_tr()?)?.f_to_kind(y.kind())?)
     }
 
     /// Its name in the files of a checkpoint, without `.weight`.
