@@ -27,7 +27,7 @@ use crate::store::Turn;
 use crate::study::manifest::hash;
 use crate::study::steer::{Method, SteerEntry, Tokens, Unit};
 use crate::study::{ModelEntry, Scoring, Study};
-use crate::task::{Item, split};
+use crate::task::{Item, select, split};
 use crate::{Error, Result};
 
 /// Does a study's interventions, and before them what is missing of its run.
@@ -134,8 +134,8 @@ impl Stand<'_> {
             false => groups.map(|(_, group)| group).collect(),
         };
         let asked: HashSet<String> = asked.into_iter().map(str::to_owned).collect();
-        let ran: Vec<Item> = ran.into_iter().filter(|item| asked.contains(&item.group)).collect();
-        let items = limited(ran, entry.limit);
+        let mut items: Vec<Item> = ran.into_iter().filter(|item| asked.contains(&item.group)).collect();
+        select::first(&mut items, entry.limit, |item| &item.category);
         let said = self.sources.said(&self.model.name, task)?.swap_remove(condition);
         let asked_of = Asked { items, said };
         if asked_of.items.iter().all(|item| item.options.is_empty()) {
@@ -354,17 +354,6 @@ impl Stand<'_> {
 
 /// Version of the results' format.
 const FORMAT: &str = "recant-steer-1";
-
-/// At most `limit` items of each category, from the front.
-fn limited(items: Vec<Item>, limit: Option<usize>) -> Vec<Item> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    let mut within = |item: &Item| {
-        let count = counts.entry(item.category.clone()).or_default();
-        *count += 1;
-        limit.is_none_or(|limit| *count <= limit)
-    };
-    items.into_iter().filter(|item| within(item)).collect()
-}
 
 /// The rounds of each item up to one.
 fn rounds(asked: &Asked, last: usize) -> Vec<Vec<&Turn>> {

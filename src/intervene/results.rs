@@ -95,6 +95,9 @@ impl Cell {
     }
 }
 
+/// An estimate of a cell.
+pub type EstimateOf = fn(&Cell) -> Option<&Estimate>;
+
 /// A number of an effect.
 pub type Of = fn(&Effect) -> Option<f64>;
 

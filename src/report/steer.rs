@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Table;
 use super::tables::{bracket, ends, number};
-use crate::analysis::bootstrap::Estimate;
-use crate::intervene::results::{Of, moved, stereotype, unknown, value};
+use crate::intervene::results::{EstimateOf, Of, moved, stereotype, unknown, value};
 use crate::intervene::{Cell, Results};
 
 /// The tables of all interventions. One without rows is left out.
@@ -25,7 +24,7 @@ pub fn main_rows(results: &[Results]) -> Vec<String> {
 }
 
 /// A numbered effect: its head, the number, the estimate.
-const EFFECTS: [(&str, Of, fn(&Cell) -> Option<&Estimate>); 3] = [
+const EFFECTS: [(&str, Of, EstimateOf); 3] = [
     ("stereotype", stereotype, |cell| cell.effect.stereotype.as_ref()),
     ("unknown", unknown, |cell| cell.effect.unknown.as_ref()),
     ("moved", moved, |cell| cell.effect.moved.as_ref()),
@@ -260,7 +259,7 @@ fn patched(own: &Results) -> String {
     let about = &own.about;
     let mut sites: Vec<&str> = own.cells.iter().map(|cell| cell.site.as_str()).collect();
     sites.dedup();
-    let ways: [(&str, fn(&Cell) -> Option<&Estimate>); 2] = [
+    let ways: [(&str, EstimateOf); 2] = [
         ("stereotype", |cell| cell.restored_stereotype.as_ref()),
         ("unknown", |cell| cell.restored_unknown.as_ref()),
     ];

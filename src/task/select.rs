@@ -89,7 +89,7 @@ pub(super) fn drawn<T>(
 }
 
 /// Keeps the first `limit` of each category; all without a limit.
-pub(super) fn first<T>(members: &mut Vec<T>, limit: Option<usize>, category: impl Fn(&T) -> &str) {
+pub(crate) fn first<T>(members: &mut Vec<T>, limit: Option<usize>, category: impl Fn(&T) -> &str) {
     let Some(limit) = limit else { return };
     let mut kept = HashMap::new();
     members.retain(|member| {

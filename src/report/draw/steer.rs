@@ -8,7 +8,7 @@ use recant_figures::{
 use super::{series, write};
 use crate::Result;
 use crate::analysis::bootstrap::{Estimate, quantile};
-use crate::intervene::results::{Of, stereotype, unknown};
+use crate::intervene::results::{EstimateOf, Of, stereotype, unknown};
 use crate::intervene::{Cell, Results};
 use crate::report::FigureEntry;
 use crate::store::RunDir;
@@ -33,7 +33,7 @@ pub fn figures(run: &RunDir, results: &[Results]) -> Result<Vec<FigureEntry>> {
 }
 
 /// A number of a cell that has an interval, and what it is called.
-type Part = (&'static str, Of, fn(&Cell) -> Option<&Estimate>);
+type Part = (&'static str, Of, EstimateOf);
 
 const PARTS: [Part; 2] = [
     ("stereotype against the other person", stereotype, |cell| cell.effect.stereotype.as_ref()),
@@ -44,7 +44,7 @@ const PARTS: [Part; 2] = [
 fn points<'a>(
     own: &'a Results,
     cells: &'a [&'a Cell],
-    of: fn(&Cell) -> Option<&Estimate>,
+    of: EstimateOf,
 ) -> impl Iterator<Item = (Option<f64>, Option<(f64, f64)>)> + 'a {
     (0..own.about.n_layers).map(move |layer| {
         let cell = cells.iter().find(|cell| cell.layer == Some(layer));
@@ -194,11 +194,11 @@ type Height = (f64, Option<(f64, f64)>);
 fn patch(own: &Results) -> Option<LayerProfile> {
     let mut sites: Vec<&str> = own.cells.iter().map(|cell| cell.site.as_str()).collect();
     sites.dedup();
-    let ways: [(&str, fn(&Cell) -> Option<&Estimate>); 2] = [
+    let ways: [(&str, EstimateOf); 2] = [
         ("stereotype against the other person", |cell| cell.restored_stereotype.as_ref()),
         ("unknown against the rest", |cell| cell.restored_unknown.as_ref()),
     ];
-    let panel = |(title, of): (&str, fn(&Cell) -> Option<&Estimate>)| {
+    let panel = |(title, of): (&str, EstimateOf)| {
         let profile = |site: &&str| {
             let cells: Vec<&Cell> = own.cells.iter().filter(|cell| cell.site == *site).collect();
             Profile { scores: series(site, points(own, &cells, of)), passes: Vec::new(), mark_best: false }
