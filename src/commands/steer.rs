@@ -25,7 +25,7 @@ use crate::runner::perplexity::{PROSE, Texts};
 use crate::runner::{Limits, Tally};
 use crate::store::Turn;
 use crate::study::manifest::hash;
-use crate::study::steer::{Method, SteerEntry, Tokens, Unit};
+use crate::study::steer::{Method, SteerEntry, Tokens};
 use crate::study::{ModelEntry, Scoring, Study};
 use crate::task::{Item, select, split};
 use crate::{Error, Result};
@@ -282,10 +282,7 @@ impl Stand<'_> {
             progress.finish_and_clear();
             return Ok(());
         }
-        let norms = match (entry.method, entry.unit) {
-            (Method::Ablate, _) | (_, Unit::Absolute) => vec![1.0; directions.len()],
-            _ => median_norms(&model, &prompts, (site, &results.about.layers), limits, &tally)?,
-        };
+        let norms = median_norms(&model, &prompts, (site, &results.about.layers), limits, &tally)?;
         let sweep = Sweep {
             method: entry.method,
             site,

@@ -1,4 +1,4 @@
-//! The direction of each layer, of unit length in the space of the raw states.
+//! The direction of each layer in the space of the raw states.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -15,8 +15,17 @@ use crate::study::steer::Source;
 use crate::task::Item;
 use crate::{Error, Result};
 
-/// By layer a direction of unit length. A layer without one is not there.
-pub type ByLayer = BTreeMap<usize, Vec<f64>>;
+/// A direction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Along {
+    /// Of unit length.
+    pub unit: Vec<f64>,
+    /// The length that it had; None where that means nothing, as of a probe.
+    pub length: Option<f64>,
+}
+
+/// By layer a direction. A layer without one is not there.
+pub type ByLayer = BTreeMap<usize, Along>;
 
 /// Where a direction is looked for.
 #[derive(Clone, Copy)]
@@ -49,12 +58,21 @@ pub fn find(sources: &Sources<'_>, wanted: &Wanted<'_>) -> Result<ByLayer> {
             difference(sources, wanted, condition, [(from, round), (to, round)])?
         }
     };
-    Ok(found.into_iter().filter_map(|(layer, vector)| Some((layer, unit(vector)?))).collect())
+    let probe = matches!(wanted.from, Source::Concept(_));
+    let along = |(layer, vector): (usize, Vec<f64>)| {
+        let length = Some(length(&vector)).filter(|_| !probe);
+        Some((layer, Along { unit: unit(vector)?, length }))
+    };
+    Ok(found.into_iter().filter_map(along).collect())
+}
+
+fn length(vector: &[f64]) -> f64 {
+    vector.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
 /// A vector at unit length; None for one of length 0.
 fn unit(mut vector: Vec<f64>) -> Option<Vec<f64>> {
-    let length = vector.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let length = length(&vector);
     vector.iter_mut().for_each(|x| *x /= length);
     (length > 0.0 && length.is_finite()).then_some(vector)
 }

@@ -27,7 +27,7 @@ pub fn nearest(model: &Model, directions: &ByLayer, count: usize) -> Result<Vec<
     let mut all = Vec::new();
     for (&layer, direction) in directions {
         let values = model.value_vectors(layer)?.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Double)?; // (F, D)
-        let along = values.f_mv(&tch::Tensor::f_from_slice(direction)?)?;
+        let along = values.f_mv(&tch::Tensor::f_from_slice(&direction.unit)?)?;
         let lengths = values.f_norm_scalaropt_dim(2.0, [-1i64].as_slice(), false)?;
         let cosines = Vec::<f64>::try_from(along.f_div(&lengths)?)?;
         let finite = cosines.into_iter().enumerate().filter(|(_, cosine)| cosine.is_finite());

@@ -75,6 +75,12 @@ pub struct Cell {
     pub coefficient: Option<f64>,
     /// Number of the random control; none for the direction itself.
     pub control: Option<usize>,
+    /// The length that the direction had before it was made of unit length; none for a probe's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length: Option<f64>,
+    /// The median norm of the states there, over the tokens of the prompts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norm: Option<f64>,
     /// What it did.
     #[serde(flatten)]
     pub effect: Effect,

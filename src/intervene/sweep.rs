@@ -1,7 +1,7 @@
 //! Sweeps of directions over layers and strengths, and of random directions beside them.
 
 use super::change;
-use super::direction::{self, ByLayer};
+use super::direction::{self, Along, ByLayer};
 use super::effect::Reader;
 use super::matching;
 use super::results::{Cell, Results, moved};
@@ -26,7 +26,7 @@ pub struct Sweep<'a> {
     pub tokens: Tokens,
     /// The direction of each layer.
     pub directions: &'a ByLayer,
-    /// Median norm of each layer's states, where strengths are counted in it or searched from it.
+    /// Median norm of each layer's states.
     pub norms: Vec<f64>,
     /// The strengths.
     pub strengths: Vec<f64>,
@@ -186,6 +186,8 @@ impl Sweep<'_> {
                 strength: trial.strength,
                 coefficient,
                 control: trial.control,
+                length: self.along(*trial).and_then(|along| along.length),
+                norm: self.norm(*trial),
                 ..Cell::default()
             });
         }
@@ -203,12 +205,23 @@ impl Sweep<'_> {
         Ok(found)
     }
 
+    /// The direction of a trial of one layer.
+    fn along(&self, trial: Trial) -> Option<&Along> {
+        self.directions.get(&trial.layer?)
+    }
+
+    /// The median norm of the states of a trial of one layer.
+    fn norm(&self, trial: Trial) -> Option<f64> {
+        let place = self.directions.keys().position(|layer| Some(*layer) == trial.layer)?;
+        self.norms.get(place).copied()
+    }
+
     /// What a trial's unit direction is multiplied by.
     fn coefficient(&self, trial: Trial, desk: &Desk<'_>) -> Result<Option<f64>> {
-        let place = self.directions.keys().position(|layer| Some(*layer) == trial.layer);
-        let norm = place.map_or(1.0, |place| self.norms[place]);
+        let norm = self.norm(trial).unwrap_or(1.0);
         match self.unit {
             Unit::Absolute => Ok(Some(trial.strength)),
+            Unit::Own => Ok(self.along(trial).and_then(|along| along.length).map(|own| trial.strength * own)),
             Unit::Norm => Ok(Some(trial.strength * norm)),
             Unit::Perplexity => {
                 let sign = trial.strength.signum();
@@ -227,7 +240,7 @@ impl Sweep<'_> {
 
     fn edits(&self, trial: Trial, coefficient: Option<f64>, reach: crate::model::Reach) -> Result<Vec<Edit>> {
         let layers = self.directions.iter().filter(|(layer, _)| trial.layer.is_none_or(|own| own == **layer));
-        let edit = |(&layer, own): (&usize, &Vec<f64>)| {
+        let edit = |(&layer, Along { unit: own, .. }): (&usize, &Along)| {
             let random;
             let unit = match trial.control {
                 None => own,

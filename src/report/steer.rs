@@ -59,6 +59,8 @@ fn steer(results: &[Results], main: bool) -> Table {
         "strength",
         "unit",
         "coefficient",
+        "length",
+        "norm",
         "n",
     ]
     .map(String::from)
@@ -98,7 +100,8 @@ fn steer(results: &[Results], main: bool) -> Table {
             .map(String::clone)
             .to_vec();
             let strength = if about.method == "ablate" { String::new() } else { cell.strength.to_string() };
-            row.extend([layer(cell, own), strength, about.unit.clone(), number(cell.coefficient, 4), n]);
+            row.extend([layer(cell, own), strength, about.unit.clone(), number(cell.coefficient, 4)]);
+            row.extend([number(cell.length, 4), number(cell.norm, 4), n]);
             for (_, of, estimate) in EFFECTS {
                 let (low, high) = ends(estimate(cell).and_then(|estimate| estimate.interval));
                 let against = own.against(cell, of);

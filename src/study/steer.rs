@@ -68,6 +68,8 @@ pub enum Unit {
     Norm,
     /// Times a direction of unit length.
     Absolute,
+    /// Times the direction as it is: 1 adds the whole shift between rounds or models, -1 takes it out.
+    Own,
     /// The perplexity that is aimed at, as a ratio to that of the model left alone.
     Perplexity,
 }
@@ -368,13 +370,21 @@ impl Study {
     }
 
     fn check_strengths(&self, entry: &SteerEntry, key: &dyn Fn(&str) -> String) -> Result<()> {
-        let (key, strengths) = (key("strengths"), entry.strengths());
+        let (unit, key, strengths) = (key("unit"), key("strengths"), entry.strengths());
         if matches!(entry.method, Method::Ablate | Method::Patch) && entry.strengths.is_some() {
             let why = format!("are not for {}, which is done or not", entry.method.name());
             return Err(self.wrong(&key, why).hint("leave them out"));
         }
         if strengths.is_empty() || strengths.iter().any(|strength| !strength.is_finite()) {
             return Err(self.wrong(&key, "must be one number or more"));
+        }
+        let own =
+            entry.unit == Unit::Own && entry.direction.as_ref().is_some_and(|from| from.concept.is_some());
+        if own {
+            let why = "\"own\" is the length of a shift or of a file's vector; a probe has none";
+            return Err(self
+                .wrong(&unit, why)
+                .hint("unit = \"norm\" counts in the median norm of the states"));
         }
         let matched = entry.method == Method::Add && entry.unit == Unit::Perplexity;
         if matched && strengths.iter().any(|ratio| *ratio <= 1.0) {
