@@ -399,7 +399,8 @@ fn the_nearest_neurons_are_those_that_write_along_the_direction() {
     let written: Vec<f64> = down.rows().map(|row| f64::from(row[13])).collect();
     let length = written.iter().map(|x| x * x).sum::<f64>().sqrt();
     let unit: Vec<f64> = written.iter().map(|x| x / length).collect();
-    let by_layer = direction::ByLayer::from([(0, unit.clone()), (2, unit)]);
+    let along = direction::Along { unit, length: None };
+    let by_layer = direction::ByLayer::from([(0, along.clone()), (2, along)]);
     let found = neurons::nearest(&stage.model, &by_layer, 3).expect("neurons");
     assert_eq!((found[0].0, found[0].1, found.len()), (2, 13, 3));
     assert!((found[0].2 - 1.0).abs() < 1e-6 && found[1].2 < 0.99 && found[1].2 >= found[2].2);
