@@ -111,11 +111,10 @@ impl Run<'_> {
         let train = &self.pairs.train;
         let mut trainer =
             Trainer::new(model, parameters, entry.weight_decay, settings(study, entry), train, &reference)?;
-        let begun = taken;
-        if begun > 0 {
-            record::restore(root, begun, &mut trainer.optimiser)?;
+        if taken > 0 {
+            record::restore(root, taken, &mut trainer.optimiser)?;
         }
-        let mut kept = Record::read(root, begun)?;
+        let mut kept = Record::read(root, taken)?;
         let held_out = held_out(&self.pairs, entry.held_out_pairs, study.seed);
         let after = |_, _| interrupt::check();
         let tally = Tally::new(&after);
@@ -126,14 +125,15 @@ impl Run<'_> {
             kept.saved.push(Saved { step, perplexity });
             Ok(())
         };
-        if begun == 0 && kept.saved.is_empty() {
+        if taken == 0 && kept.saved.is_empty() {
+            kept.held.clear(); // what a run that was killed here may have left
             measured(&trainer.model, 0, &mut kept)?;
             kept.write()?;
         }
         let progress = printer.progress(entry.steps as u64, &format!("{}: steps", self.model.name));
-        progress.set_position(begun as u64);
+        progress.set_position(taken as u64);
         let mut tokens = 0;
-        for number in begun + 1..=entry.steps {
+        for number in taken + 1..=entry.steps {
             let step = trainer.step()?;
             tokens += step.tokens;
             progress.set_message(format!("{}: loss {:.3}", self.model.name, step.loss));
@@ -156,7 +156,7 @@ impl Run<'_> {
         printer.say(format!(
             "{}: steps {} to {}, {tokens} tokens, {seconds:.0} s, {}",
             self.model.name,
-            (begun + 1).min(entry.steps),
+            (taken + 1).min(entry.steps),
             entry.steps,
             memory::shown(memory::peak()),
         ));
