@@ -313,6 +313,38 @@ fn saved_steps_are_models_of_a_study() {
 }
 
 #[test]
+fn a_study_follows_its_alignment_step_by_step() {
+    let desk = desk(&[]);
+    let study = fs::read_to_string(desk.at("study.toml")).expect("the study");
+    let models = "name = \"tiny\"\npath = \"model\"\nstep = 0\n\n[[models]]\nname = \"after\"\npath = \"model\"\n\
+                  adapter = \"aligned/step-00004\"\nstep = 4\n";
+    fs::write(desk.at("study.toml"), study.replace("name = \"tiny\"\npath = \"model\"\n", models))
+        .expect("written");
+    let early = desk.recant(&["run", "study.toml"]).output().expect("started");
+    let said = String::from_utf8_lossy(&early.stderr).into_owned();
+    assert!(
+        !early.status.success() && said.contains("is not there yet") && said.contains("recant align"),
+        "{said}"
+    );
+    succeed(&mut desk.recant(&["align", "study.toml"]));
+    let (run, _) = desk.run("run");
+    let read =
+        |name: &str| fs::read_to_string(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let table = read("tables/alignment.csv");
+    let steps: Vec<&str> = table.lines().skip(1).filter_map(|line| line.split(',').nth(1)).collect();
+    assert_eq!(steps, ["0", "2", "4"]);
+    let first = table.lines().nth(1).expect("step 0");
+    assert!(first.contains(",0.6931,0.6931,0.6931,0.0000,"), "before training every loss is log 2: {first}");
+    assert!(run.join("figures/alignment.svg").is_file() && run.join("figures/score-by-step.svg").is_file());
+    let page = read("report.html");
+    assert!(page.contains("Alignment of tiny (DPO, LoRA of rank 2, 4 steps of 4 pairs)"));
+    assert!(page.contains("It is no safety training"));
+    // Random weights hang on the checkpoint's shapes, which both models share.
+    let untrained = |model: &str| fs::read(run.join(model).join("concepts/kind/untrained-00000.safetensors"));
+    assert_eq!(untrained("tiny").expect("read"), untrained("after").expect("read"));
+}
+
+#[test]
 fn whole_weights_can_be_learnt() {
     let desk = desk(&[("rank = 2", "tune = \"full\""), ("steps = 4", "steps = 2"), ("0.01", "0.001")]);
     succeed(&mut desk.recant(&["align", "study.toml"]));
