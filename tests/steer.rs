@@ -533,8 +533,12 @@ impl StudyDesk {
     /// The small study with these interventions, whose perplexity is that of a few words.
     fn steer(&self, entries: &str) {
         let entries = entries.replace("[[steer]]\n", "[[steer]]\nperplexity = \"prose.txt\"\n");
-        let changes =
-            [("limit = 4", "limit = 12"), ("shard_items = 3\n", &format!("shard_items = 3\n{entries}"))];
+        let changes = [
+            ("limit = 4", "limit = 12"),
+            // What is looked at here is not the analysis of the run.
+            ("permutations = 10", "permutations = 0\ncontrols = 0\nuntrained = false"),
+            ("shard_items = 3\n", &format!("shard_items = 3\n{entries}")),
+        ];
         self.0.study(&changes);
     }
 

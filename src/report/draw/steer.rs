@@ -1,8 +1,8 @@
 //! Figures of interventions.
 
 use recant_figures::{
-    Curve, CurvePanel, CurvePoint, Curves, Figure, LayerProfile, NullBand, Profile, ProfilePanel, Reference,
-    Style, Width,
+    Curve, CurveBand, CurvePanel, CurvePoint, Curves, Figure, LayerProfile, NullBand, Profile, ProfilePanel,
+    Reference, Style, Width,
 };
 
 use super::{series, write};
@@ -20,16 +20,57 @@ use crate::store::RunDir;
 pub fn figures(run: &RunDir, results: &[Results]) -> Result<Vec<FigureEntry>> {
     let page = Style::at(Width::Page);
     let mut drawn: Vec<Box<dyn Figure>> = Vec::new();
-    let boxed = |figure: LayerProfile| Box::new(figure) as Box<dyn Figure>;
+    let boxed = |own: &Results, figure: LayerProfile| -> Box<dyn Figure> {
+        // A line over layers has gaps where some were not tried; over numbers it joins those that were.
+        match own.about.layers.len() == own.about.n_layers {
+            true => Box::new(figure),
+            false => Box::new(over_numbers(&figure)),
+        }
+    };
     for own in results {
         if own.about.method == "patch" {
-            drawn.extend(patch(own).map(boxed));
+            drawn.extend(patch(own).map(|figure| boxed(own, figure)));
         } else {
-            drawn.extend(layers(own).map(boxed));
+            drawn.extend(layers(own).map(|figure| boxed(own, figure)));
             drawn.extend(strengths(own).map(|figure| Box::new(figure) as Box<dyn Figure>));
         }
     }
     drawn.iter().map(|figure| write(run, figure.as_ref(), &page)).collect()
+}
+
+/// The same figure with the layers as numbers, and only those that have values.
+fn over_numbers(figure: &LayerProfile) -> Curves {
+    let panel = |panel: &ProfilePanel| {
+        let curve = |profile: &Profile| {
+            let scores = &profile.scores;
+            let point = |(layer, value): (usize, &Option<f64>)| {
+                let y = Some((*value)?);
+                Some(CurvePoint { x: layer as f64, y, interval: scores.lo[layer].zip(scores.hi[layer]) })
+            };
+            let points = scores.value.iter().enumerate().filter_map(point).collect();
+            Curve { label: scores.label.clone(), points, marked: true }
+        };
+        let band = |null: &NullBand| {
+            let ends = null.lo.iter().zip(&null.hi).enumerate();
+            let points = ends.filter_map(|(layer, (lo, hi))| Some((layer as f64, (*lo)?, (*hi)?)));
+            CurveBand { label: null.label.clone(), points: points.collect() }
+        };
+        CurvePanel {
+            title: panel.title.clone(),
+            y_label: figure.y_label.clone(),
+            lines: panel.profiles.iter().map(curve).filter(|curve| !curve.points.is_empty()).collect(),
+            band: panel.null.as_ref().map(band),
+            references: panel.references.clone(),
+            ..CurvePanel::default()
+        }
+    };
+    Curves {
+        name: figure.name.clone(),
+        panels: figure.panels.iter().map(panel).collect(),
+        x_label: figure.x_label.clone(),
+        interval: figure.interval.clone(),
+        columns: None,
+    }
 }
 
 /// A number of a cell that has an interval, and what it is called.
