@@ -45,6 +45,11 @@ impl SplitMix {
         (self.draw() >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// Puts items in a random order (Fisher and Yates).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        (1..items.len()).rev().for_each(|last| items.swap(last, self.below(last + 1)));
+    }
+
     /// Two independent draws from the normal distribution of mean 0 and variance 1 (Box and Muller 1958). None is
     /// further from 0 than 6.7.
     pub fn normals(&mut self) -> [f32; 2] {

@@ -32,6 +32,7 @@ fn numbers(value: &Value) -> Vec<i64> {
 fn pairs(fixture: &Value) -> Vec<Example> {
     let one = |(i, pair): (usize, &Value)| Example {
         id: format!("p{i}"),
+        item: format!("p{i}"),
         group: format!("g{i}"),
         category: "made up".into(),
         trunk: numbers(&pair["trunk"]),

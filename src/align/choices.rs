@@ -44,7 +44,7 @@ pub(super) fn examples(
                 }
                 let prompt =
                     script.prompt(&dialogue, Part::Answer).map_err(|error| at("condition", error))?;
-                let names = [id, item.group.clone(), item.category.clone()];
+                let names = [id, item.id.clone(), item.group.clone(), item.category.clone()];
                 let options = &prompt.options;
                 match Example::new(names, options.shared, &options.ids[chosen], &options.ids[rejected]) {
                     Ok(example) => found.side(part).push(example),

@@ -16,6 +16,8 @@ use crate::{Error, Result};
 pub struct Example {
     /// Unique among the examples of a study.
     pub id: String,
+    /// The item or the pair that it is made of: an item has an example for each order of its options.
+    pub item: String,
     /// What must stay on one side of a split and is resampled as one.
     pub group: String,
     /// Category of the item or of the pair.
@@ -36,7 +38,7 @@ impl Example {
     /// # Errors
     /// Why they make no example: there is no prompt, or one sequence begins the other.
     pub(super) fn new(
-        [id, group, category]: [String; 3],
+        [id, item, group, category]: [String; 4],
         answer_start: usize,
         chosen: &[i64],
         rejected: &[i64],
@@ -51,6 +53,7 @@ impl Example {
         let (trunk, chosen) = chosen.split_at(shared);
         Ok(Self {
             id,
+            item,
             group,
             category,
             trunk: trunk.to_vec(),
@@ -116,7 +119,10 @@ pub fn examples(study: &Study, script: &Script<'_>, n_ctx: usize) -> Result<Exam
             (None, Some(file)) => {
                 (file.display().to_string(), texts::examples(study, script, (i, pairs), file)?)
             }
-            (None, None) => continue,
+            (None, None) => {
+                let error = Error::input("", "needs `task` or `file`");
+                return Err(study.origin.at(&format!("align.pairs.{i}"), error));
+            }
         };
         for part in [Part::Train, Part::HeldOut] {
             for mut example in std::mem::take(source.side(part)) {
@@ -171,7 +177,7 @@ mod tests {
     use super::*;
 
     fn example(start: usize, chosen: &[i64], rejected: &[i64]) -> std::result::Result<Example, &'static str> {
-        Example::new(["i", "g", "c"].map(String::from), start, chosen, rejected)
+        Example::new(["i/0", "i", "g", "c"].map(String::from), start, chosen, rejected)
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn example(script: &Script<'_>, end: i64, pair: &Pair) -> Result<std::result::Re
     let whole = |reply: &str| -> Result<Vec<i64>> {
         Ok([prompt.as_slice(), &script.tokenizer.encode(reply, false)?, &[end]].concat())
     };
-    let names = [pair.id.clone(), pair.group.clone(), pair.category.clone()];
+    let names = [pair.id.clone(), pair.id.clone(), pair.group.clone(), pair.category.clone()];
     let example = Example::new(names, prompt.len(), &whole(&pair.chosen)?, &whole(&pair.rejected)?);
     Ok(example.map_err(str::to_owned))
 }

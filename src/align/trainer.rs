@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::AdamW;
 use super::example::Example;
-use super::loss::{Logprobs, dpo, dpo_sum, numbers, stretches};
+use super::loss::{Logprobs, dpo_sum, numbers, stretches};
 use crate::model::{Chunk, Model, Parameter};
 use crate::random::SplitMix;
 use crate::{Error, Result};
@@ -46,10 +46,10 @@ pub struct Step {
     pub step: usize,
     /// The loss before the step.
     pub loss: f64,
-    /// The reward margin before the step.
-    pub margin: f64,
-    /// Share of pairs whose chosen answer was the more probable one.
-    pub preferred: f64,
+    /// The reward margin before the step; supervised training has none.
+    pub margin: Option<f64>,
+    /// Share of pairs whose chosen answer was the more probable one; supervised training looks at no other.
+    pub preferred: Option<f64>,
     /// L2 norm of the gradients before clipping.
     pub grad_norm: f64,
     /// The learning rate of the step.
@@ -103,8 +103,8 @@ impl<'a> Trainer<'a> {
         let mut record = Step {
             step,
             loss: 0.0,
-            margin: 0.0,
-            preferred: 0.0,
+            margin: None,
+            preferred: None,
             grad_norm: 0.0,
             learning_rate: settings.learning_rate * (step as f64 / settings.warmup.max(1) as f64).min(1.0),
             tokens: 0,
@@ -139,8 +139,9 @@ impl<'a> Trainer<'a> {
             if let Objective::Dpo(beta) = settings.objective {
                 for (pair, &i) in found.chunks(2).zip(members) {
                     let own = Logprobs { chosen: pair[0], rejected: pair[1] };
-                    record.margin += own.margin(self.reference[i], beta) / whole;
-                    record.preferred += f64::from(u8::from(own.lead() > 0.0)) / whole;
+                    let right = f64::from(u8::from(own.lead() > 0.0));
+                    *record.margin.get_or_insert(0.0) += own.margin(self.reference[i], beta) / whole;
+                    *record.preferred.get_or_insert(0.0) += right / whole;
                 }
             }
         }
@@ -203,13 +204,6 @@ pub fn measure(
     Ok(all)
 }
 
-/// The mean loss of DPO over pairs.
-#[must_use]
-pub fn mean_dpo(own: &[Logprobs], reference: &[Logprobs], beta: f64) -> f64 {
-    let losses = own.iter().zip(reference).map(|(own, reference)| dpo(own.margin(*reference, beta)));
-    losses.sum::<f64>() / own.len() as f64
-}
-
 /// An example as a pass sees it: one sequence whose end forks, and the tokens that are to follow its rows.
 struct Plan {
     ids: Vec<i64>,
@@ -247,7 +241,7 @@ impl Plan {
     /// The chosen answer as one stretch, its part in the trunk included.
     fn chosen_only(example: &Example) -> Self {
         let ids = [example.trunk.as_slice(), &example.chosen].concat();
-        let start = example.answer_start.max(1);
+        let start = example.answer_start;
         let targets: Vec<(i64, i64)> = (start..ids.len()).map(|at| (at as i64 - 1, ids[at])).collect();
         let (lengths, longest) = (vec![targets.len() as i64], ids.len() as i64);
         Self { ids: ids[..ids.len() - 1].to_vec(), forks: Vec::new(), targets, lengths, longest }
@@ -285,12 +279,9 @@ fn packed<'p>(model: &Model, plans: &'p [Plan]) -> (Vec<Chunk<'p>>, Vec<(i64, i6
     (chunks, targets, lengths)
 }
 
-/// The order of an epoch: a shuffle of its own (Fisher and Yates).
+/// The order of an epoch: a shuffle of its own.
 fn order(seed: u64, epoch: usize, n: usize) -> Vec<usize> {
-    let mut random = SplitMix::named(seed, &format!("align/epoch/{epoch}"));
     let mut order: Vec<usize> = (0..n).collect();
-    for last in (1..n).rev() {
-        order.swap(last, random.below(last + 1));
-    }
+    SplitMix::named(seed, &format!("align/epoch/{epoch}")).shuffle(&mut order);
     order
 }

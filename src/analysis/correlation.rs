@@ -151,14 +151,14 @@ impl Design {
             }
             for groups in sizes.values() {
                 let mut shuffled = groups.clone();
-                shuffle(&mut shuffled, random);
+                random.shuffle(&mut shuffled);
                 groups.iter().zip(shuffled).for_each(|(&group, donor)| donors[group] = donor);
             }
         }
         let mut from = vec![0; self.members.iter().map(Vec::len).sum()];
         for (rows, donor) in self.members.iter().zip(donors) {
             let mut given = self.members[donor].clone();
-            shuffle(&mut given, random);
+            random.shuffle(&mut given);
             rows.iter().zip(given).for_each(|(&row, given)| from[row] = given);
         }
         from
@@ -194,12 +194,6 @@ impl Design {
         let null = self.null(statistic, within, permutations, seed);
         let reached = null.iter().filter(|found| found.is_none_or(|found| found >= observed - 1e-9)).count();
         Some((reached + 1) as f64 / (permutations + 1) as f64)
-    }
-}
-
-fn shuffle(rows: &mut [usize], random: &mut SplitMix) {
-    for last in (1..rows.len()).rev() {
-        rows.swap(last, random.below(last + 1));
     }
 }
 

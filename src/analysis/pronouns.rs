@@ -134,9 +134,7 @@ pub fn correlation(pairs: &[(f64, f64)], seed: u64) -> Correlation {
     let p = rho.filter(|_| n > 3).map(|rho| {
         let mut reached = 1;
         for _ in 0..EXCHANGES {
-            for at in (1..n).rev() {
-                y.swap(at, random.below(at + 1));
-            }
+            random.shuffle(&mut y);
             reached +=
                 usize::from(pearson(&x, &y, &once).is_some_and(|found| found.abs() >= rho.abs() - 1e-12));
         }

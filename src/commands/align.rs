@@ -1,5 +1,6 @@
 //! `recant align`: a checkpoint is trained on preference pairs and saved as it goes.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -88,16 +89,23 @@ impl Run<'_> {
         let (study, entry, printer) = (self.study, self.entry, self.printer);
         let (root, since) = (self.output.root(), Instant::now());
         let taken = record::taken(root, self.output.key())?;
-        if taken >= entry.steps {
+        if save::place(root, entry.steps).is_dir() && taken >= entry.steps {
             printer.say(format!("{}: aligned already, {taken} steps: {}", self.model.name, root.display()));
-            let kept = Record::read(root, taken)?;
-            return Ok(self.told(&kept, 0, since));
+            return Ok(self.told(&Record::read(root, entry.steps)?, 0, since));
+        }
+        if taken > entry.steps {
+            let why = format!("{taken} steps are taken already, and step {} was not saved", entry.steps);
+            return Err(Error::input(root.display().to_string(), why)
+                .hint("ask for more steps, or delete state.safetensors to begin anew"));
         }
         let mut model = Model::load(&self.model.path, &how_to_load(study, self.model)?)?;
         let low_rank = match entry.tune {
             Tune::Lora => Some(Rank { r: entry.rank as i64, alpha: entry.alpha }),
             Tune::Full => None,
         };
+        if low_rank.is_none() || entry.merged {
+            model.is_whole()?;
+        }
         let reference = self.reference(&model)?;
         let parameters =
             model.tune(&Tuning { low_rank, targets: entry.targets.clone(), seed: study.seed })?;
@@ -116,10 +124,11 @@ impl Run<'_> {
         }
         let mut kept = Record::read(root, taken)?;
         let held_out = held_out(&self.pairs, entry.held_out_pairs, study.seed);
-        let after = |_, _| interrupt::check();
+        // Not to be interrupted: the steps before it are kept after it.
+        let after = |_, _| Ok(());
         let tally = Tally::new(&after);
         let measured = |model: &Model, step: usize, kept: &mut Record| -> Result<()> {
-            let found = measure(model, &held_out, entry.batch_tokens, |_| interrupt::check())?;
+            let found = measure(model, &held_out, entry.batch_tokens, |_| Ok(()))?;
             kept.held.extend(Held::of(step, &held_out, &found));
             let perplexity = self.prose.perplexity(model, &[], Limits::for_model(model), &tally)?;
             kept.saved.push(Saved { step, perplexity });
@@ -151,6 +160,14 @@ impl Run<'_> {
             }
             asked?;
         }
+        if taken == entry.steps {
+            // Cut short by hand at this very step, or its directory was deleted.
+            self.save(&mut trainer, low_rank, taken)?;
+            if kept.saved.iter().all(|saved| saved.step != taken) {
+                measured(&trainer.model, taken, &mut kept)?;
+                kept.write()?;
+            }
+        }
         progress.finish_and_clear();
         let seconds = since.elapsed().as_secs_f64();
         printer.say(format!(
@@ -170,9 +187,9 @@ impl Run<'_> {
             "output": self.output.root(),
             "steps": self.entry.steps,
             "pairs": self.pairs.train.len(),
-            "held_out_pairs": self.pairs.held_out.len().min(self.entry.held_out_pairs),
+            "held_out_pairs": kept.held.iter().filter(|pair| pair.step == 0).count(),
             "loss": last.map(|step| step.loss),
-            "margin": last.map(|step| step.margin),
+            "margin": last.and_then(|step| step.margin),
             "perplexity": kept.saved.last().map(|saved| saved.perplexity),
             "tokens": tokens,
             "seconds": since.elapsed().as_secs_f64(),
@@ -232,15 +249,21 @@ fn settings(study: &Study, entry: &AlignEntry) -> Settings {
     }
 }
 
-/// At most so many of the held-out pairs, drawn by lot, in their order.
+/// About so many of the held-out pairs: items are drawn by lot, each with all orders of its options, so that a preference
+/// for a letter cancels.
 fn held_out(pairs: &Examples, most: usize, seed: u64) -> Vec<crate::align::Example> {
-    let all = &pairs.held_out;
-    let mut places: Vec<usize> = (0..all.len()).collect();
-    let mut random = SplitMix::named(seed, "align/held-out");
-    for last in (1..places.len()).rev() {
-        places.swap(last, random.below(last + 1));
+    let mut items: Vec<&str> = pairs.held_out.iter().map(|example| example.item.as_str()).collect();
+    items.dedup();
+    SplitMix::named(seed, "align/held-out").shuffle(&mut items);
+    let of = |item: &str| pairs.held_out.iter().filter(|example| example.item == item).count();
+    let mut drawn = HashSet::new();
+    let mut count = 0;
+    for item in items {
+        if count >= most {
+            break;
+        }
+        count += of(item);
+        drawn.insert(item);
     }
-    places.truncate(most);
-    places.sort_unstable();
-    places.into_iter().map(|place| all[place].clone()).collect()
+    pairs.held_out.iter().filter(|example| drawn.contains(example.item.as_str())).cloned().collect()
 }

@@ -18,9 +18,7 @@ pub fn orders(item: &Item, how: Orders, seed: u64) -> Vec<Vec<usize>> {
         Orders::Shuffled => {
             let mut random = SplitMix::named(seed, &item.id);
             let mut order = given;
-            for last in (1..n).rev() {
-                order.swap(last, random.below(last + 1));
-            }
+            random.shuffle(&mut order);
             vec![order]
         }
         Orders::Cyclic => {

@@ -173,12 +173,26 @@ impl Model {
         Ok(all.f_gather(1, &index(&tokens)?.f_unsqueeze(1)?, false)?.f_squeeze_dim(1)?)
     }
 
-    /// The whole checkpoint with what was learnt merged, every tensor of floating point numbers in the kind that it is
-    /// stored in. What is unchanged shares the memory of the files.
+    /// Whether a whole checkpoint of it can be written.
+    ///
+    /// # Errors
+    /// It is quantized.
+    pub fn is_whole(&self) -> Result<()> {
+        let packed = |name: &String| self.weights.stored_kind(name).is_none() && self.weights.is_float(name);
+        match self.weights.names().into_iter().find(packed) {
+            None => Ok(()),
+            Some(name) => Err(Error::input(name, "is quantized: a whole checkpoint cannot be written")
+                .hint("train low-rank changes (tune = \"lora\") and keep merged = false")),
+        }
+    }
+
+    /// The whole checkpoint with what was learnt merged. What was learnt is in f32, as it was trained and measured,
+    /// whatever the files are in; all else is as the files hold it, whose memory it shares.
     ///
     /// # Errors
     /// A quantized checkpoint, no memory.
     pub fn checkpoint(&mut self) -> Result<Vec<(String, Tensor)>> {
+        self.is_whole()?;
         let _guard = tch::no_grad_guard();
         let transposed = self.spec.transposed;
         let mut learnt = BTreeMap::new();
@@ -188,18 +202,12 @@ impl Model {
         }
         let mut all = Vec::new();
         for name in self.weights.names() {
-            let (Some(shape), stored) = (self.weights.shape(&name), self.weights.stored_kind(&name)) else {
-                continue;
-            };
-            let Some(kind) = stored else {
-                if self.weights.is_float(&name) {
-                    return Err(Error::input(name, "is quantized: a whole checkpoint cannot be written")
-                        .hint("train low-rank changes (tune = \"lora\") and keep merged = false"));
-                }
+            let kept = self.weights.shape(&name).zip(self.weights.stored_kind(&name));
+            let Some((shape, kind)) = kept else {
                 continue; // masks and the like, which follow from the configuration
             };
             let tensor = match learnt.remove(&name) {
-                Some(tensor) => tensor.f_to_kind(kind)?,
+                Some(tensor) => tensor,
                 None => self.weights.get(&name, &shape, kind, Device::Cpu)?,
             };
             all.push((name, tensor));
@@ -210,11 +218,18 @@ impl Model {
         }
     }
 
-    /// The name of a module, as the files have it, as transformers' own model has it.
+    /// The name of a module as transformers' own model has it, which is what PEFT goes by; files may hold it without the
+    /// family's prefix, or with one that older versions wrote.
     #[must_use]
     pub fn module_name(&self, stored: &str) -> String {
-        let prefix = self.spec.prefixes[0];
-        if stored.starts_with(prefix) { stored.to_owned() } else { format!("{prefix}{stored}") }
+        let prefixes = self.spec.prefixes;
+        if let Some(rest) = stored.strip_prefix("language_model.model.") {
+            return format!("model.language_model.{rest}");
+        }
+        match (prefixes.iter().any(|prefix| stored.starts_with(prefix)), prefixes.last()) {
+            (false, Some(prefix)) => format!("{prefix}{stored}"),
+            _ => stored.to_owned(),
+        }
     }
 
     /// Whether the files hold projections as (in, out), as GPT-2's do.

@@ -8,7 +8,9 @@ use crate::align::loss::{Logprobs, dpo};
 use crate::align::record::{Held, Record};
 use crate::align::trainer::Step;
 use crate::analysis::bootstrap::{Bootstrap, Estimate};
+use crate::study::manifest::Manifest;
 use crate::study::{AlignEntry, Method, Study, Tune};
+use crate::task::Context;
 
 /// A number of a held-out pair: its head, and the number from the pair and what the model said before training.
 pub type OfPair = (&'static str, fn(Logprobs, Logprobs, f64) -> f64);
@@ -43,15 +45,40 @@ pub struct Alignment<'a> {
     pub saved: Vec<Saved>,
     /// Held-out pairs, and groups of them.
     held: (usize, usize),
+    /// Tasks that ask what it was trained on.
+    seen: Vec<String>,
+}
+
+/// Says so where the directory of a study's `[align]` holds what other settings made.
+///
+/// # Errors
+/// A file is damaged.
+pub fn other(study: &Study, manifest: &Manifest) -> Result<Option<String>> {
+    let Some(entry) = study.align.as_ref().filter(|entry| entry.output.join("manifest.json").is_file())
+    else {
+        return Ok(None);
+    };
+    let words = |first: String| {
+        let output = entry.output.display();
+        format!(
+            "The alignment in {output} was made with other settings than the study now names ({first}); it is left out."
+        )
+    };
+    Ok(manifest.other_alignment(study, entry)?.map(words))
 }
 
 impl<'a> Alignment<'a> {
-    /// Of a study's `[align]`; `None` where it has none or nothing was saved yet.
+    /// Of a study's `[align]`; `None` where it has none or nothing was saved yet, and where its directory holds what
+    /// other settings made, which [`other`] tells.
     ///
     /// # Errors
     /// A file is damaged.
-    pub fn of(study: &'a Study, bootstrap: Bootstrap) -> Result<Option<Self>> {
+    pub fn of(study: &'a Study, manifest: &Manifest, bootstrap: Bootstrap) -> Result<Option<Self>> {
         let Some(entry) = &study.align else { return Ok(None) };
+        if !entry.output.join("manifest.json").is_file() || manifest.other_alignment(study, entry)?.is_some()
+        {
+            return Ok(None);
+        }
         let record = Record::read(&entry.output, usize::MAX)?;
         let mut steps: Vec<usize> = record.held.iter().map(|pair| pair.step).collect();
         steps.dedup();
@@ -79,6 +106,7 @@ impl<'a> Alignment<'a> {
         Ok(Some(Self {
             entry,
             model: &study.models[entry.model(study)?].name,
+            seen: entry.seen_by(study),
             saved: steps.iter().map(saved).collect(),
             held: (before.len(), groups.len()),
             log: record.log,
@@ -150,7 +178,8 @@ impl<'a> Alignment<'a> {
             },
             match self.entry.tune {
                 Tune::Lora => format!("LoRA of rank {}", self.entry.rank),
-                Tune::Full => "all weights of the blocks".into(),
+                Tune::Full if self.entry.targets.is_empty() => "all projections of the blocks".into(),
+                Tune::Full => self.entry.targets.join(", "),
             },
             last.step,
             self.entry.batch,
@@ -165,17 +194,38 @@ impl<'a> Alignment<'a> {
     /// What it is and what it is not.
     #[must_use]
     pub fn caution(&self) -> String {
-        let tasks: Vec<&str> = self.entry.pairs.iter().filter_map(|pairs| pairs.task.as_deref()).collect();
-        let from = match tasks.is_empty() {
-            true => "pairs from files".to_owned(),
-            false => format!("pairs made of the items of {}", tasks.join(" and ")),
+        let mut from: Vec<String> = Vec::new();
+        for pairs in &self.entry.pairs {
+            let named = match (&pairs.task, &pairs.file) {
+                (Some(task), _) => format!("pairs made of the items of {task}"),
+                (None, Some(file)) => format!("pairs of {}", file.display()),
+                (None, None) => continue,
+            };
+            if !from.contains(&named) {
+                from.push(named);
+            }
+        }
+        let seen = self.entry.batch * self.log.last().map_or(0, |step| step.step);
+        let of_tasks = || self.entry.pairs.iter().filter(|pairs| pairs.task.is_some());
+        let ambiguous =
+            of_tasks().count() > 0 && of_tasks().all(|pairs| pairs.context == Some(Context::Ambig));
+        let words = match ambiguous {
+            true => {
+                " Only questions that cannot be answered were trained on, so the unknown option was always the one to \
+                     prefer: accuracy where the context settles the question shows whether anything else was learnt."
+            }
+            false => "",
         };
-        let pairs = self.entry.batch * self.log.last().map_or(0, |step| step.step);
+        let trained = match self.seen.is_empty() {
+            true => String::new(),
+            false => format!(" {} may ask groups of items that it was trained on.", self.seen.join(", ")),
+        };
         format!(
-            "The alignment of {} is a short one, {pairs} pairs seen, on {from}: it teaches which answer to prefer on such \
-             questions. It is a means to watch a shift as it grows. It is no safety training, and says nothing of what \
-             large-scale alignment does; a model can learn an answer's words here without learning why.",
+            "The alignment of {} saw {seen} pairs, repeats counted, of {}: it teaches which answer to prefer on such prompts. \
+             It is a means to watch a shift as it grows; it is no safety training, and says nothing of what alignment at scale \
+             does. A model can learn an answer's words here without learning why.{words}{trained}",
             self.model,
+            from.join(" and "),
         )
     }
 }

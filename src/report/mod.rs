@@ -72,7 +72,7 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
     let mut tables = tables::tables(sources, summaries)?;
     let steered = Results::all(sources.run)?;
     tables.extend(steer::tables(&steered));
-    let aligned = Alignment::of(sources.study, sources.bootstrap())?;
+    let aligned = Alignment::of(sources.study, manifest, sources.bootstrap())?;
     tables.extend(aligned.iter().map(Alignment::table));
     tables.extend(tables::checks(manifest));
     for table in &tables {
@@ -110,7 +110,11 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
         ]
         .concat(),
         cautions: [
-            aligned.iter().map(Alignment::caution).collect(),
+            aligned
+                .iter()
+                .map(Alignment::caution)
+                .chain(alignment::other(sources.study, manifest)?)
+                .collect(),
             cautions::cautions(sources, summaries),
             cautions::deviations(manifest),
         ]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Study;
+use super::{Study, TaskEntry};
 pub use crate::task::pairs::PairFormat;
 use crate::task::select::Selection;
 use crate::task::split::{self, Part};
@@ -28,7 +28,7 @@ pub struct AlignEntry {
     pub rank: usize,
     /// The LoRA update is multiplied by alpha / rank.
     pub alpha: f64,
-    /// Last names of the projections that LoRA changes (`q_proj`); every projection of the blocks where it names none.
+    /// Last names of the projections that are trained (`q_proj`); every projection of the blocks where it names none.
     pub targets: Vec<String>,
     /// Strength of the tie to the reference model in DPO.
     pub beta: f64,
@@ -77,7 +77,7 @@ pub enum Tune {
     /// Low-rank updates of projections (Hu et al. 2021).
     #[default]
     Lora,
-    /// Every weight.
+    /// The weights of the projections themselves.
     Full,
 }
 
@@ -177,6 +177,24 @@ impl AlignEntry {
                 .wrong("align.model", format!("there is no model {name:?}"))
                 .hint(format!("the models of the study are {}", known.join(", ")))
         })
+    }
+
+    /// The names of the study's tasks that may ask groups of items that pairs were made of.
+    #[must_use]
+    pub fn seen_by(&self, study: &Study) -> Vec<String> {
+        let seen = |task: &&TaskEntry, pairs: &PairsEntry| {
+            let apart = |own: &[String], other: &[String]| {
+                !own.is_empty() && !other.is_empty() && own.iter().all(|name| !other.contains(name))
+            };
+            let share = task.held_out.unwrap_or(split::SHARE);
+            let held_out = task.part == Some(Part::HeldOut) && share <= pairs.held_out;
+            pairs.task.as_deref() == Some(task.kind())
+                && pairs.path == task.path
+                && !held_out
+                && !apart(&task.categories, &pairs.categories)
+        };
+        let tasks = study.tasks.iter().filter(|task| self.pairs.iter().any(|pairs| seen(task, pairs)));
+        tasks.map(|task| task.name.clone()).collect()
     }
 
     /// Whether an adapter is one that it writes.

@@ -82,6 +82,32 @@ impl Manifest {
         Ok(Self { inputs, key, checks: Map::new() })
     }
 
+    /// The settings of an alignment that change its numbers.
+    #[must_use]
+    pub fn alignment_settings(entry: &AlignEntry) -> Value {
+        let mut settings = json!(entry);
+        if let Some(settings) = settings.as_object_mut() {
+            ["steps", "output"].iter().for_each(|key| drop(settings.remove(*key)));
+        }
+        settings
+    }
+
+    /// How the alignment run in a directory differs from what a study says of it; `None` where it does not. `self` is
+    /// the manifest of the study's run.
+    ///
+    /// # Errors
+    /// The directory holds no alignment run.
+    pub fn other_alignment(&self, study: &Study, entry: &AlignEntry) -> Result<Option<String>> {
+        let theirs = Self::read(&entry.output.join("manifest.json"))?.inputs;
+        let model = &study.models[entry.model(study)?].name;
+        let parts = [
+            ("align", Self::alignment_settings(entry)),
+            ("seed", json!(study.seed)),
+            ("model", self.inputs["models"][model].clone()),
+        ];
+        Ok(parts.iter().find_map(|(key, own)| difference(key, own, &theirs[key])))
+    }
+
     /// Hashes what an alignment run rests on; how many steps it takes is no part of it, so that it can be gone on with.
     ///
     /// # Errors
@@ -92,10 +118,6 @@ impl Manifest {
         model: &ModelEntry,
         pairs: &Examples,
     ) -> Result<Self> {
-        let mut settings = json!(entry);
-        if let Some(settings) = settings.as_object_mut() {
-            ["steps", "output"].iter().for_each(|key| drop(settings.remove(*key)));
-        }
         let digest = |examples: &[Example]| {
             let ids: Vec<_> = examples
                 .iter()
@@ -108,7 +130,8 @@ impl Manifest {
             "recant": env!("CARGO_PKG_VERSION"),
             "libtorch": env!("LIBTORCH_VERSION"),
             "seed": study.seed,
-            "align": settings,
+            "align": Self::alignment_settings(entry),
+            "device": study.run.device,
             "model": files(&model.path)?,
             "train": digest(&pairs.train),
             "held_out": digest(&pairs.held_out),

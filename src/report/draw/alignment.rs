@@ -8,15 +8,16 @@ use crate::align::trainer::Step;
 use crate::report::FigureEntry;
 use crate::report::alignment::{Alignment, Saved};
 use crate::store::RunDir;
+use crate::study::Method;
 
 /// Title and axis of each number of held-out pairs, the same number of a step of training, and a level to compare with.
-type Panel = (&'static str, &'static str, Option<fn(&Step) -> f64>, (&'static str, f64));
+type Panel = (&'static str, &'static str, fn(&Step) -> Option<f64>, (&'static str, f64));
 
 const PANELS: [Panel; 4] = [
-    ("Loss", "DPO loss (nats)", Some(|step| step.loss), ("before training", std::f64::consts::LN_2)),
-    ("Reward margin", "Reward margin", Some(|step| step.margin), ("before training", 0.0)),
-    ("Pairs ranked right", "Share of pairs", Some(|step| step.preferred), ("chance", 0.5)),
-    ("Lead of the chosen answer", "Log-probability (nats)", None, ("equal", 0.0)),
+    ("Loss", "DPO loss (nats)", |step| Some(step.loss), ("before training", std::f64::consts::LN_2)),
+    ("Reward margin", "Reward margin", |step| step.margin, ("before training", 0.0)),
+    ("Pairs ranked right", "Share of pairs", |step| step.preferred, ("chance", 0.5)),
+    ("Lead of the chosen answer", "Log-probability (nats)", |_| None, ("equal", 0.0)),
 ];
 
 /// Draws and writes the figure `alignment`.
@@ -25,6 +26,15 @@ const PANELS: [Panel; 4] = [
 /// The disk is full.
 pub fn figure(run: &RunDir, alignment: &Alignment<'_>) -> Result<FigureEntry> {
     let mut panels: Vec<CurvePanel> = alignment.parts().map(|part| panel(alignment, part)).collect();
+    // Supervised training has a loss of the chosen answers alone, which is measured in training only.
+    if alignment.entry.method == Method::Sft {
+        panels.extend(of_training(alignment, |step| Some(step.loss)).map(|line| CurvePanel {
+            title: "Training loss".into(),
+            y_label: "Loss (nats a token)".into(),
+            lines: vec![line],
+            ..CurvePanel::default()
+        }));
+    }
     let perplexity = |saved: &Saved| CurvePoint { x: saved.step as f64, y: saved.perplexity, interval: None };
     panels.push(CurvePanel {
         title: "Cost".into(),
@@ -48,6 +58,15 @@ pub fn figure(run: &RunDir, alignment: &Alignment<'_>) -> Result<FigureEntry> {
 
 const HELD_OUT: &str = "held out";
 
+/// A number of every step; nothing where the steps have none.
+fn of_training(alignment: &Alignment<'_>, of: fn(&Step) -> Option<f64>) -> Option<Curve> {
+    // A step's numbers are those before it.
+    let point = |step: &Step| CurvePoint { x: step.step as f64 - 1.0, y: of(step), interval: None };
+    let points: Vec<CurvePoint> = alignment.log.iter().map(point).collect();
+    let there = points.len() > 1 && points.iter().all(|point| point.y.is_some());
+    there.then(|| Curve { label: "training batch".into(), points, marked: false })
+}
+
 fn panel(alignment: &Alignment<'_>, part: usize) -> CurvePanel {
     let (title, y_label, of_step, (label, value)) = PANELS[part];
     let held = |saved: &Saved| CurvePoint {
@@ -60,12 +79,7 @@ fn panel(alignment: &Alignment<'_>, part: usize) -> CurvePanel {
         points: alignment.saved.iter().map(held).collect(),
         marked: true,
     }];
-    if let Some(of) = of_step.filter(|_| alignment.log.len() > 1) {
-        // A step's numbers are those before it.
-        let point = |step: &Step| CurvePoint { x: step.step as f64 - 1.0, y: Some(of(step)), interval: None };
-        let points = alignment.log.iter().map(point).collect();
-        lines.push(Curve { label: "training batch".into(), points, marked: false });
-    }
+    lines.extend(of_training(alignment, of_step));
     CurvePanel {
         title: title.into(),
         y_label: y_label.into(),

@@ -92,7 +92,7 @@ fn pairs(spec: &Spec, statements: &[Statement]) -> Vec<Pair> {
             apart.then(|| Pair { from: excess(no, yes), to: excess(yes, no), rows: [no, yes] })
         })
         .collect();
-    shuffle(&mut pairs, &mut SplitMix::named(spec.seed, "crossed"));
+    SplitMix::named(spec.seed, "crossed").shuffle(&mut pairs);
     pairs
 }
 
@@ -170,8 +170,8 @@ fn limited(spec: &Spec, statements: Vec<Statement>, limit: usize) -> Result<Vec<
     }
     let mut random = SplitMix::named(spec.seed, "limit");
     let mut groups: Vec<Vec<Vec<usize>>> = groups.into_values().collect();
-    groups.iter_mut().for_each(|units| shuffle(units, &mut random));
-    shuffle(&mut groups, &mut random);
+    groups.iter_mut().for_each(|units| random.shuffle(units));
+    random.shuffle(&mut groups);
     let turns = groups.iter().map(Vec::len).max().unwrap_or(0);
     let units = (0..turns).flat_map(|turn| groups.iter().filter_map(move |units| units.get(turn)));
     let mut kept: HashSet<usize> = HashSet::new();
@@ -203,9 +203,4 @@ fn units(statements: &[Statement]) -> Vec<Vec<usize>> {
         units[place].push(row);
     }
     units
-}
-
-/// Fisher-Yates.
-fn shuffle<T>(items: &mut [T], random: &mut SplitMix) {
-    (1..items.len()).rev().for_each(|last| items.swap(last, random.below(last + 1)));
 }
