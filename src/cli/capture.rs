@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Compute;
+use super::{Compute, Intervene};
 
 /// Arguments of `recant capture`.
 #[derive(Debug, clap::Args)]
@@ -42,6 +42,10 @@ pub struct Args {
     /// Where and in what to compute.
     #[command(flatten)]
     pub compute: Compute,
+
+    /// What is changed inside the model.
+    #[command(flatten)]
+    pub intervene: Intervene,
 }
 
 /// Which tokens of a sequence are captured.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Compute;
+use super::{Compute, Intervene};
 
 /// Arguments of `recant generate`.
 #[derive(Debug, clap::Args)]
@@ -54,4 +54,8 @@ pub struct Args {
     /// Where and in what to compute.
     #[command(flatten)]
     pub compute: Compute,
+
+    /// What is changed inside the model.
+    #[command(flatten)]
+    pub intervene: Intervene,
 }

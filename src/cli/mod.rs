@@ -78,6 +78,38 @@ pub enum Verb {
     Fetch(fetch::Args),
 }
 
+/// What is changed inside a model while it runs.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Intervene {
+    /// Change the states along a direction: a safetensors file with a row for each layer, or one for all.
+    #[arg(long, value_name = "FILE")]
+    pub steer: Option<PathBuf>,
+
+    /// The tensor of that file.
+    #[arg(long, value_name = "NAME", requires = "steer")]
+    pub steer_tensor: Option<String>,
+
+    /// Where.
+    #[arg(long, value_name = "SITE", default_value = "resid_post", requires = "steer")]
+    pub steer_site: String,
+
+    /// At which layers: all, or for example 0,3,-1.
+    #[arg(long, value_name = "LAYERS", default_value = "all", requires = "steer")]
+    pub steer_layers: String,
+
+    /// How often the direction is added, as it stands in the file.
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_hyphen_values = true, requires = "steer")]
+    pub strength: f64,
+
+    /// Take the component along the direction out instead.
+    #[arg(long, conflicts_with = "strength", requires = "steer")]
+    pub ablate: bool,
+
+    /// Leave the tokens alone that the model writes: prefill only.
+    #[arg(long, requires = "steer")]
+    pub prefill: bool,
+}
+
 /// Where and in what a model computes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Compute {

@@ -22,10 +22,11 @@ pub fn run(args: &Args, printer: Printer) -> Result<()> {
     let asked = args.sites.iter().map(|name| name.parse()).collect::<Result<Vec<Site>>>()?;
     let layers: Layers = args.layers.parse()?;
     let begun = Instant::now();
-    let model = match args.random_init {
+    let mut model = match args.random_init {
         None => args.compute.load(&args.model)?,
         Some(seed) => Model::random(&args.model, &args.compute.how()?, seed)?,
     };
+    args.intervene.apply(&mut model)?;
     let load_seconds = begun.elapsed().as_secs_f64();
     let begun = Instant::now();
     let records = input::read(&args.input, &args.model, &model.spec, 0)?;

@@ -20,7 +20,8 @@ use crate::{Error, Result};
 pub fn run(args: &Args, printer: Printer) -> Result<()> {
     let sampling = sampling(args)?;
     atomic::writable(&args.output)?;
-    let model = args.compute.load(&args.model)?;
+    let mut model = args.compute.load(&args.model)?;
+    args.intervene.apply(&mut model)?;
     let tokenizer =
         if args.model.join("tokenizer.json").is_file() { Some(Tokenizer::read(&args.model)?) } else { None };
     if tokenizer.is_none() && !args.stop.is_empty() {

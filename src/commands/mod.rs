@@ -23,8 +23,10 @@ pub mod task;
 
 use std::path::Path;
 
-use crate::cli::{Cli, Compute, Verb};
-use crate::model::{Load, Model, device};
+use crate::analysis::directions::{Directions, Pick};
+use crate::cli::{Cli, Compute, Intervene, Verb};
+use crate::intervene::change;
+use crate::model::{Layers, Load, Model, Reach, Site, device};
 use crate::printer::Printer;
 use crate::{Error, Result};
 
@@ -80,5 +82,40 @@ impl Compute {
             adapter: self.adapter.clone(),
             stream: self.stream,
         })
+    }
+}
+
+impl Intervene {
+    /// Lays what was asked for over a model.
+    ///
+    /// # Errors
+    /// A file that cannot be read, directions of another width or number, a site or layer that the model lacks.
+    pub fn apply(&self, model: &mut Model) -> Result<()> {
+        let Some(path) = &self.steer else { return Ok(()) };
+        let site: Site = self.steer_site.parse()?;
+        let layers = self.steer_layers.parse::<Layers>()?.resolve(model.spec.n_layers)?;
+        let found = Directions::read(path, &Pick { tensor: self.steer_tensor.clone(), row: None })?;
+        let reach = if self.prefill { Reach::Read } else { Reach::Every };
+        let mut edits = Vec::with_capacity(layers.len());
+        for layer in layers {
+            let place = match found.probes.len() {
+                1 => Some(0),
+                _ => found.layers.iter().position(|own| *own == layer as i64),
+            };
+            let probe = place.map(|place| &found.probes[place]).ok_or_else(|| {
+                Error::input(path.display().to_string(), format!("holds no direction for layer {layer}"))
+                    .hint("--steer-layers names others; one row is for all")
+            })?;
+            let direction = probe.direction().to_vec();
+            edits.push(match self.ablate {
+                false => change::add(site, layer, &direction, self.strength, reach)?,
+                true => {
+                    let length = direction.iter().map(|x| x * x).sum::<f64>().sqrt();
+                    let unit: Vec<f64> = direction.iter().map(|x| x / length).collect();
+                    change::ablate(site, layer, &unit, reach)?
+                }
+            });
+        }
+        model.intervene(edits)
     }
 }
