@@ -13,6 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{Outcome, fixtures};
+use recant::align::save;
 use recant::model::spec::RopeScaling;
 use recant::model::{Chunk, Dtype, Kv, Load, Model, Parameter, Rank, Site, Spec, Tuning, Want};
 use recant::runner::{Engine, Limits, Request, Sampler, Stop};
@@ -610,6 +611,27 @@ fn slopes(model: &Model, parameters: &[Parameter], chunks: &[Chunk<'_>], checkpo
     (recorded, (up - down) / (2.0 * step))
 }
 
+/// An adapter as it is written and as it is read back are one, whatever the family calls its projections.
+fn saved_and_read_again(
+    case: &Case,
+    (base, chunk, targets): (&Path, &Chunk<'_>, &[(i64, i64)]),
+    model: &Model,
+    rank: Rank,
+    parameters: &[Parameter],
+) {
+    let adapter = base.join("adapter");
+    save::directory(&adapter, |dir| save::adapter(dir, model, base, rank, parameters)).expect("saved");
+    let read = case.load(base, |how| {
+        how.kind = Kind::Double;
+        how.adapter = Some(adapter.clone());
+    });
+    let logprobs = |model: &Model| model.logprobs_of(std::slice::from_ref(chunk), targets).expect("a pass");
+    for (trained, again) in logprobs(model).iter().zip(logprobs(&read)) {
+        assert!((trained - again).abs() < 1e-4, "{}: {trained} {again}", case.case);
+    }
+    fs::remove_dir_all(&adapter).expect("removed");
+}
+
 #[test]
 fn every_family_can_be_trained_and_its_gradients_are_those_of_differences() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -628,6 +650,20 @@ fn every_family_can_be_trained_and_its_gradients_are_those_of_differences() {
             });
             let ids = [3, 1, 4, 1, 5, 2, 6];
             let chunks = [Chunk { forks: &[3, 5], ..chunk(&model, &ids) }];
+            // Each alternative by itself, behind what both share, is what it is beside the other.
+            let targets: Vec<(i64, i64)> = vec![(2, 9), (3, 9), (4, 9), (5, 9), (6, 9)];
+            let together = model.logprobs_of(&chunks, &targets).expect("a pass");
+            let alone = |ids: &[i64], rows: &[i64]| {
+                let targets: Vec<(i64, i64)> = rows.iter().map(|&row| (row, 9)).collect();
+                model.logprobs_of(&[chunk(&model, ids)], &targets).expect("a pass")
+            };
+            let apart = [alone(&[3, 1, 4, 1, 5], &[2, 3, 4]), alone(&[3, 1, 4, 2, 6], &[3, 4])].concat();
+            for (beside, by_itself) in together.iter().zip(&apart) {
+                assert!((beside - by_itself).abs() < 1e-9, "{}: {beside} {by_itself}", case.case);
+            }
+            if let Some(rank) = low_rank {
+                saved_and_read_again(&case, (dir.path(), &chunks[0], &targets), &model, rank, &parameters);
+            }
             let (recorded, measured) = slopes(&model, &parameters, &chunks, false);
             let (again, _) = slopes(&model, &parameters, &chunks, true);
             let (case, close) =

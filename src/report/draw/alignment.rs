@@ -40,7 +40,7 @@ pub fn figure(run: &RunDir, alignment: &Alignment<'_>) -> Result<FigureEntry> {
         title: "Cost".into(),
         y_label: "Perplexity of prose".into(),
         lines: vec![Curve {
-            label: HELD_OUT.into(),
+            label: "neutral prose".into(),
             points: alignment.saved.iter().map(perplexity).collect(),
             marked: true,
         }],
