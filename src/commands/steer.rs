@@ -95,14 +95,10 @@ pub fn run(args: &Steer, printer: Printer) -> Result<()> {
 }
 
 /// Whether a model can be changed in the way of an entry.
-fn fits(
-    study: &Study,
-    entry: &SteerEntry,
-    spec: &Spec,
-    at: &dyn Fn(&str, Error) -> Error,
-) -> Result<()> {
+fn fits(study: &Study, entry: &SteerEntry, spec: &Spec, at: &dyn Fn(&str, Error) -> Error) -> Result<()> {
     if entry.method.of_weights() && study.run.stream {
-        let error = Error::input("", "changes weights, and those of a streamed model are read anew in each pass");
+        let error =
+            Error::input("", "changes weights, and those of a streamed model are read anew in each pass");
         return Err(at("method", error.hint("run.stream = false")));
     }
     if entry.method == Method::Gates && matches!(spec.mlp.up, Up::Plain(_)) {
@@ -110,7 +106,11 @@ fn fits(
         return Err(at("method", error.hint("scale keys instead: method = \"keys\"")));
     }
     if entry.method == Method::Patch {
-        entry.patched()?.into_iter().try_for_each(|site| spec.offers(site)).map_err(|error| at("sites", error))?;
+        entry
+            .patched()?
+            .into_iter()
+            .try_for_each(|site| spec.offers(site))
+            .map_err(|error| at("sites", error))?;
     }
     match entry.direction.as_ref().map(|direction| direction.source()).transpose()? {
         Some(Source::File(path, tensor)) => {

@@ -148,11 +148,16 @@ pub fn of_file(
     let known = |layer: &i64| (0..spec.n_layers as i64).contains(layer);
     match found.placed {
         false if found.probes.len() != spec.n_layers => {
-            let why = format!("holds {} directions for a model of {} layers", found.probes.len(), spec.n_layers);
-            return wrong(why, "give one for each layer, or one for all, or say which in a tensor layers".into());
+            let why =
+                format!("holds {} directions for a model of {} layers", found.probes.len(), spec.n_layers);
+            return wrong(
+                why,
+                "give one for each layer, or one for all, or say which in a tensor layers".into(),
+            );
         }
         true if !found.layers.iter().all(known) => {
-            let why = format!("holds directions of layers {:?}: the model has {}", found.layers, spec.n_layers);
+            let why =
+                format!("holds directions of layers {:?}: the model has {}", found.layers, spec.n_layers);
             return wrong(why, "it belongs to another model".into());
         }
         _ => {}

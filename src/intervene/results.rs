@@ -405,9 +405,7 @@ pub(crate) mod tests {
     #[test]
     fn all_layers_at_once_are_one_of_the_places_of_ablation() {
         let mut cells = Vec::new();
-        for (layer, value, control) in
-            [(Some(0), 1.0, 0.1), (Some(1), 0.2, 0.1), (None, 3.0, 2.0)]
-        {
+        for (layer, value, control) in [(Some(0), 1.0, 0.1), (Some(1), 0.2, 0.1), (None, 3.0, 2.0)] {
             cells.push(cell(layer, None, Some(value)));
             cells.push(cell(layer, Some(0), Some(control)));
         }

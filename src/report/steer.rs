@@ -224,8 +224,9 @@ fn steered(own: &Results) -> String {
 /// Where an effect is largest, of the places that have random controls if any has, and how it stands beside them.
 fn most(own: &Results, (name, of, estimate): (&str, Of, EstimateOf)) -> Option<String> {
     let size = |cell: &&Cell| of(&cell.effect).map_or(-1.0, f64::abs);
-    let largest =
-        |cells: &[&Cell]| cells.iter().copied().max_by(|a, b| size(a).total_cmp(&size(b))).map(|cell| cell.layer);
+    let largest = |cells: &[&Cell]| {
+        cells.iter().copied().max_by(|a, b| size(a).total_cmp(&size(b))).map(|cell| cell.layer)
+    };
     let places = own.places(of);
     let controlled: Vec<&Cell> =
         places.iter().copied().filter(|cell| own.against(cell, of).is_some()).collect();
@@ -240,8 +241,8 @@ fn most(own: &Results, (name, of, estimate): (&str, Of, EstimateOf)) -> Option<S
         None => "there".into(),
     };
     let cost = best.effect.perplexity.zip(own.about.alone.perplexity);
-    let cost = cost
-        .map_or_else(String::new, |(now, alone)| format!(", at {:.2} times the perplexity", now / alone));
+    let cost =
+        cost.map_or_else(String::new, |(now, alone)| format!(", at {:.2} times the perplexity", now / alone));
     let change = format!("{:+.2}{}", of(&best.effect)?, bracket(estimate(best).and_then(|e| e.interval)));
     let verdict = own.against(best, of).map_or_else(
         || "no random control stands beside it".to_owned(),
@@ -357,7 +358,9 @@ mod tests {
     fn the_largest_effect_is_held_against_the_largest_of_all_places() {
         let places = [(Some(0), 0.4), (Some(2), -2.0)];
         let said = sentence(results("add", &[0, 2], 20, cells(&places, 20, 1.0)));
-        assert!(said.contains("most at layer 2 (resid_post), by -2.00: more than 20 random directions of its size do"));
+        assert!(said.contains(
+            "most at layer 2 (resid_post), by -2.00: more than 20 random directions of its size do"
+        ));
         assert!(said.contains("(p = 0.048, largest of 2 places)"), "{said}");
         let mut own = cells(&places, 20, 1.0);
         // One of the controls of the other layer broke the model.
@@ -397,7 +400,8 @@ mod tests {
         let said = of([Some(0.1), Some(0.6), Some(1.0)]);
         assert!(said.contains("resid_post, first half at layer 1: 0.60 of the unknown option"), "{said}");
         let said = of([Some(0.1), Some(0.3), None]);
-        let words = "resid_post, no layer tried carries half of the way; most: layer 1, 0.30 of the unknown option";
+        let words =
+            "resid_post, no layer tried carries half of the way; most: layer 1, 0.30 of the unknown option";
         assert!(said.contains(words), "{said}");
         assert!(of([None; 3]).contains("the two rounds do not differ clearly"));
     }

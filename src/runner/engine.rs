@@ -420,7 +420,11 @@ impl<'m> Engine<'m> {
             let wrong = |why: &str| Err(Error::input(format!("position {position}"), why));
             let job = jobs.get_mut(&node).filter(|_| !self.kv.contains_key(&node));
             match job.map(|job| *job.marks.entry(offset).or_insert(slot)) {
-                None => return wrong("is encoded already and cannot be changed: another sequence goes on from it"),
+                None => {
+                    return wrong(
+                        "is encoded already and cannot be changed: another sequence goes on from it",
+                    );
+                }
                 Some(other) if other != slot => {
                     return wrong("is shared with another sequence, which is to put another state there");
                 }
