@@ -2,21 +2,23 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::study::Desk;
 use common::{Outcome, close, copy, files, fixtures, read_lines, succeed, tensors, tiny};
+use recant::analysis::summary::Sources;
 use recant::dialogue::Script;
 use recant::dialogue::filler::Filler;
 use recant::intervene::{change, direction, neurons, patch};
-use recant::model::{Change, Chunk, Edit, Load, Model, Reach, Site, Want};
+use recant::model::{Change, Chunk, Edit, Load, Model, Reach, Site, Spec, Want};
 use recant::runner::bench::{self, Bench, OptionScores, Question};
+use recant::runner::engine::{Engine, Request};
 use recant::runner::study::{self, Ask};
 use recant::runner::{Limits, Tally};
-use recant::store::Turn;
-use recant::study::steer::{Method, Tokens};
+use recant::store::{RunDir, Turn};
+use recant::study::steer::{Method, Source, Tokens};
 use recant::study::{Arm, DEMO, Orders, Position, Scoring, Study};
 use recant::task::{self, Item};
 use recant::text::{ChatTemplate, Tokenizer};
@@ -484,7 +486,7 @@ condition = "negation"
 unit = "absolute"
 layers = [0, -1]
 position = "prompt"
-strengths = [2]
+strengths = [0, 2]
 random = 2
 
 [[steer]]
@@ -582,7 +584,7 @@ fn a_sweep_makes_what_is_documented_and_goes_on_where_it_was_cut_short() -> Outc
     };
     // Three layers by two strengths, and three random directions at each layer.
     assert_eq!((count("push", false), count("push", true)), (6, 9));
-    assert_eq!((count("shift", false), count("shift", true)), (2, 2), "random ones at one layer");
+    assert_eq!((count("shift", false), count("shift", true)), (4, 2), "random ones at one layer");
     assert_eq!((count("cut", false), count("cut", true)), (4, 8), "three layers, and all at once");
     assert_eq!((count("swap", false), count("swap", true)), (12, 0), "three sites, three layers and all");
     assert_eq!((count("keys", false), count("keys", true)), (2, 2));
@@ -595,10 +597,17 @@ fn a_sweep_makes_what_is_documented_and_goes_on_where_it_was_cut_short() -> Outc
     }
     let about: Value = serde_json::from_str(&fs::read_to_string(run.join("steer/matched/about.json"))?)?;
     let alone = about["alone"]["perplexity"].as_f64().expect("a perplexity");
-    for cell in desk.cells("matched").iter().filter(|cell| !cell["coefficient"].is_null()) {
-        if let Some(found) = cell["perplexity"].as_f64() {
-            assert!((found / alone / 1.02 - 1.0).abs() <= 0.0101, "{cell}");
-        }
+    let matched = desk.cells("matched");
+    let found: Vec<&Value> =
+        matched.iter().filter(|cell| cell["control"].is_null() && !cell["coefficient"].is_null()).collect();
+    assert!(!found.is_empty(), "{matched:?}");
+    for cell in found {
+        let perplexity = cell["perplexity"].as_f64().expect("a perplexity");
+        assert!(((perplexity / alone - 1.0) / 0.02 - 1.0).abs() <= 0.0501, "{cell}");
+    }
+    for cell in desk.cells("shift").iter().filter(|cell| cell["control"].is_null()) {
+        let nothing = cell["strength"].as_f64() == Some(0.0);
+        assert_eq!(cell["moved"]["value"].as_f64() == Some(0.0), nothing, "strength 0 and no other: {cell}");
     }
     let shift: Value = serde_json::from_str(&fs::read_to_string(run.join("steer/shift/about.json"))?)?;
     let all: Value = serde_json::from_str(&fs::read_to_string(run.join("steer/push/about.json"))?)?;
@@ -660,6 +669,20 @@ fn what_is_wrong_with_an_intervention_is_said_in_a_line() {
         ("method = \"add\"", "method = \"patch\"", "is not for patch"),
         ("strengths = [-1, 1]", "strengths = []", "steer.strengths: must be one number or more"),
         ("strengths = [-1, 1]", "unit = \"perplexity\"\nstrengths = [0.5]", "above 1"),
+        ("strengths = [-1, 1]", "strengths = [1, 1.0]", "steer.strengths: names a number twice"),
+        ("task = \"bbq\"", "neurons = 3", "steer.neurons: is no key of method add"),
+        ("task = \"bbq\"", "from = 1", "steer.from: is no key of method add"),
+        ("task = \"bbq\"", "held_out = 0.5", "steer.held_out: is for a direction of rounds or models alone"),
+        (
+            "method = \"add\"",
+            "method = \"keys\"\nposition = \"last\"",
+            "steer.position: is no key of method keys",
+        ),
+        (
+            "method = \"add\"\n",
+            "method = \"gates\"\nunit = \"norm\"\n",
+            "steer.unit: is no key of method gates",
+        ),
         ("task = \"bbq\"", "task = \"bbk\"", "the study has no \"bbk\""),
         ("task = \"bbq\"", "layers = [7]", "the model has 3 layers"),
         ("task = \"bbq\"", "site = \"attn_out\"", "not among capture.sites"),
@@ -669,21 +692,167 @@ fn what_is_wrong_with_an_intervention_is_said_in_a_line() {
     }
     desk.steer("[[steer]]\nname = \"late\"\nmethod = \"patch\"\nfrom = 2\n");
     desk.refused("round 2 is no later round");
-    let wide = Tensor::from_slice(&[1.0f32; 9]);
-    wide.view([1, 9]).write_safetensors_as(&desk.0.at("wide.safetensors"));
+    Tensor::ones([1, 9], (Kind::Float, tch::Device::Cpu)).write_as(&desk.0.at("wide.safetensors"));
     with("concept = \"kind\"", "file = \"wide.safetensors\"");
     desk.refused("width 9 for a site of width 16");
+    with("method = \"add\"", "method = \"keys\"");
+    let study = fs::read_to_string(desk.0.at("study.toml")).expect("the study");
+    fs::write(desk.0.at("study.toml"), study.replace("[run]\n", "[run]\nstream = true\n")).expect("written");
+    desk.refused("steer.method: changes weights");
+    assert!(!desk.0.at("run").exists(), "all of it is said before any work");
     desk.0.study(&[]);
     desk.refused("has no [[steer]] table");
 }
 
 /// One tensor as a file.
-trait WriteSafetensors {
-    fn write_safetensors_as(&self, path: &Path);
+trait WriteAs {
+    fn write_as(&self, path: &Path);
 }
 
-impl WriteSafetensors for Tensor {
-    fn write_safetensors_as(&self, path: &Path) {
+impl WriteAs for Tensor {
+    fn write_as(&self, path: &Path) {
         Tensor::write_safetensors(&[("direction", self)], path).expect("the tensor is written");
     }
+}
+
+#[test]
+fn the_rows_of_a_file_are_of_the_layers_that_it_names() {
+    let spec = Spec::read(&tiny()).expect("the fixture model");
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("d.safetensors");
+    let found = |rows: i64, layers: Option<&[i64]>, tensor: Option<&str>| {
+        let values = Tensor::arange(rows * 16, (Kind::Float, tch::Device::Cpu)).view([rows, 16]) + 1.0;
+        let layers = layers.map(Tensor::from_slice);
+        let named = layers.iter().map(|layers| ("layers", layers));
+        let tensors: Vec<(&str, &Tensor)> = named.chain([("direction", &values)]).collect();
+        Tensor::write_safetensors(&tensors, &path).expect("the file is written");
+        let found = direction::of_file(&spec, Site::ResidPost, &path, tensor);
+        found.map(|found| found.into_iter().map(|(layer, row)| (layer, row[0])).collect::<Vec<_>>())
+    };
+    let first = |row: f64| 16.0 * row + 1.0;
+    assert_eq!(found(1, None, None).expect("one for all"), [(0, 1.0), (1, 1.0), (2, 1.0)]);
+    let each = [(0, first(0.0)), (1, first(1.0)), (2, first(2.0))];
+    assert_eq!(found(3, None, None).expect("one for each"), each);
+    for tensor in [None, Some("direction")] {
+        assert_eq!(found(1, Some(&[2]), tensor).expect("one that is named"), [(2, 1.0)]);
+        let turned = [(0, first(1.0)), (2, first(0.0))];
+        assert_eq!(found(2, Some(&[2, 0]), tensor).expect("two that are named"), turned);
+    }
+    for (rows, layers, words) in [
+        (2, None, "holds 2 directions for a model of 3 layers"),
+        (4, None, "holds 4 directions for a model of 3 layers"),
+        (1, Some(&[3i64][..]), "the model has 3"),
+        (2, Some(&[1i64, 1][..]), "names a layer twice"),
+        (2, Some(&[1i64][..]), "layers names 1 layers for 2 directions"),
+    ] {
+        let error = found(rows, layers, None).expect_err(words).to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_mark_that_cannot_be_obeyed_is_an_error() {
+    let stage = Stage::tiny("bbq");
+    let mut engine = Engine::new(&stage.model, LIMITS);
+    let marked =
+        |slot| Request { ids: vec![5, 6, 7], logits: vec![2], marks: vec![(2, slot)], ..Request::default() };
+    let error = engine.encode(&[marked(0), marked(1)], &[], &[]).err().expect("two slots").to_string();
+    assert!(error.contains("shared with another sequence"), "{error}");
+    engine.clear();
+    engine.encode(&[marked(1), marked(1)], &[], &[]).expect("one slot");
+    let error = engine.encode(&[marked(1)], &[], &[]).err().expect("encoded").to_string();
+    assert!(error.contains("is encoded already"), "{error}");
+}
+
+#[test]
+fn items_that_share_a_prompt_are_changed_alike() {
+    let stage = Stage::tiny("bbq");
+    let (first, later) = (stage.questions(0), stage.questions(1));
+    let twice = |round| -> Vec<Question> {
+        stage.questions(round).into_iter().chain(stage.questions(round)).collect()
+    };
+    let (first_twice, later_twice) = (twice(0), twice(1));
+    patch::alike(&first_twice, &later_twice).expect("the same prompts go on alike");
+    let patched = |first: &[Question], later: &[Question]| {
+        let states = stage.states(later, Site::ResidPost);
+        let all = patch::edits(Site::ResidPost, &states, &LAYERS, None).expect("edits");
+        stage.scores(first, &[all], Tokens::Last).remove(0)
+    };
+    let (once, both) = (patched(&first, &later), patched(&first_twice, &later_twice));
+    assert!(apart(&both[..first.len()].to_vec(), &once) < SAME);
+    assert_eq!(both[..first.len()], both[first.len()..]);
+    let other: Vec<Question> = later.into_iter().chain(stage.questions(0)).collect();
+    assert!(patch::alike(&first_twice, &other).is_err(), "the same prompt goes on in two ways");
+}
+
+#[test]
+fn a_direction_between_rounds_is_the_difference_of_means_over_groups_that_are_not_asked() -> Outcome {
+    let desk = StudyDesk::new();
+    desk.steer("");
+    let (root, _) = desk.0.run("run");
+    let study = Study::read(&desk.0.at("study.toml"))?;
+    let run = RunDir::open(&root, &mut RunDir::manifest(&root)?)?;
+    let all = task::load("bbq", None, Some(&desk.0.at("bbq")))?;
+    let position = study.capture.positions.iter().position(|name| name == "last").expect("captured");
+    // Of each item the states of both rounds, as the shards hold them.
+    let (mut items, mut states): (Vec<Item>, Vec<[Vec<f32>; 2]>) = (Vec::new(), Vec::new());
+    for shard in 0.. {
+        let turns = root.join(format!("tiny/bbq/negation/turns-{shard:05}.jsonl"));
+        if !turns.is_file() {
+            break;
+        }
+        let mut ids: Vec<Value> = read_lines(&turns).into_iter().map(|turn| turn["item"].clone()).collect();
+        ids.dedup();
+        items.extend(ids.iter().map(|id| all.iter().find(|item| id == &item.id).expect("an item").clone()));
+        let found = &tensors(&turns.with_file_name(format!("states-{shard:05}.safetensors")))["resid_post"];
+        let [n, rounds, positions, layers, width] = found.shape[..] else { panic!("five axes") };
+        assert_eq!((n, rounds, layers, width), (ids.len(), 2, 3, 16));
+        let of = |item: usize, round: usize| {
+            let start = ((item * rounds + round) * positions + position) * layers * width;
+            found.values[start..start + layers * width].to_vec()
+        };
+        states.extend((0..n).map(|item| [of(item, 0), of(item, 1)]));
+    }
+    let groups: BTreeSet<&str> = items.iter().map(|item| item.group.as_str()).collect();
+    let asked: HashSet<String> = groups.iter().step_by(2).map(|group| (*group).to_owned()).collect();
+    assert!(asked.len() < groups.len());
+    let mean_shift = |kept: &dyn Fn(&Item) -> bool| -> Vec<f64> {
+        let own: Vec<_> = items.iter().zip(&states).filter(|(item, _)| kept(item)).collect();
+        let shift = |place: usize| -> f64 {
+            let shifts =
+                own.iter().map(|(_, [first, second])| f64::from(second[place]) - f64::from(first[place]));
+            shifts.sum::<f64>() / own.len() as f64
+        };
+        (0..48).map(shift).collect()
+    };
+    let tasks = [("bbq".to_owned(), items.clone())];
+    let sources = Sources { run: &run, study: &study, tasks: &tasks, concepts: &[] };
+    let spec = Spec::read(&tiny())?;
+    let found = |from: usize, to: usize| -> Vec<f64> {
+        let wanted = direction::Wanted {
+            from: Source::Rounds(&[from, to], "negation"),
+            model: ("tiny", &spec),
+            task: 0,
+            site: Site::ResidPost,
+            asked: &asked,
+        };
+        let found = direction::find(&sources, &wanted).expect("a direction");
+        assert_eq!(found.keys().copied().collect::<Vec<_>>(), LAYERS);
+        let raw = |along: &direction::Along| {
+            let length = along.length.expect("a length");
+            along.unit.iter().map(|x| x * length).collect::<Vec<f64>>()
+        };
+        found.values().flat_map(raw).collect()
+    };
+    let gap =
+        |a: &[f64], b: &[f64]| a.iter().zip(b).fold(0.0, |worst, (a, b)| f64::max(worst, (a - b).abs()));
+    let expected = mean_shift(&|item| !asked.contains(&item.group));
+    assert!(gap(&found(0, 1), &expected) < 1e-9, "from the first round to the second");
+    let turned: Vec<f64> = expected.iter().map(|x| -x).collect();
+    assert!(gap(&found(1, 0), &turned) < 1e-9);
+    assert!(
+        gap(&mean_shift(&|_| true), &expected) > 1e-3,
+        "the groups that are asked would make a difference"
+    );
+    Ok(())
 }

@@ -19,6 +19,8 @@ pub const FORMAT: &str = "recant-probe-1";
 pub struct Directions {
     /// The model's layer of each readout.
     pub layers: Vec<i64>,
+    /// Whether the file itself names those layers; otherwise its rows are merely counted.
+    pub placed: bool,
     /// The readouts.
     pub probes: Vec<Probe>,
     /// The unit of concept scores at each layer, where it is known.
@@ -56,7 +58,7 @@ impl Directions {
             ("mean".into(), stack(|probe| probe.scaler.mean.clone())?),
             ("scale".into(), stack(|probe| probe.scaler.scale.clone())?),
             ("direction".into(), stack(Probe::direction)?),
-            ("layers".into(), Tensor::f_from_slice(&self.layers)?),
+            (LAYERS.into(), Tensor::f_from_slice(&self.layers)?),
         ];
         if let Some(units) = &self.units {
             tensors.push(("unit".into(), Tensor::f_from_slice(&single(units.clone()))?));
@@ -124,12 +126,11 @@ impl Directions {
             coef,
             intercept: intercepts[row],
         };
-        let layers = file.get("layers").map(|stored| stored.integers()).transpose()?;
+        let layers = named_layers(file, count)?;
         let units = file.get("unit").map(|_| beside("unit", 1, 1.0)).transpose()?;
         Ok(Self {
-            layers: layers
-                .filter(|layers| layers.len() == count)
-                .unwrap_or_else(|| (0..count as i64).collect()),
+            placed: layers.is_some(),
+            layers: layers.unwrap_or_else(|| (0..count as i64).collect()),
             probes: rows.into_iter().enumerate().map(probe).collect(),
             units,
             platt: None,
@@ -137,7 +138,8 @@ impl Directions {
     }
 
     fn of_rows(file: &Mapped, name: Option<&str>) -> Result<Self> {
-        let names = file.names();
+        let mut names = file.names();
+        names.retain(|name| *name != LAYERS);
         let known = || format!("it holds {}", names.join(", "));
         let name = match (name, &names[..]) {
             (Some(name), _) => name,
@@ -151,8 +153,10 @@ impl Directions {
             file.get(name).ok_or_else(|| file.wrong(format!("holds no tensor {name}; {}", known())))?;
         let rows = rows(file, stored)?;
         let raw = |coef: Array1<f64>| Probe { scaler: Scaler::identity(coef.len()), coef, intercept: 0.0 };
+        let layers = named_layers(file, rows.len())?;
         Ok(Self {
-            layers: (0..rows.len() as i64).collect(),
+            placed: layers.is_some(),
+            layers: layers.unwrap_or_else(|| (0..rows.len() as i64).collect()),
             probes: rows.into_iter().map(raw).collect(),
             units: None,
             platt: None,
@@ -163,6 +167,7 @@ impl Directions {
     fn only(&self, row: usize) -> Option<Self> {
         Some(Self {
             layers: vec![self.layers[..].get(row).copied()?],
+            placed: self.placed,
             probes: vec![self.probes[row].clone()],
             units: self.units.as_ref().map(|units| vec![units[row]]),
             platt: None,
@@ -180,6 +185,18 @@ impl Directions {
             count => Err(Error::input("directions", format!("{count} for {layers} layers of features"))
                 .hint("give one for each layer, or one for all: --row picks one")),
         }
+    }
+}
+
+/// The tensor that says which layer each direction is of.
+const LAYERS: &str = "layers";
+
+/// The layers that a file names for its directions; None where it has no such tensor.
+fn named_layers(file: &Mapped, count: usize) -> Result<Option<Vec<i64>>> {
+    let Some(layers) = file.get(LAYERS).map(|stored| stored.integers()).transpose()? else { return Ok(None) };
+    match layers.len() == count {
+        true => Ok(Some(layers)),
+        false => Err(file.wrong(format!("layers names {} layers for {count} directions", layers.len()))),
     }
 }
 

@@ -110,6 +110,7 @@ impl ConceptProbes {
         };
         Directions {
             layers: self.layers.iter().map(|&layer| layer as i64).collect(),
+            placed: true,
             probes: self.sweep.iter().map(|probe| probe.probe.clone()).collect(),
             units: Some(self.units.clone()),
             platt: Some(self.calibrations.iter().map(platt).collect()),

@@ -248,6 +248,7 @@ fn labelled(features: &Features, labels: &[i64]) -> recant_probes::Result<Labell
 fn directions(fits: &[Fitted]) -> Directions {
     Directions {
         layers: (0..fits.len() as i64).collect(),
+        placed: true,
         probes: fits.iter().map(|fitted| fitted.probe.probe.clone()).collect(),
         units: None,
         platt: None,

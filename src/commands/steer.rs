@@ -17,7 +17,8 @@ use crate::intervene::direction::{self, ByLayer, Wanted};
 use crate::intervene::effect::{Effect, Reader};
 use crate::intervene::sweep::{Desk, Sweep};
 use crate::intervene::{About, Results, neurons, patch};
-use crate::model::{Model, Site, Spec, fetch};
+use crate::model::spec::Up;
+use crate::model::{Model, Spec};
 use crate::printer::Printer;
 use crate::report;
 use crate::runner::bench::{Bench, Question, median_norms, questions, turns};
@@ -25,7 +26,7 @@ use crate::runner::perplexity::{PROSE, Texts};
 use crate::runner::{Limits, Tally};
 use crate::store::Turn;
 use crate::study::manifest::hash;
-use crate::study::steer::{Method, SteerEntry, Tokens};
+use crate::study::steer::{Method, Source, SteerEntry};
 use crate::study::{ModelEntry, Scoring, Study};
 use crate::task::{Item, select, split};
 use crate::{Error, Result};
@@ -54,6 +55,7 @@ pub fn run(args: &Steer, printer: Printer) -> Result<()> {
         let spec = &specs[entry.place(&study).0];
         entry.layers.layers()?.resolve(spec.n_layers).map_err(|error| at("layers", error))?;
         spec.offers(entry.site(&study)?).map_err(|error| at("site", error))?;
+        fits(&study, entry, spec, &at)?;
     }
     let (run, manifest) = gather(&loaded, &settings, &output, Stage::Concepts, None, printer)?;
     interrupt::listen();
@@ -79,11 +81,44 @@ pub fn run(args: &Steer, printer: Printer) -> Result<()> {
     }
     interrupt::release();
     let results = Results::all(&run)?;
+    for about in results.iter().map(|own| &own.about).filter(|about| !names.contains(&about.name.as_str())) {
+        printer.say(format!(
+            "steer/{} is of no table of the study and stays in the report until it is deleted",
+            about.name
+        ));
+    }
     analyse(&sources, &manifest, printer)?;
     for line in report::steer::main_rows(&results) {
         printer.data(line);
     }
     Ok(())
+}
+
+/// Whether a model can be changed in the way of an entry.
+fn fits(study: &Study, entry: &SteerEntry, spec: &Spec, at: &dyn Fn(&str, Error) -> Error) -> Result<()> {
+    if entry.method.of_weights() && study.run.stream {
+        let error =
+            Error::input("", "changes weights, and those of a streamed model are read anew in each pass");
+        return Err(at("method", error.hint("run.stream = false")));
+    }
+    if entry.method == Method::Gates && matches!(spec.mlp.up, Up::Plain(_)) {
+        let error = Error::input("", format!("the MLP of this {} model has no gates", spec.family));
+        return Err(at("method", error.hint("scale keys instead: method = \"keys\"")));
+    }
+    if entry.method == Method::Patch {
+        entry
+            .patched()?
+            .into_iter()
+            .try_for_each(|site| spec.offers(site))
+            .map_err(|error| at("sites", error))?;
+    }
+    match entry.direction.as_ref().map(|direction| direction.source()).transpose()? {
+        Some(Source::File(path, tensor)) => {
+            direction::of_file(spec, entry.site(study)?, path, tensor).map(drop)
+        }
+        _ => Ok(()),
+    }
+    .map_err(|error| at("direction", error))
 }
 
 /// One intervention and what it rests on.
@@ -129,7 +164,7 @@ impl Stand<'_> {
         let held_out = of_states.is_some_and(|source| source.of_states());
         let groups = ran.iter().map(|item| (item.category.as_str(), item.group.as_str()));
         let asked: HashSet<&str> = match held_out {
-            true => split::held_out(groups, entry.held_out, study.seed)
+            true => split::held_out(groups, entry.held_out(), study.seed)
                 .map_err(|error| self.at("held_out", error))?,
             false => groups.map(|(_, group)| group).collect(),
         };
@@ -166,7 +201,7 @@ impl Stand<'_> {
 
     fn directions(
         &self,
-        source: Option<crate::study::steer::Source<'_>>,
+        source: Option<Source<'_>>,
         task: usize,
         asked: &HashSet<String>,
     ) -> Result<Option<ByLayer>> {
@@ -201,8 +236,10 @@ impl Stand<'_> {
             Error::input(self.model.name.clone(), "its log-probabilities are not finite")
                 .hint("`recant model check DIR` says more about the checkpoint")
         };
+        // In the very passes of the cells: another grouping of tokens changes last bits, and nought would not be nought.
         let answers = |questions: &[Question]| -> Result<Vec<Turn>> {
-            let scores = Bench::new(&model, questions, limits, &tally).scores(&[Vec::new()], Tokens::Last)?;
+            let mut bench = Bench::new(&model, questions, limits, &tally);
+            let scores = bench.scores(&[Vec::new()], entry.position())?;
             turns(&asked.items, questions, &scores[0], scoring).ok_or_else(broken)
         };
         let alone = answers(&prompts)?;
@@ -217,18 +254,18 @@ impl Stand<'_> {
         let site = entry.site(study)?;
         let mut levels = reader.levels(&alone)?;
         levels.perplexity = Some(perplexity);
-        let later_prompts = if entry.method == Method::Patch { of_round(entry.from)? } else { Vec::new() };
+        let later_prompts = if entry.method == Method::Patch { of_round(entry.from())? } else { Vec::new() };
         if entry.method == Method::Patch {
             patch::alike(&prompts, &later_prompts).map_err(|error| self.at("from", error))?;
         }
         let later = if later_prompts.is_empty() { Vec::new() } else { answers(&later_prompts)? };
         let chosen = match entry.method.of_weights() {
-            true => neurons::nearest(&model, &directions, entry.neurons)?,
+            true => neurons::nearest(&model, &directions, entry.neurons())?,
             false => Vec::new(),
         };
         let known: Vec<usize> =
             if entry.method == Method::Patch { layers } else { directions.keys().copied().collect() };
-        let about = self.about(asked, (known, left_out, held_out), levels, &prose)?;
+        let about = self.about(asked, (&directions, known, left_out, held_out), levels, &prose)?;
         let about = About {
             neurons: chosen.clone(),
             later: if later.is_empty() { None } else { Some(reader.levels(&later)?) },
@@ -242,12 +279,12 @@ impl Stand<'_> {
         if entry.method.of_weights() {
             let chosen = neurons::by_layer(&chosen);
             let strengths = entry.strengths();
-            let progress = printer.progress((strengths.len() + entry.random) as u64, &entry.name);
+            let progress = printer.progress((strengths.len() + entry.random()) as u64, &entry.name);
             let sweep = neurons::Sweep {
                 method: entry.method,
                 neurons: &chosen,
                 strengths,
-                random: entry.random,
+                random: entry.random(),
                 seed: study.seed,
                 site: site.name(),
             };
@@ -273,7 +310,7 @@ impl Stand<'_> {
             tally: &tally,
         };
         if entry.method == Method::Patch {
-            let sites = entry.sites.iter().map(|name| name.parse()).collect::<Result<Vec<Site>>>()?;
+            let sites = entry.patched()?;
             let layers = results.about.layers.clone();
             let states = Bench::new(&model, &later_prompts, limits, &tally).states(&sites, &layers)?;
             let sweep = patch::Sweep { layers: &layers, states: &states, later: &later };
@@ -286,12 +323,12 @@ impl Stand<'_> {
         let sweep = Sweep {
             method: entry.method,
             site,
-            tokens: entry.position,
+            tokens: entry.position(),
             directions: &directions,
             norms,
             strengths: entry.strengths(),
-            unit: entry.unit,
-            random: entry.random,
+            unit: entry.unit(),
+            random: entry.random(),
             seed: study.seed,
         };
         let progress = printer.progress(sweep.cells() as u64, &entry.name);
@@ -304,23 +341,22 @@ impl Stand<'_> {
     fn about(
         &self,
         asked: &Asked,
-        (layers, left_out, held_out): (Vec<usize>, Vec<usize>, bool),
+        (directions, layers, left_out, held_out): (&ByLayer, Vec<usize>, Vec<usize>, bool),
         alone: Effect,
         prose: &str,
     ) -> Result<About> {
         let (study, entry) = (self.study(), self.entry);
         let (_, task, condition) = entry.place(study);
         let source = entry.direction.as_ref().map(|direction| direction.source()).transpose()?;
-        let file = entry.direction.as_ref().and_then(|direction| direction.file.as_ref());
-        let file = file.map(|path| fetch::sha256(path)).transpose()?;
+        let ids: Vec<&str> = asked.items.iter().map(|item| item.id.as_str()).collect();
         let key = json!({
-            "format": FORMAT, "entry": entry, "run_key": self.sources.run.key(), "direction": file,
-            "perplexity": hash(prose.as_bytes()),
+            "format": FORMAT, "entry": entry, "run_key": self.sources.run.key(), "items": ids,
+            "directions": direction::fingerprint(directions), "perplexity": hash(prose.as_bytes()),
         });
         let groups: HashSet<&str> = asked.items.iter().map(|item| item.group.as_str()).collect();
         let method = entry.method;
-        let tokens = json!(entry.position).as_str().unwrap_or_default().to_owned();
-        let unit = json!(entry.unit).as_str().unwrap_or_default().to_owned();
+        let tokens = json!(entry.position()).as_str().unwrap_or_default().to_owned();
+        let unit = json!(entry.unit()).as_str().unwrap_or_default().to_owned();
         Ok(About {
             format: FORMAT.into(),
             key: hash(key.to_string().as_bytes()),
@@ -334,8 +370,8 @@ impl Stand<'_> {
             position: if method.of_weights() { "every".into() } else { tokens },
             unit: if method == Method::Add { unit } else { String::new() },
             main: entry.strengths().last().copied().unwrap_or(0.0),
-            random: if method == Method::Patch { 0 } else { entry.random },
-            from: if method == Method::Patch { entry.from } else { 0 },
+            random: entry.random(),
+            from: if method == Method::Patch { entry.from() } else { 0 },
             n_layers: self.spec.n_layers,
             layers,
             left_out,

@@ -11,6 +11,7 @@ use crate::model::{Layers, Site, Spec};
 use crate::random::SplitMix;
 use crate::store::Shard;
 use crate::study::Study;
+use crate::study::manifest::hash;
 use crate::study::steer::Source;
 use crate::task::Item;
 use crate::{Error, Result};
@@ -26,6 +27,18 @@ pub struct Along {
 
 /// By layer a direction. A layer without one is not there.
 pub type ByLayer = BTreeMap<usize, Along>;
+
+/// A fingerprint of directions: SHA-256 over layers, lengths and vectors, in single precision.
+#[must_use]
+pub fn fingerprint(directions: &ByLayer) -> String {
+    let mut bytes = Vec::new();
+    for (layer, along) in directions {
+        bytes.extend((*layer as u64).to_le_bytes());
+        bytes.extend((along.length.unwrap_or(0.0) as f32).to_le_bytes());
+        along.unit.iter().for_each(|x| bytes.extend((*x as f32).to_le_bytes()));
+    }
+    hash(&bytes)
+}
 
 /// Where a direction is looked for.
 #[derive(Clone, Copy)]
@@ -49,7 +62,7 @@ pub struct Wanted<'a> {
 pub fn find(sources: &Sources<'_>, wanted: &Wanted<'_>) -> Result<ByLayer> {
     let found = match wanted.from {
         Source::Concept(name) => of_concept(sources, wanted, name)?,
-        Source::File(path, tensor) => of_file(wanted, path, tensor)?,
+        Source::File(path, tensor) => of_file(wanted.model.1, wanted.site, path, tensor)?,
         Source::Rounds([from, to], condition) => {
             let model = wanted.model.0;
             difference(sources, wanted, condition, [(model, *from), (model, *to)])?
@@ -109,29 +122,55 @@ fn raw(probe: &Probe) -> Vec<f64> {
     probe.direction().to_vec()
 }
 
-/// One row is for every layer, as many rows as the model has layers are one each, and a file of probes says which layers
-/// its rows are of.
-fn of_file(wanted: &Wanted<'_>, path: &Path, tensor: Option<&str>) -> Result<BTreeMap<usize, Vec<f64>>> {
-    let spec = wanted.model.1;
+/// The directions of a file by layer. Where it has a tensor `layers` that says of which layers its rows are; without one
+/// a single row is for every layer, and as many rows as the model has layers are one each.
+///
+/// # Errors
+/// A missing or damaged file, another width than the site's, layers that the model does not have or that stand there twice,
+/// another number of rows.
+pub fn of_file(
+    spec: &Spec,
+    site: Site,
+    path: &Path,
+    tensor: Option<&str>,
+) -> Result<BTreeMap<usize, Vec<f64>>> {
     let pick = Pick { tensor: tensor.map(str::to_owned), row: None };
     let found = Directions::read(path, &pick)?;
-    let width = spec.width(wanted.site) as usize;
+    let wrong = |why: String, hint: String| Err(Error::input(path.display().to_string(), why).hint(hint));
+    let width = spec.width(site) as usize;
     if let Some(probe) = found.probes.iter().find(|probe| probe.coef.len() != width) {
         let why = format!("a direction of width {} for a site of width {width}", probe.coef.len());
-        return Err(Error::input(path.display().to_string(), why)
-            .hint(format!("it belongs to another model, or to another site than {}", wanted.site)));
+        return wrong(why, format!("it belongs to another model, or to another site than {site}"));
     }
-    let layers = &found.layers;
-    if let [only] = &found.probes[..] {
+    if let ([only], false) = (&found.probes[..], found.placed) {
         return Ok((0..spec.n_layers).map(|layer| (layer, raw(only))).collect());
     }
-    if layers.iter().any(|&layer| layer < 0 || layer as usize >= spec.n_layers) {
-        let why = format!("holds {} directions for a model of {} layers", layers.len(), spec.n_layers);
-        return Err(
-            Error::input(path.display().to_string(), why).hint("give one for each layer, or one for all")
-        );
+    let known = |layer: &i64| (0..spec.n_layers as i64).contains(layer);
+    match found.placed {
+        false if found.probes.len() != spec.n_layers => {
+            let why =
+                format!("holds {} directions for a model of {} layers", found.probes.len(), spec.n_layers);
+            return wrong(
+                why,
+                "give one for each layer, or one for all, or say which in a tensor layers".into(),
+            );
+        }
+        true if !found.layers.iter().all(known) => {
+            let why =
+                format!("holds directions of layers {:?}: the model has {}", found.layers, spec.n_layers);
+            return wrong(why, "it belongs to another model".into());
+        }
+        _ => {}
     }
-    Ok(layers.iter().zip(&found.probes).map(|(&layer, probe)| (layer as usize, raw(probe))).collect())
+    let by_layer: BTreeMap<usize, Vec<f64>> =
+        found.layers.iter().zip(&found.probes).map(|(&layer, probe)| (layer as usize, raw(probe))).collect();
+    match by_layer.len() == found.layers.len() {
+        true => Ok(by_layer),
+        false => wrong(
+            format!("names a layer twice: {:?}", found.layers),
+            "name the tensor with one row for each".into(),
+        ),
+    }
 }
 
 /// The mean state of the second (model, round) less that of the first, over items that both have and that are not asked.

@@ -13,6 +13,9 @@ use crate::store::Turn;
 use crate::study::Scoring;
 use crate::task::{Item, Role};
 
+/// A change of log-odds that is rounding: sums of logarithms that ought to be equal differ by less.
+const NOTHING: f64 = 1e-9;
+
 /// Answers in numbers. Of the model left alone `stereotype` and `unknown` are levels and `moved` is none; under an
 /// intervention all three are changes of the same items. Natural logarithms, intervals over groups; what a task does not
 /// have is none.
@@ -99,7 +102,8 @@ impl Reader<'_> {
             });
             let rows: Vec<(&str, [f64; 2])> = rows.collect();
             let whole = Estimate::mean(rows.iter().map(|(group, [_, way])| (*group, *way)), self.bootstrap);
-            let clear = whole.interval.is_some_and(|interval| interval.low > 0.0 || interval.high < 0.0);
+            let clear =
+                whole.interval.is_some_and(|interval| interval.low > NOTHING || interval.high < -NOTHING);
             let part = |sums: &[f64; 2]| (sums[1] != 0.0).then(|| sums[0] / sums[1]);
             clear.then(|| Estimate::of(rows, part, self.bootstrap))
         };

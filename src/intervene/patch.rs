@@ -1,10 +1,12 @@
 //! Activation patching (Vig et al. 2020, Meng et al. 2022): the states of a later round at the end of its prompt, put at the
 //! end of round 0's. Where round 0 then answers as the later round does, the correction passes through there.
 
+use std::collections::HashMap;
+
 use tch::Tensor;
 
 use super::results::{Cell, Results};
-use super::sweep::Desk;
+use super::sweep::{Desk, LAYERS};
 use crate::model::{Change, Edit, Reach, Site};
 use crate::runner::bench::{Bench, Question, turns};
 use crate::store::Turn;
@@ -44,7 +46,7 @@ impl Sweep<'_> {
             let missing: Vec<Option<usize>> =
                 places.filter(|layer| results.cell(site.name(), *layer, 0.0, None).is_none()).collect();
             done(self.layers.len() + 1 - missing.len());
-            let at_once = if bench.waves() > 1 { missing.len().max(1) } else { 1 };
+            let at_once = if bench.waves() > 1 { LAYERS } else { 1 };
             for layers in missing.chunks(at_once) {
                 let sets = layers.iter().map(|layer| edits(*site, states, self.layers, *layer));
                 let sets = sets.collect::<Result<Vec<_>>>()?;
@@ -70,17 +72,25 @@ impl Sweep<'_> {
     }
 }
 
-/// Whether the prompts of two rounds end in as many tokens, question by question.
+/// Whether the prompts of two rounds end in as many tokens, question by question, and what is one prompt in the first is one in
+/// the later too.
 ///
 /// # Errors
-/// They do not: their prefills differ.
+/// They do not: their prefills differ, or what followed the same prompt.
 pub fn alike(first: &[Question], later: &[Question]) -> Result<()> {
     let lengths = |questions: &[Question]| questions.iter().map(|q| q.end().len()).collect::<Vec<_>>();
-    match lengths(first) == lengths(later) {
-        true => Ok(()),
-        false => Err(Error::input("", "the prompts of the two rounds end in prefills of different length")
-            .hint("patch a condition whose prefill is the same in both rounds")),
+    if lengths(first) != lengths(later) {
+        return Err(Error::input("", "the prompts of the two rounds end in prefills of different length")
+            .hint("patch a condition whose prefill is the same in both rounds"));
     }
+    let mut seen = HashMap::new();
+    for (first, later) in first.iter().zip(later) {
+        if *seen.entry(&first.prompt.ids).or_insert(&later.prompt.ids) != &later.prompt.ids {
+            let why = "two items have the same prompt in round 0 and different ones in the later round";
+            return Err(Error::input("", why).hint("leave one of them out: both states cannot be put there"));
+        }
+    }
+    Ok(())
 }
 
 /// The states of a site `(tokens, layers, width)` put in at one of the layers, or at all of them.

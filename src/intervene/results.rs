@@ -112,10 +112,12 @@ pub type Of = fn(&Effect) -> Option<f64>;
 pub struct Against {
     /// `(1 + #{|random| >= |effect|}) / (random + 1)` at its layer.
     pub p: f64,
-    /// The same of the largest of all layers, where every layer has its controls.
+    /// The same of the largest of all places, where every place with an effect has its controls.
     pub p_max: Option<f64>,
     /// Random directions.
     pub n: usize,
+    /// Those of them that broke the model; they count as reaching any effect.
+    pub broken: usize,
 }
 
 /// The results of one entry.
@@ -129,6 +131,16 @@ pub struct Results {
     text: String,
 }
 
+const NO_RESULT: &str = "is no result of an intervention";
+
+/// What the results beside an `about.json` are of, whatever the version that wrote it.
+fn key(path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+    let about: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let found = about["key"].as_str().map(str::to_owned);
+    found.ok_or_else(|| Error::input(path.display().to_string(), NO_RESULT))
+}
+
 fn place(run: &RunDir, name: &str, file: &str) -> Result<std::path::PathBuf> {
     run.place(&["steer", name], file)
 }
@@ -138,17 +150,15 @@ impl Results {
     /// another key was thrown away.
     ///
     /// # Errors
-    /// The directory cannot be written, or its files cannot be read.
+    /// The directory cannot be written, or its files are damaged.
     pub fn open(run: &RunDir, about: About) -> Result<(Self, bool)> {
         let path = place(run, &about.name, "about.json")?;
         let cells = place(run, &about.name, "cells.jsonl")?;
-        let found = path.is_file().then(|| Self::read(&path)).transpose();
-        let stale = match found {
-            Ok(Some(found)) if found.about.key == about.key => return Ok((found, false)),
-            Ok(None) => false,
-            Ok(Some(_)) | Err(Error::Input { .. }) => true,
-            Err(error) => return Err(error),
-        };
+        let damaged = |error: Error| error.hint("delete the directory to have it done again");
+        let stale = path.is_file();
+        if stale && key(&path).map_err(damaged)? == about.key {
+            return Ok((Self::read(&path).map_err(damaged)?, false));
+        }
         if cells.is_file() {
             std::fs::remove_file(&cells).map_err(|error| Error::io(&cells, error))?;
         }
@@ -162,7 +172,7 @@ impl Results {
     /// A file cannot be read or is no result of this version.
     pub fn read(path: &Path) -> Result<Self> {
         let wrong = |path: &Path, error: serde_json::Error| {
-            Error::input(path.display().to_string(), format!("is no result of an intervention: {error}"))
+            Error::input(path.display().to_string(), format!("{NO_RESULT}: {error}"))
                 .hint("delete the directory around it and run `recant steer` again")
         };
         let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| Error::io(path, error));
@@ -221,14 +231,26 @@ impl Results {
         cells
     }
 
-    /// The values of the random controls beside a cell.
+    /// The values of the random controls beside a cell, in their order; infinite where one broke the model.
     pub fn controls(&self, cell: &Cell, of: Of) -> Vec<f64> {
         let beside = |other: &&Cell| {
             other.control.is_some()
                 && (&other.site, other.layer) == (&cell.site, cell.layer)
                 && (other.strength - cell.strength).abs() < 1e-9
         };
-        self.cells.iter().filter(beside).filter_map(|other| of(&other.effect)).collect()
+        let mut controls: Vec<&Cell> = self.cells.iter().filter(beside).collect();
+        controls.sort_by_key(|control| control.control);
+        let value = |control: &Cell| match control.effect.broken {
+            true => Some(f64::INFINITY),
+            false => of(&control.effect),
+        };
+        controls.into_iter().filter_map(value).collect()
+    }
+
+    /// The cells among which the largest effect is looked for: those of the main strength that have one.
+    #[must_use]
+    pub fn places(&self, of: Of) -> Vec<&Cell> {
+        self.main().into_iter().filter(|cell| of(&cell.effect).is_some()).collect()
     }
 
     /// How a cell stands beside its random controls; None where it has none.
@@ -239,31 +261,40 @@ impl Results {
         if cell.control.is_some() || controls.is_empty() {
             return None;
         }
-        let reached = controls.iter().filter(|control| control.abs() >= value).count();
-        let p = share(reached, controls.len());
-        Some(Against { p, p_max: self.p_max(cell, of), n: controls.len() })
+        let largest = self.largest(of).filter(|_| (cell.strength - self.about.main).abs() < 1e-9);
+        let broken = largest.as_ref().unwrap_or(&controls).iter().filter(|control| control.is_infinite());
+        Some(Against {
+            p: share(&controls, value),
+            n: controls.len(),
+            broken: broken.count(),
+            p_max: largest.as_ref().map(|largest| share(largest, value)),
+        })
     }
 
-    /// The chance that the largest of all layers under a random direction reaches this cell's value.
-    fn p_max(&self, cell: &Cell, of: Of) -> Option<f64> {
-        cell.layer?;
-        let value = of(&cell.effect)?.abs();
-        let cells: Vec<&Cell> = self.main().into_iter().filter(|cell| cell.layer.is_some()).collect();
-        let mut largest = vec![0.0f64; self.about.random];
-        for cell in &cells {
+    /// What each random direction does at most at any of the places; None where one of them lacks its controls, where a
+    /// sweep has not come to all of them yet, and for neurons, which are one place.
+    fn largest(&self, of: Of) -> Option<Vec<f64>> {
+        let about = &self.about;
+        let together = usize::from(about.method == "ablate" && about.layers.len() > 1);
+        if self.main().len() != about.layers.len() + together || !about.neurons.is_empty() {
+            return None;
+        }
+        let mut largest = vec![0.0f64; about.random];
+        for cell in self.places(of) {
             let controls = self.controls(cell, of);
             if controls.len() != largest.len() {
                 return None;
             }
             largest.iter_mut().zip(controls).for_each(|(top, control)| *top = top.max(control.abs()));
         }
-        let whole = cells.len() == self.about.layers.len() && !largest.is_empty();
-        whole.then(|| share(largest.iter().filter(|top| **top >= value).count(), largest.len()))
+        Some(largest)
     }
 }
 
-fn share(reached: usize, of: usize) -> f64 {
-    (1 + reached) as f64 / (of + 1) as f64
+/// `(1 + #{|random| >= value}) / (random + 1)`.
+fn share(controls: &[f64], value: f64) -> f64 {
+    let reached = controls.iter().filter(|control| control.abs() >= value).count();
+    (1 + reached) as f64 / (controls.len() + 1) as f64
 }
 
 /// The value of an estimate.
@@ -288,4 +319,98 @@ pub fn unknown(effect: &Effect) -> Option<f64> {
 #[must_use]
 pub fn moved(effect: &Effect) -> Option<f64> {
     value(effect.moved.as_ref())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An estimate without an interval.
+    fn estimate(value: f64) -> Option<Estimate> {
+        Some(Estimate { value: Some(value), interval: None, n: 10 })
+    }
+
+    /// A cell of the main strength that changes the stereotype by this; None for one that broke the model.
+    pub(crate) fn cell(layer: Option<usize>, control: Option<usize>, value: Option<f64>) -> Cell {
+        let effect = match value {
+            None => Effect { broken: true, ..Effect::default() },
+            Some(value) => Effect { stereotype: estimate(value), moved: estimate(0.1), ..Effect::default() },
+        };
+        Cell { site: "resid_post".into(), layer, strength: 1.0, control, effect, ..Cell::default() }
+    }
+
+    /// A cell of `patch` that restores this part of the way.
+    pub(crate) fn patched(layer: usize, part: Option<f64>) -> Cell {
+        let restored_unknown = part.and_then(estimate);
+        Cell { strength: 0.0, restored_unknown, ..cell(Some(layer), None, Some(0.1)) }
+    }
+
+    /// Results of a method over some layers, with these cells.
+    pub(crate) fn results(method: &str, layers: &[usize], random: usize, cells: Vec<Cell>) -> Results {
+        let about = serde_json::json!({
+            "format": "recant-steer-1", "key": "k", "name": "push", "model": "tiny", "task": "bbq",
+            "condition": "baseline", "method": method, "direction": "probe of kind", "site": "resid_post",
+            "position": "last", "unit": "norm", "main": 1.0, "random": random, "from": 1, "n_layers": 3,
+            "layers": layers, "left_out": [], "items": 10, "groups": 5, "held_out": false, "neurons": [],
+            "alone": Effect::default(),
+        });
+        let about = serde_json::from_value(about).expect("an about");
+        Results { about, cells, text: String::new() }
+    }
+
+    fn of(results: &Results, cell: usize) -> Against {
+        results.against(&results.cells[cell], stereotype).expect("controls")
+    }
+
+    #[test]
+    fn p_counts_the_controls_that_reach_the_effect_and_those_that_broke_the_model() {
+        let mut cells = vec![cell(Some(1), None, Some(-1.0))];
+        for (number, value) in [Some(0.9), Some(-1.0), None, Some(-0.2)].into_iter().enumerate() {
+            cells.push(cell(Some(1), Some(number), value));
+        }
+        let own = results("add", &[1], 4, cells);
+        // One is as large, one broke the model: (1 + 2) / (1 + 4).
+        assert_eq!(of(&own, 0), Against { p: 0.6, p_max: Some(0.6), n: 4, broken: 1 });
+        assert_eq!(own.against(&own.cells[1], stereotype), None, "a control has none");
+    }
+
+    #[test]
+    fn p_max_is_against_the_largest_of_all_places_that_have_an_effect() {
+        let controls = |layer: Option<usize>, values: [Option<f64>; 3]| {
+            values.into_iter().enumerate().map(move |(number, value)| cell(layer, Some(number), value))
+        };
+        let mut cells = vec![
+            cell(Some(0), None, Some(2.0)),
+            cell(Some(1), None, Some(0.5)),
+            // No number reached the perplexity here: no effect and no controls.
+            Cell { effect: Effect::default(), ..cell(Some(2), None, Some(0.0)) },
+        ];
+        cells.extend(controls(Some(0), [Some(0.1), Some(0.2), Some(0.3)]));
+        // Written in another order than that of their numbers.
+        let second: Vec<Cell> = controls(Some(1), [Some(-3.0), Some(0.1), None]).collect();
+        cells.extend(second.into_iter().rev());
+        let own = results("add", &[0, 1, 2], 3, cells);
+        // The largest of each control are 3, 0.2 and infinite.
+        assert_eq!(of(&own, 0), Against { p: 0.25, p_max: Some(0.75), n: 3, broken: 1 });
+        assert_eq!(of(&own, 1), Against { p: 0.75, p_max: Some(0.75), n: 3, broken: 1 });
+        let mut lacking = own.clone();
+        lacking.cells.pop();
+        assert_eq!(of(&lacking, 0).p_max, None, "a layer lacks a control");
+        let mut unfinished = own;
+        unfinished.about.n_layers = 4;
+        unfinished.about.layers.push(3);
+        assert_eq!(of(&unfinished, 0).p_max, None, "a layer was not tried yet");
+    }
+
+    #[test]
+    fn all_layers_at_once_are_one_of_the_places_of_ablation() {
+        let mut cells = Vec::new();
+        for (layer, value, control) in [(Some(0), 1.0, 0.1), (Some(1), 0.2, 0.1), (None, 3.0, 2.0)] {
+            cells.push(cell(layer, None, Some(value)));
+            cells.push(cell(layer, Some(0), Some(control)));
+        }
+        let own = results("ablate", &[0, 1], 1, cells);
+        assert_eq!(of(&own, 0), Against { p: 0.5, p_max: Some(1.0), n: 1, broken: 0 });
+        assert_eq!(of(&own, 4), Against { p: 0.5, p_max: Some(0.5), n: 1, broken: 0 });
+    }
 }

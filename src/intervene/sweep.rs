@@ -14,7 +14,7 @@ use crate::store::{RunDir, Turn};
 use crate::study::steer::{Method, Tokens, Unit};
 
 /// Layers that are tried at a time where the beginnings do not all fit into memory.
-const LAYERS: usize = 8;
+pub(super) const LAYERS: usize = 8;
 
 /// A sweep of `add` or `ablate`.
 pub struct Sweep<'a> {
@@ -147,7 +147,8 @@ impl Sweep<'_> {
         done(trials.len() - missing.len());
         let mut layers: Vec<Option<usize>> = missing.iter().map(|trial| trial.layer).collect();
         layers.dedup();
-        let at_once = if bench.waves() > 1 { LAYERS } else { 1 };
+        // Several at a time spare encoding the beginnings, of which only the end of the prompt has any.
+        let at_once = if self.tokens == Tokens::Last && bench.waves() > 1 { LAYERS } else { 1 };
         for layers in layers.chunks(at_once) {
             let chunk: Vec<Trial> =
                 missing.iter().filter(|trial| layers.contains(&trial.layer)).copied().collect();

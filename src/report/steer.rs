@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Table;
 use super::tables::{bracket, ends, number};
-use crate::intervene::results::{EstimateOf, Of, moved, stereotype, unknown, value};
+use crate::intervene::results::{Against, EstimateOf, Of, moved, stereotype, unknown, value};
 use crate::intervene::{Cell, Results};
 
 /// The tables of all interventions. One without rows is left out.
@@ -74,8 +74,9 @@ fn steer(results: &[Results], main: bool) -> Table {
         name: "steer".into(),
         caption: "Interventions: change of the log-odds of the stereotype's option against the other person and of the \
                   unknown option against the rest, distance moved (total variation), with intervals over groups and p \
-                  against random directions (or sets of neurons) of the same size, p_max corrected over layers; measures \
-                  and perplexity as they then are"
+                  against random directions (added: of the same size; taken out: not matched in the size that is removed) or \
+                  sets of as many neurons, where one that broke the model counts as reaching it; p_max corrected over the \
+                  places that were tried; measures and perplexity as they then are"
             .into(),
         header,
         rows: Vec::new(),
@@ -149,7 +150,7 @@ fn patch(results: &[Results]) -> Table {
     ];
     let mut table = Table::new(
         "patch",
-        "States of a later round put in the place of round 0's at the last token of the prompt: the part of the way from \
+        "States of a later round put in the place of round 0's at the end of the prompt: the part of the way from \
          round 0's log-odds to the later round's that is gone (1: all of it; empty where there is no way clear of nought), \
          and the changes themselves; intervals over groups",
         &heads,
@@ -213,41 +214,73 @@ fn deed(own: &Results) -> String {
 }
 
 fn steered(own: &Results) -> String {
-    let said: Vec<String> = EFFECTS[..2]
-        .iter()
-        .filter_map(|(name, of, estimate)| {
-            let size = |cell: &&Cell| of(&cell.effect).map_or(-1.0, f64::abs);
-            let cells = own.main();
-            let best = cells.into_iter().max_by(|a, b| size(a).total_cmp(&size(b)))?;
-            let found = value(estimate(best))?;
-            let place = match best.layer {
-                Some(layer) => format!("most at layer {layer} ({})", best.site),
-                None if own.about.neurons.is_empty() => "most at all layers at once".into(),
-                None => "there".into(),
-            };
-            let cost = best.effect.perplexity.zip(own.about.alone.perplexity);
-            let cost = cost.map_or_else(String::new, |(now, alone)| {
-                format!(", at {:.2} times the perplexity", now / alone)
-            });
-            let verdict = match own.against(best, *of) {
-                None => "no random control stands beside it".to_owned(),
-                Some(against) => {
-                    let (p, which) = match against.p_max {
-                        Some(p) => (p, ", largest over layers"),
-                        None => (against.p, ""),
-                    };
-                    let verdict = if p < 0.05 { "more than" } else { "not more than" };
-                    format!("{verdict} {} random controls of its size do (p = {p:.3}{which})", against.n)
-                }
-            };
-            let change = format!("{found:+.2}{}", bracket(estimate(best).and_then(|e| e.interval)));
-            Some(format!("the log-odds of {} change {place}, by {change}{cost}: {verdict}", odds(name)))
-        })
-        .collect();
+    let said: Vec<String> = EFFECTS[..2].iter().filter_map(|effect| most(own, *effect)).collect();
     match said.is_empty() {
         true => format!("{}: {} leaves nothing that can be measured.", start(own), deed(own)),
         false => format!("{}: by {}, {}.", start(own), deed(own), said.join("; ")),
     }
+}
+
+/// Where an effect is largest, of the places that have random controls if any has, and how it stands beside them.
+fn most(own: &Results, (name, of, estimate): (&str, Of, EstimateOf)) -> Option<String> {
+    let size = |cell: &&Cell| of(&cell.effect).map_or(-1.0, f64::abs);
+    let largest = |cells: &[&Cell]| {
+        cells.iter().copied().max_by(|a, b| size(a).total_cmp(&size(b))).map(|cell| cell.layer)
+    };
+    let places = own.places(of);
+    let controlled: Vec<&Cell> =
+        places.iter().copied().filter(|cell| own.against(cell, of).is_some()).collect();
+    let shown = if controlled.is_empty() { &places } else { &controlled };
+    let layer = largest(shown)?;
+    let best = shown.iter().copied().find(|cell| cell.layer == layer)?;
+    // Where not every place has controls, those that have are where answers move most, by whatever option.
+    let how = if largest(&places) == Some(layer) { "most" } else { "where answers move most," };
+    let place = match best.layer {
+        Some(layer) => format!("{how} at layer {layer} ({})", best.site),
+        None if own.about.neurons.is_empty() => format!("{how} at all layers at once"),
+        None => "there".into(),
+    };
+    let cost = best.effect.perplexity.zip(own.about.alone.perplexity);
+    let cost =
+        cost.map_or_else(String::new, |(now, alone)| format!(", at {:.2} times the perplexity", now / alone));
+    let change = format!("{:+.2}{}", of(&best.effect)?, bracket(estimate(best).and_then(|e| e.interval)));
+    let verdict = own.against(best, of).map_or_else(
+        || "no random control stands beside it".to_owned(),
+        |against| verdict(own, against, places.len()),
+    );
+    Some(format!("the log-odds of {} change {place}, by {change}{cost}: {verdict}", odds(name)))
+}
+
+/// The controls of a method, as a part of a sentence.
+fn controls(own: &Results) -> &'static str {
+    match own.about.method.as_str() {
+        "add" => "random directions of its size",
+        "ablate" => "random directions taken out (not matched in the size that is removed)",
+        _ => "random sets of as many neurons",
+    }
+}
+
+/// How an effect that was chosen among some places stands beside its controls.
+fn verdict(own: &Results, against: Against, places: usize) -> String {
+    let (p, which) = match against.p_max {
+        _ if places == 1 => (against.p, String::new()),
+        Some(p) => (p, format!(", largest of {places} places")),
+        None => {
+            let which = format!(", at that place alone, not corrected for having looked at {places} places");
+            (against.p, which)
+        }
+    };
+    let shown = format!("{} {}", against.n, controls(own));
+    let said = match 1.0 / (against.n + 1) as f64 {
+        least if least >= 0.05 => format!("too few controls to tell: {shown}"),
+        _ if p < 0.05 => format!("more than {shown} do"),
+        _ => format!("not more than {shown} do"),
+    };
+    let broken = match against.broken {
+        0 => String::new(),
+        broken => format!("; {broken} of them broke the model and count as reaching it"),
+    };
+    format!("{said} (p = {p:.3}{which}{broken})")
 }
 
 fn odds(name: &str) -> &'static str {
@@ -272,29 +305,25 @@ fn patched(own: &Results) -> String {
             let single = own.cells.iter().filter(|cell| cell.site == *site && cell.layer.is_some());
             let restored = |cell: &Cell| value(estimate(cell));
             let single: Vec<&Cell> = single.filter(|cell| restored(cell).is_some()).collect();
-            // Of a stream the first layer that carries half of the way says more than the last, which carries all of it.
-            let shown = match *site {
-                "resid_pre" | "resid_mid" | "resid_post" => single
-                    .iter()
-                    .find(|cell| restored(cell).is_some_and(|part| part >= 0.5))
-                    .map(|cell| ("first half at", cell)),
-                _ => {
-                    let most = |cell: &&&Cell| restored(cell).unwrap_or(f64::NEG_INFINITY);
-                    single.iter().max_by(|a, b| most(a).total_cmp(&most(b))).map(|cell| ("most at", cell))
-                }
+            let found = |cell: &Cell| {
+                let interval = bracket(estimate(cell).and_then(|e| e.interval));
+                format!("{}{interval} of {}", number(restored(cell), 2), odds(name))
             };
-            if let Some((how, cell)) = shown {
-                let found = format!(
-                    "{}{}",
-                    number(restored(cell), 2),
-                    bracket(estimate(cell).and_then(|e| e.interval))
-                );
-                said.push(format!(
-                    "{site}, {how} layer {}: {found} of {}",
-                    cell.layer.unwrap_or(0),
-                    odds(name)
-                ));
-            }
+            let size = |cell: &Cell| restored(cell).unwrap_or(f64::NEG_INFINITY);
+            let Some(most) = single.iter().max_by(|a, b| size(a).total_cmp(&size(b))) else { continue };
+            let layer = |cell: &Cell| cell.layer.unwrap_or(0);
+            // Of a stream the first layer that carries half of the way says more than the last, which carries all of it.
+            let stream = matches!(*site, "resid_pre" | "resid_mid" | "resid_post");
+            let half = single.iter().find(|cell| size(cell) >= 0.5).filter(|_| stream);
+            said.push(match half {
+                Some(half) => format!("{site}, first half at layer {}: {}", layer(half), found(half)),
+                None if stream => format!(
+                    "{site}, no layer tried carries half of the way; most: layer {}, {}",
+                    layer(most),
+                    found(most)
+                ),
+                None => format!("{site}, most at layer {}: {}", layer(most), found(most)),
+            });
         }
     }
     let deed = format!("states of round {} under {} put into round 0", about.from, about.condition);
@@ -303,6 +332,77 @@ fn patched(own: &Results) -> String {
             "{}: {deed}: the two rounds do not differ clearly, so no layer can be said to carry the difference.",
             start(own)
         ),
-        false => format!("{}: {deed} restore, {}.", start(own), said.join("; ")),
+        false => format!("{}: {deed}, part of the way restored: {}.", start(own), said.join("; ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intervene::results::tests::{cell, patched, results};
+
+    /// Cells of some places, each with as many controls of a value.
+    fn cells(places: &[(Option<usize>, f64)], random: usize, control: f64) -> Vec<Cell> {
+        let of = |&(layer, value): &(Option<usize>, f64)| {
+            let controls = (0..random).map(move |number| cell(layer, Some(number), Some(control)));
+            std::iter::once(cell(layer, None, Some(value))).chain(controls)
+        };
+        places.iter().flat_map(of).collect()
+    }
+
+    fn sentence(own: Results) -> String {
+        findings(&[own]).remove(0)
+    }
+
+    #[test]
+    fn the_largest_effect_is_held_against_the_largest_of_all_places() {
+        let places = [(Some(0), 0.4), (Some(2), -2.0)];
+        let said = sentence(results("add", &[0, 2], 20, cells(&places, 20, 1.0)));
+        assert!(said.contains(
+            "most at layer 2 (resid_post), by -2.00: more than 20 random directions of its size do"
+        ));
+        assert!(said.contains("(p = 0.048, largest of 2 places)"), "{said}");
+        let mut own = cells(&places, 20, 1.0);
+        // One of the controls of the other layer broke the model.
+        own[3] = cell(Some(0), Some(2), None);
+        let said = sentence(results("add", &[0, 2], 20, own));
+        let words = "not more than 20 random directions of its size do (p = 0.095, largest of 2 places; 1 of them broke";
+        assert!(said.contains(words), "{said}");
+    }
+
+    #[test]
+    fn few_controls_tell_nothing_and_those_of_ablation_are_not_matched() {
+        let said = sentence(results("ablate", &[0], 19, cells(&[(Some(0), 2.0)], 19, 1.0)));
+        let words = "too few controls to tell: 19 random directions taken out (not matched in the size that is removed) (p = 0.050)";
+        assert!(said.contains(words), "{said}");
+    }
+
+    #[test]
+    fn an_effect_whose_place_alone_has_controls_says_that_it_was_chosen() {
+        let mut own = cells(&[(Some(1), 0.5)], 20, 0.1);
+        own.extend([cell(Some(0), None, Some(3.0)), cell(Some(2), None, Some(0.2))]);
+        let said = sentence(results("add", &[0, 1, 2], 20, own));
+        assert!(said.contains("where answers move most, at layer 1 (resid_post), by +0.50"), "{said}");
+        let words = "(p = 0.048, at that place alone, not corrected for having looked at 3 places)";
+        assert!(said.contains(words), "{said}");
+        let said = sentence(results("add", &[0], 20, vec![cell(Some(0), None, Some(1.0))]));
+        assert!(said.contains("no random control stands beside it"), "{said}");
+        let said = sentence(results("add", &[0], 20, vec![cell(Some(0), None, None)]));
+        assert!(said.contains("leaves nothing that can be measured"), "{said}");
+    }
+
+    #[test]
+    fn patching_says_where_half_of_the_way_is_carried_or_that_it_is_nowhere() {
+        let of = |parts: [Option<f64>; 3]| {
+            let cells = parts.into_iter().enumerate().map(|(layer, part)| patched(layer, part)).collect();
+            sentence(results("patch", &[0, 1, 2], 0, cells))
+        };
+        let said = of([Some(0.1), Some(0.6), Some(1.0)]);
+        assert!(said.contains("resid_post, first half at layer 1: 0.60 of the unknown option"), "{said}");
+        let said = of([Some(0.1), Some(0.3), None]);
+        let words =
+            "resid_post, no layer tried carries half of the way; most: layer 1, 0.30 of the unknown option";
+        assert!(said.contains(words), "{said}");
+        assert!(of([None; 3]).contains("the two rounds do not differ clearly"));
     }
 }

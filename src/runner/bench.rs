@@ -4,6 +4,7 @@
 //! it, from whose last token the answer is read), all that precedes it is encoded once and kept. Where it reaches more,
 //! everything is encoded under it.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use tch::{Kind, Tensor};
@@ -104,7 +105,8 @@ fn replay(script: &Script<'_>, item: &Item, arm: &Arm, turns: &[&Turn], place: u
 pub struct Bench<'m, 'q> {
     engine: Engine<'m>,
     questions: &'q [Question],
-    /// The slot of the first token of each prompt's end.
+    /// The slot of the first token of each prompt's end. The same prompt has one slot, whatever items ask it: its tokens are
+    /// encoded once.
     slots: Vec<i64>,
     /// Questions whose keys and values are held at once.
     waves: Vec<Range<usize>>,
@@ -137,9 +139,11 @@ impl<'m, 'q> Bench<'m, 'q> {
             waves.push(start..questions.len());
         }
         let mut next = 0;
-        let slot = |question: &Question| {
+        let mut first: HashMap<(&[i64], usize), i64> = HashMap::new();
+        let slot = |question: &'q Question| {
+            let own = next;
             next += question.end().len() as i64;
-            next - question.end().len() as i64
+            *first.entry((&question.prompt.ids, question.prompt.last)).or_insert(own)
         };
         let slots = questions.iter().map(slot).collect();
         Self { engine: Engine::new(model, limits), questions, slots, waves, held: None, tally }
@@ -219,7 +223,11 @@ impl<'m, 'q> Bench<'m, 'q> {
             for (at, request) in requests[main..].iter_mut().enumerate() {
                 let own =
                     if at == 0 { prompt.ids.len() } else { prompt.options.shared.min(request.ids.len()) };
-                let mark = |position: usize| (position, slot + position.saturating_sub(prompt.last) as i64);
+                // States are put in at ends alone; elsewhere prompts share tokens, and what is done is the same at all.
+                let mark = |position: usize| match tokens {
+                    Tokens::Last => (position, slot + (position - prompt.last) as i64),
+                    Tokens::Prompt | Tokens::Every => (position, 0),
+                };
                 request.marks = (from..own).map(mark).collect();
             }
             places.push([vec![main], options].concat());

@@ -202,7 +202,8 @@ impl<'m> Engine<'m> {
     /// A wanted position that was encoded before is computed again, over the kept keys and values.
     ///
     /// # Errors
-    /// An empty request, a position outside its sequence, and what [`Model::forward`] refuses.
+    /// An empty request, a position outside its sequence, a marked token that is encoded already or that another request
+    /// marks with another slot, and what [`Model::forward`] refuses.
     pub fn encode(&mut self, requests: &[Request], sites: &[Site], layers: &[usize]) -> Result<Encoded> {
         let mut nodes = Vec::with_capacity(requests.len());
         for request in requests {
@@ -416,9 +417,18 @@ impl<'m> Engine<'m> {
         }
         for &(position, slot) in &request.marks {
             let (node, offset) = find(position)?;
-            // A token that is encoded already is as it is; one that several requests share is marked by the first.
-            if let Some(job) = jobs.get_mut(&node) {
-                job.marks.entry(offset).or_insert(slot);
+            let wrong = |why: &str| Err(Error::input(format!("position {position}"), why));
+            let job = jobs.get_mut(&node).filter(|_| !self.kv.contains_key(&node));
+            match job.map(|job| *job.marks.entry(offset).or_insert(slot)) {
+                None => {
+                    return wrong(
+                        "is encoded already and cannot be changed: another sequence goes on from it",
+                    );
+                }
+                Some(other) if other != slot => {
+                    return wrong("is shared with another sequence, which is to put another state there");
+                }
+                Some(_) => {}
             }
         }
         Ok(places)

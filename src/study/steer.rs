@@ -220,63 +220,107 @@ pub struct SteerEntry {
     /// The layers, each by itself.
     #[serde(default)]
     pub layers: LayerList,
-    /// Which tokens are reached.
+    /// Which tokens are reached; of `add` and `ablate`.
     #[serde(default)]
-    pub position: Tokens,
+    pub position: Option<Tokens>,
     /// How much; the last is the main one. Factors of `keys`, values of `gates`.
     #[serde(default)]
     pub strengths: Option<Vec<f64>>,
-    /// What strengths are counted in.
+    /// What strengths are counted in; of `add`.
     #[serde(default)]
-    pub unit: Unit,
-    /// Random directions of the same length, or sets of random neurons.
-    #[serde(default = "twenty")]
-    pub random: usize,
+    pub unit: Option<Unit>,
+    /// Random directions, or sets of random neurons (20); none for `patch`.
+    #[serde(default)]
+    pub random: Option<usize>,
     /// Items to ask of each category.
     #[serde(default)]
     pub limit: Option<usize>,
-    /// Part of the groups of each category that is asked, where the direction is estimated from the others.
-    #[serde(default = "half")]
-    pub held_out: f64,
+    /// Part of the groups of each category that is asked, where the direction is estimated from the others (0.5).
+    #[serde(default)]
+    pub held_out: Option<f64>,
     /// Texts whose perplexity is measured, one a line; the built-in ones without it.
     #[serde(default)]
     pub perplexity: Option<PathBuf>,
-    /// Neurons of `keys` and `gates`.
-    #[serde(default = "seven")]
-    pub neurons: usize,
-    /// The round whose states `patch` puts in.
-    #[serde(default = "one")]
-    pub from: usize,
-    /// The sites of `patch`.
-    #[serde(default = "patched")]
-    pub sites: Vec<String>,
-}
-
-fn twenty() -> usize {
-    20
-}
-
-fn half() -> f64 {
-    split::SHARE
-}
-
-fn seven() -> usize {
-    7
-}
-
-fn one() -> usize {
-    1
-}
-
-fn patched() -> Vec<String> {
-    ["resid_post", "attn_out", "mlp_out"].map(String::from).to_vec()
+    /// Neurons of `keys` and `gates` (7).
+    #[serde(default)]
+    pub neurons: Option<usize>,
+    /// The round whose states `patch` puts in (1).
+    #[serde(default)]
+    pub from: Option<usize>,
+    /// The sites of `patch` (resid_post, attn_out, mlp_out).
+    #[serde(default)]
+    pub sites: Option<Vec<String>>,
 }
 
 impl SteerEntry {
+    /// Which tokens are reached.
+    #[must_use]
+    pub fn position(&self) -> Tokens {
+        self.position.unwrap_or_default()
+    }
+
+    /// What strengths are counted in.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
+        self.unit.unwrap_or_default()
+    }
+
+    /// Number of random controls.
+    #[must_use]
+    pub fn random(&self) -> usize {
+        if self.method == Method::Patch { 0 } else { self.random.unwrap_or(20) }
+    }
+
+    /// The part of the groups that is asked where the direction is estimated from the others.
+    #[must_use]
+    pub fn held_out(&self) -> f64 {
+        self.held_out.unwrap_or(split::SHARE)
+    }
+
+    /// Number of neurons.
+    #[must_use]
+    pub fn neurons(&self) -> usize {
+        self.neurons.unwrap_or(7)
+    }
+
+    /// The round whose states are put in.
+    #[must_use]
+    pub fn from(&self) -> usize {
+        self.from.unwrap_or(1)
+    }
+
+    /// The sites of `patch`.
+    ///
+    /// # Errors
+    /// An unknown site.
+    pub fn patched(&self) -> Result<Vec<Site>> {
+        match &self.sites {
+            None => Ok(vec![Site::ResidPost, Site::AttnOut, Site::MlpOut]),
+            Some(names) => names.iter().map(|name| name.parse()).collect(),
+        }
+    }
+
+    /// A key that is given and that the method, or the source of its direction, does not take.
+    fn stray(&self) -> Option<&'static str> {
+        let patch = self.method == Method::Patch;
+        let source = self.direction.as_ref().and_then(|direction| direction.source().ok());
+        let stray = [
+            ("position", self.position.is_some() && (patch || self.method.of_weights())),
+            ("unit", self.unit.is_some() && self.method != Method::Add),
+            ("random", self.random.is_some() && patch),
+            ("site", self.site.is_some() && patch),
+            ("neurons", self.neurons.is_some() && !self.method.of_weights()),
+            ("from", self.from.is_some() && !patch),
+            ("sites", self.sites.is_some() && !patch),
+            ("held_out", self.held_out.is_some() && !source.is_some_and(Source::of_states)),
+        ];
+        stray.into_iter().find(|(_, stray)| *stray).map(|(key, _)| key)
+    }
+
     /// The strengths, in the order in which they are tried.
     #[must_use]
     pub fn strengths(&self) -> Vec<f64> {
-        let usual = match (self.method, self.unit) {
+        let usual = match (self.method, self.unit()) {
             (Method::Ablate | Method::Patch, _) => vec![0.0],
             (Method::Keys, _) => vec![0.0, 10.0],
             (Method::Gates, _) => vec![1.0],
@@ -324,7 +368,7 @@ impl Study {
                 let error = self.wrong(&key("site"), format!("{site} is no site of each layer"));
                 return Err(error.hint("resid_post is the usual one"));
             }
-            split::checked(entry.held_out).map_err(|error| at("held_out", error))?;
+            split::checked(entry.held_out()).map_err(|error| at("held_out", error))?;
             match (entry.method, &entry.direction) {
                 (Method::Patch, None) => self.check_patch(entry, &key)?,
                 (Method::Patch, Some(_)) => {
@@ -339,6 +383,14 @@ impl Study {
                 (_, Some(direction)) => self.check_direction(entry, direction, site, &key)?,
             }
             self.check_strengths(entry, &key)?;
+            if let Some(stray) = entry.stray() {
+                let name = entry.method.name();
+                let why = match stray {
+                    "held_out" => "is for a direction of rounds or models alone".into(),
+                    _ => format!("is no key of method {name}"),
+                };
+                return Err(self.wrong(&key(stray), why).hint("leave it out"));
+            }
         }
         Ok(())
     }
@@ -379,14 +431,20 @@ impl Study {
             return Err(self.wrong(&key, "must be one number or more"));
         }
         let own =
-            entry.unit == Unit::Own && entry.direction.as_ref().is_some_and(|from| from.concept.is_some());
+            entry.unit() == Unit::Own && entry.direction.as_ref().is_some_and(|from| from.concept.is_some());
         if own {
             let why = "\"own\" is the length of a shift or of a file's vector; a probe has none";
             return Err(self
                 .wrong(&unit, why)
                 .hint("unit = \"norm\" counts in the median norm of the states"));
         }
-        let matched = entry.method == Method::Add && entry.unit == Unit::Perplexity;
+        let twice = |(at, strength): (usize, &f64)| {
+            strengths[..at].iter().any(|earlier| (earlier - strength).abs() < 1e-9)
+        };
+        if strengths.iter().enumerate().any(twice) {
+            return Err(self.wrong(&key, "names a number twice").hint("leave one of them out"));
+        }
+        let matched = entry.method == Method::Add && entry.unit() == Unit::Perplexity;
         if matched && strengths.iter().any(|ratio| *ratio <= 1.0) {
             let error = self.wrong(&key, "are ratios to the perplexity of the model left alone: above 1");
             return Err(error.hint("strengths = [1.05, 1.1]; both signs of the direction are tried"));
@@ -395,21 +453,21 @@ impl Study {
     }
 
     fn check_patch(&self, entry: &SteerEntry, key: &dyn Fn(&str) -> String) -> Result<()> {
-        if entry.from == 0 || entry.from >= self.dialogue.rounds {
-            let why = format!("round {} is no later round of this study", entry.from);
+        if entry.from() == 0 || entry.from() >= self.dialogue.rounds {
+            let why = format!("round {} is no later round of this study", entry.from());
             return Err(self
                 .wrong(&key("from"), why)
                 .hint(format!("its rounds are 0 to {}", self.dialogue.rounds - 1)));
         }
-        for name in &entry.sites {
-            let site: Site = name.parse().map_err(|error| self.origin.at(&key("sites"), error))?;
+        let sites = entry.patched().map_err(|error| self.origin.at(&key("sites"), error))?;
+        for site in &sites {
             if !site.per_layer() {
                 return Err(self.wrong(&key("sites"), format!("{site} is no site of each layer")));
             }
         }
-        match entry.sites.is_empty() || entry.position != Tokens::Last {
+        match sites.is_empty() {
             false => Ok(()),
-            true => Err(self.wrong(&key("sites"), "are patched at the end of the prompt, one or more")),
+            true => Err(self.wrong(&key("sites"), "is empty").hint("resid_post is the usual one")),
         }
     }
 

@@ -1,8 +1,10 @@
 //! Figures of interventions.
 
+use std::collections::BTreeSet;
+
 use recant_figures::{
     Curve, CurveBand, CurvePanel, CurvePoint, Curves, Figure, LayerProfile, NullBand, Profile, ProfilePanel,
-    Reference, Style, Width,
+    Reference, Series, Style, Width,
 };
 
 use super::{series, write};
@@ -94,17 +96,27 @@ fn points<'a>(
     })
 }
 
+/// Of how many items the numbers are.
+fn largest_n<'a>(estimates: impl Iterator<Item = &'a Estimate>) -> Option<usize> {
+    estimates.map(|estimate| estimate.n).max()
+}
+
+/// Whether lines over layers have values at two layers or more: a single one is no profile.
+fn enough<'a>(lines: impl IntoIterator<Item = &'a Series>) -> bool {
+    let there = |line: &'a Series| line.value.iter().enumerate().filter(|(_, value)| value.is_some());
+    let layers: BTreeSet<usize> = lines.into_iter().flat_map(there).map(|(layer, _)| layer).collect();
+    layers.len() > 1
+}
+
 /// The change of the log-odds by layer at the main strength, beside the random controls.
 fn layers(own: &Results) -> Option<LayerProfile> {
     let cells: Vec<&Cell> = own.main().into_iter().filter(|cell| cell.layer.is_some()).collect();
-    if cells.len() < 2 {
-        return None;
-    }
     let panel = |(title, of, estimate): Part| {
         let scores = series("direction", points(own, &cells, estimate));
         let controls = |layer: usize| {
             let cell = cells.iter().find(|cell| cell.layer == Some(layer))?;
             let mut values = own.controls(cell, of);
+            values.retain(|value| value.is_finite());
             values.sort_by(f64::total_cmp);
             (values.len() > 1).then_some(values)
         };
@@ -118,8 +130,8 @@ fn layers(own: &Results) -> Option<LayerProfile> {
             let p = cell.and_then(|cell| own.against(cell, of)).and_then(|against| against.p_max);
             p.is_some_and(|p| p < 0.05)
         };
-        let n = cells.iter().filter_map(|cell| estimate(cell)).map(|estimate| estimate.n).max();
-        n.map(|n| ProfilePanel {
+        let n = largest_n(cells.iter().filter_map(|cell| estimate(cell)));
+        n.filter(|_| enough([&scores])).map(|n| ProfilePanel {
             title: format!("{title} (n = {n})"),
             profiles: vec![Profile {
                 scores,
@@ -129,7 +141,10 @@ fn layers(own: &Results) -> Option<LayerProfile> {
             references: vec![nothing()],
             baselines: Vec::new(),
             null: lo.iter().any(Option::is_some).then(|| NullBand {
-                label: format!("{} random directions, 95 %", own.about.random),
+                label: match own.about.method.as_str() {
+                    "ablate" => format!("{} random directions taken out, 95 %", own.about.random),
+                    _ => format!("{} random directions, 95 %", own.about.random),
+                },
                 lo,
                 hi,
             }),
@@ -143,7 +158,7 @@ fn layers(own: &Results) -> Option<LayerProfile> {
         y_label: "Change of log-odds".into(),
         y_range: None,
         interval: "95 % bootstrap intervals over item groups".into(),
-        significance: "p < 0.05 against random directions, largest over layers".into(),
+        significance: "p < 0.05 against random directions, largest of all places".into(),
         columns: None,
     })
 }
@@ -245,10 +260,11 @@ fn patch(own: &Results) -> Option<LayerProfile> {
             Profile { scores: series(site, points(own, &cells, of)), passes: Vec::new(), mark_best: false }
         };
         let profiles: Vec<Profile> = sites.iter().map(profile).collect();
-        let any = profiles.iter().any(|profile| profile.scores.value.iter().any(Option::is_some));
+        let n = largest_n(own.cells.iter().filter_map(of));
+        let n = n.filter(|_| enough(profiles.iter().map(|profile| &profile.scores)));
         let whole = Reference { label: format!("round {}", own.about.from), value: 1.0, interval: None };
-        any.then(|| ProfilePanel {
-            title: format!("{title} (n = {})", own.about.items),
+        n.map(|n| ProfilePanel {
+            title: format!("{title} (n = {n})"),
             profiles,
             references: vec![nothing(), whole],
             baselines: Vec::new(),
