@@ -43,7 +43,7 @@ pub fn limited(mut study: Study, limit: Option<usize>) -> Study {
     study
 }
 
-/// Runs the built-in study, bringing its model first where it is missing and aligning it where that was not done.
+/// Runs the built-in study, bringing its model first where it is missing and aligning it where that was not done; its interventions follow.
 ///
 /// # Errors
 /// As [`run`]; the model cannot be brought.
@@ -53,7 +53,9 @@ pub fn demo(args: &Demo, printer: Printer) -> Result<()> {
         super::fetch::bring("smollm2", Path::new("models"), &args.python, printer)?;
     }
     super::align::align(&study, printer)?;
-    execute(&study, &args.output, Stage::Report, None, printer)
+    super::steer::execute(&study, &args.output, None, printer)?;
+    printer.data(args.output.display());
+    Ok(())
 }
 
 /// Makes what follows from a finished run's states and turns again.

@@ -47,23 +47,39 @@ pub fn run(args: &Steer, printer: Printer) -> Result<()> {
             .hint(format!("it has {}", names.join(", "))));
     }
     let output = args.output.clone().unwrap_or_else(|| Path::new("runs").join(&study.name));
-    let loaded = Loaded::new(&study)?;
+    for line in report::steer::main_rows(&execute(&study, &output, args.only.as_deref(), printer)?) {
+        printer.data(line);
+    }
+    Ok(())
+}
+
+/// Does a study's run, its interventions or the one of them that is named, and its report; returns what is known of all
+/// interventions of the run.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn execute(
+    study: &Study,
+    output: &Path,
+    only: Option<&str>,
+    printer: Printer,
+) -> Result<Vec<Results>> {
+    let loaded = Loaded::new(study)?;
     let settings = loaded.check()?;
     let specs: Vec<Spec> = study.models.iter().map(|entry| Spec::read(&entry.path)).collect::<Result<_>>()?;
     for (i, entry) in study.steer.iter().enumerate() {
         let at = |key: &str, error| study.origin.at(&format!("steer.{i}.{key}"), error);
-        let spec = &specs[entry.place(&study).0];
+        let spec = &specs[entry.place(study).0];
         entry.layers.layers()?.resolve(spec.n_layers).map_err(|error| at("layers", error))?;
-        spec.offers(entry.site(&study)?).map_err(|error| at("site", error))?;
-        fits(&study, entry, spec, &at)?;
+        spec.offers(entry.site(study)?).map_err(|error| at("site", error))?;
+        fits(study, entry, spec, &at)?;
     }
-    let (run, manifest) = gather(&loaded, &settings, &output, Stage::Concepts, None, printer)?;
+    let (run, manifest) = gather(&loaded, &settings, output, Stage::Concepts, None, printer)?;
     interrupt::listen();
     let sources = loaded.sources(&run);
-    for entry in study.steer.iter().filter(|entry| args.only.as_ref().is_none_or(|only| *only == entry.name))
-    {
+    for entry in study.steer.iter().filter(|entry| only.is_none_or(|only| only == entry.name)) {
         let since = Instant::now();
-        let (model, _, _) = entry.place(&study);
+        let (model, _, _) = entry.place(study);
         let stage = Stand {
             sources: &sources,
             entry,
@@ -81,17 +97,18 @@ pub fn run(args: &Steer, printer: Printer) -> Result<()> {
     }
     interrupt::release();
     let results = Results::all(&run)?;
-    for about in results.iter().map(|own| &own.about).filter(|about| !names.contains(&about.name.as_str())) {
+    for about in results
+        .iter()
+        .map(|own| &own.about)
+        .filter(|about| study.steer.iter().all(|own| own.name != about.name))
+    {
         printer.say(format!(
             "steer/{} is of no table of the study and stays in the report until it is deleted",
             about.name
         ));
     }
     analyse(&sources, &manifest, printer)?;
-    for line in report::steer::main_rows(&results) {
-        printer.data(line);
-    }
-    Ok(())
+    Ok(results)
 }
 
 /// Whether a model can be changed in the way of an entry.
