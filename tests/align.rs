@@ -350,7 +350,7 @@ fn a_study_follows_its_alignment_step_by_step() {
     assert!(run.join("figures/alignment.svg").is_file() && run.join("figures/score-by-step.svg").is_file());
     let page = read("report.html");
     assert!(page.contains("Alignment of tiny (DPO, LoRA of rank 2, 4 steps of 4 pairs)"));
-    assert!(page.contains("It is no safety training"));
+    assert!(page.contains("it is no safety training"));
     // Random weights hang on the checkpoint's shapes, which both models share.
     let untrained = |model: &str| fs::read(run.join(model).join("concepts/kind/untrained-00000.safetensors"));
     assert_eq!(untrained("tiny").expect("read"), untrained("after").expect("read"));
