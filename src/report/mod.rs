@@ -80,7 +80,11 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
         atomic::write(&file("csv")?, table.csv().as_bytes())?;
         atomic::write(&file("tex")?, table.latex().as_bytes())?;
     }
-    let mut figures = draw::over_models(sources, summaries)?;
+    let mut figures = Vec::new();
+    if let Some(alignment) = &aligned {
+        figures.push(draw::alignment::figure(sources.run, alignment)?);
+    }
+    figures.extend(draw::over_models(sources, summaries)?);
     let mut dialogues = Vec::new();
     for summary in summaries {
         figures.extend(draw::draw(sources, summary)?);
@@ -98,9 +102,6 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
         }
     }
     figures.extend(draw::steer::figures(sources.run, &steered)?);
-    if let Some(alignment) = &aligned {
-        figures.push(draw::alignment::figure(sources.run, alignment)?);
-    }
     let page = Page {
         title: &sources.study.name,
         findings: [

@@ -6,13 +6,18 @@ use super::series;
 use crate::analysis::summary::{Cell, ModelSummary};
 use crate::study::{ModelEntry, Study};
 
-/// A figure for each scale that the study's models differ on: the last round of every condition, a panel a measure.
+/// Figures for each scale that the study's models differ on, a panel a measure: the last round of every condition, and
+/// where there are several the first round, which all conditions share that begin with a correction.
 pub fn scores_by_scale(study: &Study, summaries: &[ModelSummary]) -> Vec<ScoreByScale> {
     let scales = [
         ("score-by-size", "Parameters", ModelScale::Parameters),
         ("score-by-step", "Alignment step", ModelScale::Step),
     ];
-    let figure = |(name, x_label, scale): (&str, &str, ModelScale)| {
+    let last = study.dialogue.rounds - 1;
+    let rounds: Vec<(usize, &str)> =
+        [(last, ""), (0, "-round-0")].into_iter().take(last.min(1) + 1).collect();
+    let each = scales.into_iter().flat_map(|scale| rounds.iter().map(move |&round| (scale, round)));
+    let figure = |((name, x_label, scale), (round, suffix)): ((&str, &str, ModelScale), (usize, &str))| {
         let of = |entry: &ModelEntry| match scale {
             ModelScale::Parameters => entry.size,
             ModelScale::Step => entry.step,
@@ -24,9 +29,9 @@ pub fn scores_by_scale(study: &Study, summaries: &[ModelSummary]) -> Vec<ScoreBy
             .filter_map(|(entry, summary)| Some((entry, summary, of(entry)?)))
             .collect();
         let differ = placed.iter().any(|(_, _, at)| *at != placed[0].2);
-        let panels = if differ { panels(study, &placed) } else { Vec::new() };
+        let panels = if differ { panels(study, &placed, round) } else { Vec::new() };
         (!panels.is_empty()).then(|| ScoreByScale {
-            name: name.into(),
+            name: format!("{name}{suffix}"),
             scale,
             models: placed.iter().map(|(entry, _, at)| model(entry, *at)).collect(),
             panels,
@@ -35,7 +40,7 @@ pub fn scores_by_scale(study: &Study, summaries: &[ModelSummary]) -> Vec<ScoreBy
             columns: None,
         })
     };
-    scales.into_iter().filter_map(figure).collect()
+    each.filter_map(figure).collect()
 }
 
 fn model(entry: &ModelEntry, at: f64) -> ScaleModel {
@@ -43,8 +48,9 @@ fn model(entry: &ModelEntry, at: f64) -> ScaleModel {
     ScaleModel { name: entry.name.clone(), at, role, family: String::new() }
 }
 
-fn panels(study: &Study, placed: &[(&ModelEntry, &ModelSummary, f64)]) -> Vec<ScalePanel> {
-    let last = study.dialogue.rounds - 1;
+fn panels(study: &Study, placed: &[(&ModelEntry, &ModelSummary, f64)], round: usize) -> Vec<ScalePanel> {
+    let first_alone = round == 0 && study.dialogue.rounds > 1;
+    let conditions = if first_alone { 1 } else { study.dialogue.conditions.len() };
     let Some((_, first, _)) = placed.first() else { return Vec::new() };
     let mut panels = Vec::new();
     for shown in first.behaviour.iter().filter(|behaviour| behaviour.decides) {
@@ -56,7 +62,7 @@ fn panels(study: &Study, placed: &[(&ModelEntry, &ModelSummary, f64)]) -> Vec<Sc
                     let mut same =
                         behaviour.filter(|b| b.task == shown.task && b.measure.name == shown.measure.name);
                     let cells = same.next().into_iter().flat_map(|behaviour| &behaviour.cells);
-                    cells.into_iter().find(|cell| cell.condition == *condition && cell.round == last)
+                    cells.into_iter().find(|cell| cell.condition == *condition && cell.round == round)
                 })
                 .collect();
             let point = |cell: Option<&Cell>| {
@@ -64,11 +70,11 @@ fn panels(study: &Study, placed: &[(&ModelEntry, &ModelSummary, f64)]) -> Vec<Sc
             };
             series(condition, cells.into_iter().map(point))
         };
-        let lines: Vec<Series> = study.dialogue.conditions.iter().map(line).collect();
+        let lines: Vec<Series> = study.dialogue.conditions[..conditions].iter().map(line).collect();
         if lines.iter().any(|line| line.value.iter().any(Option::is_some)) {
             let reference = shown.measure.reference.iter();
             panels.push(ScalePanel {
-                title: format!("{}, round {last}", shown.title()),
+                title: format!("{}, round {round}", shown.title()),
                 y_label: shown.measure.axis.into(),
                 y_range: Some(shown.measure.range),
                 lines,
