@@ -6,14 +6,18 @@ use std::path::Path;
 
 use common::{Array, read_lines, recant, succeed, tensors, tiny, write_lines};
 use serde_json::{Value, json};
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 use tempfile::TempDir;
 
 /// A row of waves for each layer of the fixture model, or one for all.
 fn directions(path: &Path, rows: i64, width: i64) -> Vec<f32> {
     let values: Vec<f32> = (0..rows * width).map(|i| (i as f32 * 0.9).sin()).collect();
     let tensor = Tensor::from_slice(&values).view([rows, width]);
-    Tensor::write_safetensors(&[("direction", &tensor)], path).expect("written");
+    // A file of fewer rows than the model has layers says of which layers they are.
+    let layers = Tensor::arange(rows, (Kind::Int64, Device::Cpu));
+    let mut tensors = vec![("coef", &tensor)];
+    tensors.extend((rows > 1).then_some(("layers", &layers)));
+    Tensor::write_safetensors(&tensors, path).expect("written");
     values
 }
 

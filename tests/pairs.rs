@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use common::study::Desk;
 use common::{read_lines, tiny, write_lines};
 use recant::align::{Example, Examples, examples};
-use recant::dialogue::filler::Filler;
 use recant::dialogue::{Dialogue, Part, Prompt, Script};
 use recant::model::Spec;
 use recant::study::{PairFormat, Study};
@@ -53,16 +52,7 @@ impl Voice {
     }
 
     fn script(&self) -> Script<'_> {
-        Script {
-            tokenizer: &self.tokenizer,
-            template: &self.template,
-            eos: &self.spec.eos,
-            ends: &self.spec.eos,
-            stop: &[],
-            before_stop: &[],
-            texts: false,
-            filler: Filler::default(),
-        }
+        common::script(&self.tokenizer, &self.template, &self.spec.eos)
     }
 
     fn examples(&self, study: &Study, n_ctx: usize) -> Result<Examples> {

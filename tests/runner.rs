@@ -6,8 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{close, difference, fixtures, tiny, varied};
 use proptest::prelude::*;
-use recant::dialogue::Script;
-use recant::dialogue::filler::Filler;
 use recant::model::{Chunk, Kv, Load, Model, Site, Want};
 use recant::random::SplitMix;
 use recant::runner::study::{self, Ask, Outcome};
@@ -476,16 +474,7 @@ impl Told {
 
     fn run(&self, items: &[Item], limits: Limits) -> Vec<Outcome> {
         let arms = &self.study.arms().expect("conditions")[..3];
-        let script = Script {
-            tokenizer: &self.tokenizer,
-            template: &self.template,
-            eos: &self.model.spec.eos,
-            ends: &self.model.spec.eos,
-            stop: &[],
-            before_stop: &[],
-            texts: false,
-            filler: Filler::default(),
-        };
+        let script = common::script(&self.tokenizer, &self.template, &self.model.spec.eos);
         let ask = Ask {
             arms,
             readers: &[],

@@ -10,7 +10,6 @@ use common::study::Desk;
 use common::{Outcome, close, copy, files, fixtures, read_lines, succeed, tensors, tiny};
 use recant::analysis::summary::Sources;
 use recant::dialogue::Script;
-use recant::dialogue::filler::Filler;
 use recant::intervene::{change, direction, neurons, patch};
 use recant::model::{Change, Chunk, Edit, Load, Model, Reach, Site, Spec, Want};
 use recant::runner::bench::{self, Bench, OptionScores, Question};
@@ -86,16 +85,7 @@ impl Stage {
     }
 
     fn script(&self) -> Script<'_> {
-        Script {
-            tokenizer: &self.tokenizer,
-            template: &self.template,
-            eos: &self.model.spec.eos,
-            ends: &self.model.spec.eos,
-            stop: &[],
-            before_stop: &[],
-            texts: false,
-            filler: Filler::default(),
-        }
+        common::script(&self.tokenizer, &self.template, &self.model.spec.eos)
     }
 
     fn questions(&self, round: usize) -> Vec<Question> {

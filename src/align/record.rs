@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tch::Tensor;
@@ -12,9 +11,9 @@ use super::AdamW;
 use super::example::Example;
 use super::loss::Logprobs;
 use super::trainer::Step;
-use crate::store::atomic;
+use crate::Result;
 use crate::store::mapped::Mapped;
-use crate::{Error, Result};
+use crate::store::{atomic, lines};
 
 /// What training goes on from.
 const STATE: &str = "state.safetensors";
@@ -85,9 +84,9 @@ impl Record {
     /// # Errors
     /// A file is damaged.
     pub fn read(root: &Path, last: usize) -> Result<Self> {
-        let mut log: Vec<Step> = lines(&root.join("log.jsonl"))?;
-        let mut held: Vec<Held> = lines(&root.join("held-out.jsonl"))?;
-        let mut saved: Vec<Saved> = lines(&root.join("saved.jsonl"))?;
+        let mut log: Vec<Step> = lines::read(&root.join("log.jsonl"))?;
+        let mut held: Vec<Held> = lines::read(&root.join("held-out.jsonl"))?;
+        let mut saved: Vec<Saved> = lines::read(&root.join("saved.jsonl"))?;
         log.retain(|step| step.step <= last);
         held.retain(|pair| pair.step <= last);
         saved.retain(|saved| saved.step <= last);
@@ -99,29 +98,10 @@ impl Record {
     /// # Errors
     /// The disk is full.
     pub fn write(&self) -> Result<()> {
-        write_lines(&self.root.join("log.jsonl"), &self.log)?;
-        write_lines(&self.root.join("held-out.jsonl"), &self.held)?;
-        write_lines(&self.root.join("saved.jsonl"), &self.saved)
+        lines::write(&self.root.join("log.jsonl"), &self.log)?;
+        lines::write(&self.root.join("held-out.jsonl"), &self.held)?;
+        lines::write(&self.root.join("saved.jsonl"), &self.saved)
     }
-}
-
-/// Reads JSON, one value a line; nothing where there is no file.
-fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io(path, error)),
-    };
-    let read = |(number, line): (usize, &str)| {
-        serde_json::from_str(line)
-            .map_err(|error| Error::input(format!("{}:{}", path.display(), number + 1), error.to_string()))
-    };
-    text.lines().enumerate().map(read).collect()
-}
-
-fn write_lines<T: Serialize>(path: &Path, values: &[T]) -> Result<()> {
-    let text: String = values.iter().map(|value| format!("{}\n", json!(value))).collect();
-    atomic::write(path, text.as_bytes())
 }
 
 /// The reference's log-probabilities, stored in f32; what `measure` finds where the file is not there yet.

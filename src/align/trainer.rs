@@ -109,15 +109,15 @@ impl<'a> Trainer<'a> {
             learning_rate: settings.learning_rate * (step as f64 / settings.warmup.max(1) as f64).min(1.0),
             tokens: 0,
         };
-        let whole = match settings.objective {
-            Objective::Dpo(_) => batch.len(),
-            Objective::Sft => batch.iter().map(|&i| Plan::chosen_only(&self.examples[i]).targets.len()).sum(),
-        } as f64;
         let plan = |i: &usize| match settings.objective {
             Objective::Dpo(_) => Plan::of(&self.examples[*i]),
             Objective::Sft => Plan::chosen_only(&self.examples[*i]),
         };
         let plans: Vec<Plan> = batch.iter().map(plan).collect();
+        let whole = match settings.objective {
+            Objective::Dpo(_) => plans.len(),
+            Objective::Sft => plans.iter().map(|plan| plan.targets.len()).sum(),
+        } as f64;
         for part in parts(&plans, settings.batch_tokens) {
             let (plans, members) = (&plans[part.clone()], &batch[part]);
             let mut found = Vec::new();

@@ -8,16 +8,17 @@ use serde_json::{Value, json};
 use super::interrupt;
 use super::loaded::{Setting, how_to_load};
 use super::memory;
+use crate::align::loss::Logprobs;
 use crate::align::record::{self, Held, Record, Saved};
 use crate::align::trainer::{Objective, Settings, Trainer, measure};
-use crate::align::{Examples, examples, save};
+use crate::align::{Example, Examples, examples, save};
 use crate::cli::align::Args;
 use crate::model::{Dtype, Model, Parameter, Rank, Spec, Tuning};
 use crate::printer::Printer;
 use crate::random::SplitMix;
 use crate::runner::perplexity::{PROSE, Texts};
 use crate::runner::{Limits, Tally};
-use crate::store::RunDir;
+use crate::store::{RunDir, atomic};
 use crate::study::manifest::Manifest;
 use crate::study::{AlignEntry, Method, ModelEntry, Study, Tune};
 use crate::{Error, Result};
@@ -198,7 +199,7 @@ impl Run<'_> {
     }
 
     /// What the model says of the pairs before it is trained. Supervised training needs none.
-    fn reference(&self, model: &Model) -> Result<Vec<crate::align::loss::Logprobs>> {
+    fn reference(&self, model: &Model) -> Result<Vec<Logprobs>> {
         let train = &self.pairs.train;
         if self.entry.method == Method::Sft {
             return Ok(Vec::new());
@@ -224,7 +225,7 @@ impl Run<'_> {
                 let parameters: &[Parameter] = trainer.optimiser.parameters();
                 save::adapter(dir, &trainer.model, base, rank, parameters)?;
                 if self.entry.merged {
-                    let dir = crate::store::atomic::directory(&dir.join("merged"))?;
+                    let dir = atomic::directory(&dir.join("merged"))?;
                     save::checkpoint(&dir, &mut trainer.model, base)?;
                 }
                 Ok(())
@@ -251,7 +252,7 @@ fn settings(study: &Study, entry: &AlignEntry) -> Settings {
 
 /// About so many of the held-out pairs: items are drawn by lot, each with all orders of its options, so that a preference
 /// for a letter cancels.
-fn held_out(pairs: &Examples, most: usize, seed: u64) -> Vec<crate::align::Example> {
+fn held_out(pairs: &Examples, most: usize, seed: u64) -> Vec<Example> {
     let mut items: Vec<&str> = pairs.held_out.iter().map(|example| example.item.as_str()).collect();
     items.dedup();
     SplitMix::named(seed, "align/held-out").shuffle(&mut items);

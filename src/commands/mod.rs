@@ -23,9 +23,9 @@ pub mod task;
 
 use std::path::Path;
 
-use crate::analysis::directions::{Directions, Pick};
 use crate::cli::{Cli, Compute, Intervene, Verb};
 use crate::intervene::change;
+use crate::intervene::direction::{self, Along};
 use crate::model::{Layers, Load, Model, Reach, Site, device};
 use crate::printer::Printer;
 use crate::{Error, Result};
@@ -94,25 +94,22 @@ impl Intervene {
         let Some(path) = &self.steer else { return Ok(()) };
         let site: Site = self.steer_site.parse()?;
         let layers = self.steer_layers.parse::<Layers>()?.resolve(model.spec.n_layers)?;
-        let found = Directions::read(path, &Pick { tensor: self.steer_tensor.clone(), row: None })?;
+        let found = direction::of_file(&model.spec, site, path, self.steer_tensor.as_deref())?;
+        let wrong = |why: String| Error::input(path.display().to_string(), why);
         let reach = if self.prefill { Reach::Read } else { Reach::Every };
         let mut edits = Vec::with_capacity(layers.len());
         for layer in layers {
-            let place = match found.probes.len() {
-                1 => Some(0),
-                _ => found.layers.iter().position(|own| *own == layer as i64),
-            };
-            let probe = place.map(|place| &found.probes[place]).ok_or_else(|| {
-                Error::input(path.display().to_string(), format!("holds no direction for layer {layer}"))
+            let vector = found.get(&layer).ok_or_else(|| {
+                wrong(format!("holds no direction for layer {layer}"))
                     .hint("--steer-layers names others; one row is for all")
             })?;
-            let direction = probe.direction().to_vec();
             edits.push(match self.ablate {
-                false => change::add(site, layer, &direction, self.strength, reach)?,
+                false => change::add(site, layer, vector, self.strength, reach)?,
                 true => {
-                    let length = direction.iter().map(|x| x * x).sum::<f64>().sqrt();
-                    let unit: Vec<f64> = direction.iter().map(|x| x / length).collect();
-                    change::ablate(site, layer, &unit, reach)?
+                    let along = Along::of(vector.clone());
+                    let along = along
+                        .ok_or_else(|| wrong(format!("its direction for layer {layer} has no length")))?;
+                    change::ablate(site, layer, &along.unit, reach)?
                 }
             });
         }

@@ -73,10 +73,19 @@ pub fn find(sources: &Sources<'_>, wanted: &Wanted<'_>) -> Result<ByLayer> {
     };
     let probe = matches!(wanted.from, Source::Concept(_));
     let along = |(layer, vector): (usize, Vec<f64>)| {
-        let length = Some(length(&vector)).filter(|_| !probe);
-        Some((layer, Along { unit: unit(vector)?, length }))
+        let along = Along::of(vector)?;
+        Some((layer, Along { length: along.length.filter(|_| !probe), ..along }))
     };
     Ok(found.into_iter().filter_map(along).collect())
+}
+
+impl Along {
+    /// A vector as a direction; None for one of length 0.
+    #[must_use]
+    pub fn of(vector: Vec<f64>) -> Option<Self> {
+        let length = length(&vector);
+        Some(Self { unit: unit(vector)?, length: Some(length) })
+    }
 }
 
 fn length(vector: &[f64]) -> f64 {

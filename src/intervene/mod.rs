@@ -1,7 +1,7 @@
 //! Interventions: what a direction, a neuron or a state does to a model's answers, beside random ones of the same size.
 //!
-//! [`direction`] finds the direction of each layer, [`change`] turns it into edits, [`sweep`], [`neurons`] and [`patch`] try them, [`effect`] says what they did, and
-//! [`results`] keeps it in the run directory. docs/steering.md explains the methods.
+//! [`direction`] finds the direction of each layer, [`change`] turns it into edits, [`sweep`], [`neurons`] and [`patch`] try
+//! them, [`effect`] says what they did, and [`results`] keeps it in the run directory. docs/steering.md explains the methods.
 
 pub mod change;
 pub mod direction;

@@ -69,7 +69,7 @@ pub fn random(chosen: &Neurons, d_mlp: usize, seed: u64, number: usize) -> Neuro
 /// A streamed model, an MLP without gates.
 pub fn change(model: &mut Model, method: Method, neurons: &Neurons, strength: f64) -> Result<()> {
     neurons.iter().try_for_each(|(&layer, neurons)| match method {
-        Method::Gates => model.hold_gates(layer, neurons, Some(strength)),
+        Method::Gates => model.hold_gates(layer, neurons, strength),
         _ => model.scale_keys(layer, neurons, strength),
     })
 }
@@ -79,7 +79,7 @@ pub fn change(model: &mut Model, method: Method, neurons: &Neurons, strength: f6
 /// # Errors
 /// The weights cannot be read.
 pub fn restore(model: &mut Model, neurons: &Neurons) -> Result<()> {
-    neurons.keys().try_for_each(|&layer| model.scale_keys(layer, &[], 1.0))
+    neurons.keys().try_for_each(|&layer| model.restore(layer))
 }
 
 /// A sweep of `keys` or `gates`.

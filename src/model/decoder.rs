@@ -257,20 +257,28 @@ impl Model {
     }
 
     /// Multiplies the keys of some neurons of a layer's MLP (the rows of its up projection) by a factor, from what the
-    /// checkpoint holds; 1 restores them.
+    /// checkpoint holds.
     ///
     /// # Errors
     /// A streamed model; libtorch's.
     pub fn scale_keys(&mut self, layer: usize, neurons: &[i64], factor: f64) -> Result<()> {
-        self.rework(layer, |block| if factor == 1.0 { Ok(()) } else { block.scale_keys(neurons, factor) })
+        self.rework(layer, |block| block.scale_keys(neurons, factor))
     }
 
-    /// Holds the gates of some neurons of a layer's MLP at a value; `None` lets them go.
+    /// Holds the gates of some neurons of a layer's MLP at a value.
     ///
     /// # Errors
     /// A streamed model, an MLP without gates.
-    pub fn hold_gates(&mut self, layer: usize, neurons: &[i64], value: Option<f64>) -> Result<()> {
-        self.rework(layer, |block| value.map_or(Ok(()), |value| block.hold_gates(neurons, value)))
+    pub fn hold_gates(&mut self, layer: usize, neurons: &[i64], value: f64) -> Result<()> {
+        self.rework(layer, |block| block.hold_gates(neurons, value))
+    }
+
+    /// Gives a layer the weights that the checkpoint holds.
+    ///
+    /// # Errors
+    /// A streamed model; the weights cannot be read.
+    pub fn restore(&mut self, layer: usize) -> Result<()> {
+        self.rework(layer, |_| Ok(()))
     }
 
     /// Where a layer computes.

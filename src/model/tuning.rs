@@ -51,11 +51,7 @@ impl Model {
     pub fn tune(&mut self, tuning: &Tuning) -> Result<Vec<Parameter>> {
         let mut all = Vec::new();
         let mut known: Vec<String> = Vec::new();
-        let Some(kept) = &mut self.kept else {
-            return Err(
-                Error::input("training", "needs the whole model in memory").hint("set stream = false")
-            );
-        };
+        let kept = self.kept.as_mut().ok_or_else(streamed)?;
         for linear in kept.blocks.iter_mut().flat_map(|block| block.projections()) {
             let last = linear.name().rsplit('.').next().unwrap_or_default().to_owned();
             if tuning.targets.is_empty() || tuning.targets.contains(&last) {
@@ -92,7 +88,7 @@ impl Model {
         if !checkpoint {
             let mut x = self.embed(&pack)?;
             for layer in 0..self.spec.n_layers {
-                self.recorded_block(layer, &mut x, chunks, &pack)?;
+                self.plain_block(layer, &mut x, chunks, &pack)?;
             }
             return finish(&loss(&self.logprobs(&x, targets)?)?);
         }
@@ -102,7 +98,7 @@ impl Model {
             let mut x = self.embed(&pack)?;
             for layer in 0..self.spec.n_layers {
                 before.push(x.f_detach_copy()?);
-                self.recorded_block(layer, &mut x, chunks, &pack)?;
+                self.plain_block(layer, &mut x, chunks, &pack)?;
             }
             x
         };
@@ -112,7 +108,7 @@ impl Model {
         for (layer, x) in before.into_iter().enumerate().rev() {
             let x = x.f_set_requires_grad(true)?;
             let mut after = x.shallow_clone();
-            self.recorded_block(layer, &mut after, chunks, &pack)?;
+            self.plain_block(layer, &mut after, chunks, &pack)?;
             // The gradient of this number with respect to the block's output is what came down to it.
             let here = gradient.f_to_device(after.device())?;
             after.f_mul(&here)?.f_sum(after.kind())?.f_backward()?;
@@ -126,22 +122,16 @@ impl Model {
     /// # Errors
     /// As [`Model::forward`].
     pub fn logprobs_of(&self, chunks: &[Chunk<'_>], targets: &[(i64, i64)]) -> Result<Vec<f64>> {
-        let _guard = tch::no_grad_guard();
-        let pack = Pack::of_chunks(self, chunks)?;
-        let mut x = self.embed(&pack)?;
-        for layer in 0..self.spec.n_layers {
-            self.recorded_block(layer, &mut x, chunks, &pack)?;
-        }
-        Ok(Vec::try_from(self.logprobs(&x, targets)?.f_to_kind(Kind::Double)?)?)
+        let wanted = Wanted::new(targets);
+        let want = Want { logit_rows: wanted.rows.clone(), ..Want::default() };
+        let logits = self.forward(chunks, &want)?.logits;
+        let logits = logits.ok_or_else(|| Error::Torch("no logits".into()))?;
+        Ok(Vec::try_from(wanted.logprobs(&logits)?.f_to_kind(Kind::Double)?)?)
     }
 
     /// A block of a pass from which nothing is captured.
-    fn recorded_block(&self, layer: usize, x: &mut Tensor, chunks: &[Chunk<'_>], pack: &Pack) -> Result<()> {
-        let Some(kept) = &self.kept else {
-            return Err(
-                Error::input("training", "needs the whole model in memory").hint("set stream = false")
-            );
-        };
+    fn plain_block(&self, layer: usize, x: &mut Tensor, chunks: &[Chunk<'_>], pack: &Pack) -> Result<()> {
+        let kept = self.kept.as_ref().ok_or_else(streamed)?;
         let past = |layer: usize| Past::Chunks { chunks, layer };
         let mut keep = |_: &Tensor, _: &Tensor| Ok(());
         let mut pass = Pass {
@@ -159,18 +149,10 @@ impl Model {
 
     /// Log-probabilities of tokens that are to follow rows of the stream after the last block.
     fn logprobs(&self, x: &Tensor, targets: &[(i64, i64)]) -> Result<Tensor> {
-        let mut rows: Vec<i64> = targets.iter().map(|(row, _)| *row).collect();
-        rows.sort_unstable();
-        rows.dedup();
-        let place = |row: &i64| rows.binary_search(row).map_or(0, |place| place as i64);
-        let places: Vec<i64> = targets.iter().map(|(row, _)| place(row)).collect();
-        let tokens: Vec<i64> = targets.iter().map(|(_, token)| *token).collect();
-        let index =
-            |values: &[i64]| -> Result<Tensor> { Ok(Tensor::f_from_slice(values)?.f_to_device(x.device())?) };
-        let normed = self.final_norm.forward(&x.f_index_select(0, &index(&rows)?)?)?;
-        let logits = self.head(&normed)?;
-        let all = logits.f_log_softmax(-1, logits.kind())?.f_index_select(0, &index(&places)?)?;
-        Ok(all.f_gather(1, &index(&tokens)?.f_unsqueeze(1)?, false)?.f_squeeze_dim(1)?)
+        let wanted = Wanted::new(targets);
+        let rows = Tensor::f_from_slice(&wanted.rows)?.f_to_device(x.device())?;
+        let normed = self.final_norm.forward(&x.f_index_select(0, &rows)?)?;
+        wanted.logprobs(&self.head(&normed)?)
     }
 
     /// Whether a whole checkpoint of it can be written.
@@ -236,6 +218,40 @@ impl Model {
     #[must_use]
     pub fn transposed(&self) -> bool {
         self.spec.transposed
+    }
+}
+
+/// Why a model whose layers are read anew in every pass cannot be trained.
+fn streamed() -> Error {
+    Error::input("training", "needs the whole model in memory").hint("set stream = false")
+}
+
+/// Tokens whose log-probabilities are wanted.
+struct Wanted {
+    /// The rows that they are to follow, each once, ascending.
+    rows: Vec<i64>,
+    /// Place in `rows` and token of each.
+    targets: Vec<(i64, i64)>,
+}
+
+impl Wanted {
+    fn new(targets: &[(i64, i64)]) -> Self {
+        let mut rows: Vec<i64> = targets.iter().map(|(row, _)| *row).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let place = |row: &i64| rows.binary_search(row).map_or(0, |place| place as i64);
+        let targets = targets.iter().map(|(row, token)| (place(row), *token)).collect();
+        Self { rows, targets }
+    }
+
+    /// Their log-probabilities `(targets)`, from the logits `(rows, vocab)`.
+    fn logprobs(&self, logits: &Tensor) -> Result<Tensor> {
+        let (places, tokens): (Vec<i64>, Vec<i64>) = self.targets.iter().copied().unzip();
+        let index = |values: &[i64]| -> Result<Tensor> {
+            Ok(Tensor::f_from_slice(values)?.f_to_device(logits.device())?)
+        };
+        let all = logits.f_log_softmax(-1, logits.kind())?.f_index_select(0, &index(&places)?)?;
+        Ok(all.f_gather(1, &index(&tokens)?.f_unsqueeze(1)?, false)?.f_squeeze_dim(1)?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::atomic;
+use super::lines;
 use crate::{Error, Result};
 
 /// An item that a model could not be asked, and why.
@@ -27,8 +27,7 @@ pub fn write(path: &Path, failures: &[Failed]) -> Result<()> {
             _ => Ok(()),
         };
     }
-    let line = |failed: &Failed| serde_json::to_string(failed).unwrap_or_default() + "\n";
-    atomic::write(path, failures.iter().map(line).collect::<String>().as_bytes())
+    lines::write(path, failures)
 }
 
 /// Reads the failures of a shard; a file that is not there holds none.
@@ -36,13 +35,5 @@ pub fn write(path: &Path, failures: &[Failed]) -> Result<()> {
 /// # Errors
 /// The file cannot be read or is malformed.
 pub fn read(path: &Path) -> Result<Vec<Failed>> {
-    if !path.is_file() {
-        return Ok(Vec::new());
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
-    let line = |(number, line): (usize, &str)| {
-        let place = || format!("{}: line {}", path.display(), number + 1);
-        serde_json::from_str(line).map_err(|error| Error::input(place(), error.to_string()))
-    };
-    text.lines().enumerate().map(line).collect()
+    lines::read(path)
 }

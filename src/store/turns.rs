@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::lines;
 use crate::study::Scoring;
 use crate::study::manifest::hash;
 use crate::{Error, Result};
@@ -187,11 +188,5 @@ pub fn read(path: &Path, sha256: &str) -> Result<Vec<Turn>> {
         let why = "was changed since it was written: its checksum does not fit";
         return Err(Error::input(path.display().to_string(), why).hint(again));
     }
-    text.lines()
-        .enumerate()
-        .map(|(number, line)| {
-            let place = || format!("{}: line {}", path.display(), number + 1);
-            serde_json::from_str(line).map_err(|error| Error::input(place(), error.to_string()).hint(again))
-        })
-        .collect()
+    lines::parse(path, &text).map_err(|error| error.hint(again))
 }

@@ -8,6 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use recant::dialogue::Script;
+use recant::dialogue::filler::Filler;
+use recant::text::{ChatTemplate, Tokenizer};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
@@ -30,6 +33,12 @@ pub fn recant() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_recant"));
     command.env("OMP_NUM_THREADS", "1").env("RAYON_NUM_THREADS", "1").env("OMP_WAIT_POLICY", "passive");
     command
+}
+
+/// How a checkpoint is spoken to, by nothing but its tokenizer, its template and the tokens that end a reply.
+pub fn script<'a>(tokenizer: &'a Tokenizer, template: &'a ChatTemplate, eos: &'a [i64]) -> Script<'a> {
+    let filler = Filler::default();
+    Script { tokenizer, template, eos, ends: eos, stop: &[], before_stop: &[], texts: false, filler }
 }
 
 /// Runs the command and shows its stderr where it fails.
