@@ -18,6 +18,7 @@ pub mod model;
 pub mod plan;
 pub mod run;
 pub mod score;
+mod shift;
 pub mod steer;
 pub mod task;
 

@@ -128,6 +128,9 @@ pub(super) fn gather(
             stage.untrained(&pending.untrained, printer)?;
         }
     }
+    if until >= Stage::Shift {
+        super::shift::measure(loaded, settings, &run, printer)?;
+    }
     interrupt::release();
     Ok((run, manifest))
 }

@@ -1,6 +1,6 @@
 //! `recant steer`: interventions on a study's models.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ use crate::printer::Printer;
 use crate::report;
 use crate::runner::bench::{Bench, Question, median_norms, questions, turns};
 use crate::runner::perplexity::{PROSE, Texts};
+use crate::runner::replay::by_item;
 use crate::runner::{Limits, Tally};
 use crate::store::Turn;
 use crate::study::manifest::hash;
@@ -74,7 +75,7 @@ pub(super) fn execute(
         spec.offers(entry.site(study)?).map_err(|error| at("site", error))?;
         fits(study, entry, spec, &at)?;
     }
-    let (run, manifest) = gather(&loaded, &settings, output, Stage::Concepts, None, printer)?;
+    let (run, manifest) = gather(&loaded, &settings, output, Stage::Shift, None, printer)?;
     interrupt::listen();
     let sources = loaded.sources(&run);
     for entry in study.steer.iter().filter(|entry| only.is_none_or(|only| only == entry.name)) {
@@ -243,8 +244,9 @@ impl Stand<'_> {
         let after = |_: usize, _: usize| interrupt::check();
         let tally = Tally::new(&after);
         let arm = &self.setting.arms[condition];
+        let up_to = |round: usize| asked.said.iter().filter(move |turn| turn.round <= round);
         let of_round = |round: usize| -> Result<Vec<Question>> {
-            questions(&script, &asked.items, arm, &rounds(asked, round), scoring)
+            questions(&script, &asked.items, arm, &by_item(&asked.items, up_to(round)), scoring)
         };
         let prompts = of_round(0)?;
         let names = (self.model.name.as_str(), study.tasks[task].name.as_str(), study.tasks[task].kind());
@@ -404,12 +406,3 @@ impl Stand<'_> {
 
 /// Version of the results' format.
 const FORMAT: &str = "recant-steer-1";
-
-/// The rounds of each item up to one.
-fn rounds(asked: &Asked, last: usize) -> Vec<Vec<&Turn>> {
-    let mut found: HashMap<&str, Vec<&Turn>> = HashMap::new();
-    for turn in asked.said.iter().filter(|turn| turn.round <= last) {
-        found.entry(&turn.item).or_default().push(turn);
-    }
-    asked.items.iter().map(|item| found.remove(item.id.as_str()).unwrap_or_default()).collect()
-}

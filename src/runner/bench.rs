@@ -67,8 +67,17 @@ pub fn questions(
     Ok(all)
 }
 
-/// The prompt of the answer of the last of some rounds.
-fn replay(script: &Script<'_>, item: &Item, arm: &Arm, turns: &[&Turn], place: usize) -> Result<Prompt> {
+/// The prompt of the answer of the last of some rounds, in one of its orders.
+///
+/// # Errors
+/// As [`questions`].
+pub(super) fn replay(
+    script: &Script<'_>,
+    item: &Item,
+    arm: &Arm,
+    turns: &[&Turn],
+    place: usize,
+) -> Result<Prompt> {
     let wrong = |why: &str| Error::input(format!("item {}", item.id), why);
     let lacking = || wrong("its recorded rounds lack an order or an exchange");
     let first = turns.first().and_then(|turn| turn.orders.get(place)).ok_or_else(lacking)?;

@@ -7,6 +7,7 @@ pub mod critic;
 pub mod engine;
 pub mod perplexity;
 pub mod plan;
+pub mod replay;
 mod round;
 pub mod sample;
 pub mod study;

@@ -6,6 +6,7 @@ pub mod features;
 pub mod judged;
 pub mod lines;
 pub mod mapped;
+pub mod measured;
 pub mod run;
 pub mod states;
 pub mod turns;

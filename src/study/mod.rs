@@ -5,6 +5,7 @@ pub mod condition;
 pub mod dialogue;
 pub mod manifest;
 pub mod position;
+pub mod shift;
 pub mod steer;
 pub mod texts;
 pub mod window;
@@ -19,6 +20,7 @@ pub use condition::{Arm, Before, Condition, History};
 use condition::{Library, resolve};
 pub use dialogue::{DialogueEntry, Orders, Sampling, Scoring};
 pub use position::Position;
+pub use shift::{LensEntry, ShiftEntry};
 pub use steer::SteerEntry;
 pub use texts::Texts;
 pub use window::Window;
@@ -72,6 +74,12 @@ pub struct Study {
     /// Interventions, which rest on a run and are no part of it.
     #[serde(default, skip_serializing)]
     pub steer: Vec<SteerEntry>,
+    /// What each layer would answer; rests on a run and is no part of it.
+    #[serde(default, skip_serializing)]
+    pub lens: Option<LensEntry>,
+    /// What lies between two models; rests on a run and is no part of it.
+    #[serde(default, skip_serializing)]
+    pub shift: Option<ShiftEntry>,
     /// How a checkpoint is aligned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub align: Option<AlignEntry>,
@@ -296,6 +304,9 @@ impl Default for RunEntry {
 /// Why there can be no probe at a site.
 const NOT_CAPTURED: &str = "not among the per-layer sites of capture.sites";
 
+/// Directories of a run that no model can have.
+const OWN: [&str; 3] = ["lens", "shift", "steer"];
+
 impl Study {
     /// Reads and checks a study file.
     ///
@@ -335,8 +346,11 @@ impl Study {
         self.plain_names("tasks", ".name", self.tasks.iter().map(|entry| &entry.name))?;
         self.plain_names("concepts", ".name", self.concepts.iter().map(|entry| &entry.name))?;
         self.plain_names("dialogue.conditions", "", self.dialogue.conditions.iter())?;
-        if let Some(taken) = self.models.iter().position(|model| model.name == "steer") {
-            return Err(self.wrong(&format!("models.{taken}.name"), "\"steer\" is a directory of every run"));
+        for (i, model) in self.models.iter().enumerate() {
+            if OWN.contains(&model.name.as_str()) {
+                let why = format!("{:?} is a directory of every run", model.name);
+                return Err(self.wrong(&format!("models.{i}.name"), why));
+            }
         }
         if let Some(taken) = self.tasks.iter().position(|task| task.name == "concepts") {
             return Err(
@@ -352,6 +366,7 @@ impl Study {
         self.check_dialogue()?;
         self.check_probes()?;
         self.check_steer()?;
+        shift::check(self)?;
         self.align.as_ref().map_or(Ok(()), |align| align.check(self))
     }
 
