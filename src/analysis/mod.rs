@@ -24,6 +24,7 @@ pub mod relations;
 pub mod rounds;
 pub mod sampling;
 pub mod sentences;
+pub mod shift;
 pub mod significance;
 pub mod summary;
 pub mod superficial;

@@ -1,19 +1,20 @@
 //! What is measured beside a run's own states: lenses of each model, and what lies between two.
 
-use std::cell::OnceCell;
+mod same;
 
-use serde_json::json;
+use std::cell::OnceCell;
 
 use super::interrupt;
 use super::loaded::{Loaded, Setting, how_to_load};
 use crate::Result;
+use crate::analysis::shift::{About, key};
 use crate::analysis::summary::Sources;
 use crate::model::{Model, Spec};
 use crate::printer::Printer;
+use crate::runner::Tally;
 use crate::runner::replay::{Exchange, by_item, exchanges};
-use crate::store::{RunDir, Turn};
-use crate::study::manifest::hash;
-use crate::study::{ModelEntry, ShiftEntry, Study};
+use crate::store::{RunDir, Turn, measured};
+use crate::study::{ModelEntry, Study};
 use crate::task::{Item, select};
 
 /// Measures what is missing of what the study asks for.
@@ -27,18 +28,18 @@ pub(super) fn measure(
     printer: Printer,
 ) -> Result<()> {
     let (study, sources) = (loaded.study, loaded.sources(run));
-    let Some(entry) = &study.shift else { return Ok(()) };
     let sides = study.models.iter().zip(settings).map(|(entry, setting)| Side::new(study, entry, setting));
     let sides = sides.collect::<Result<Vec<_>>>()?;
-    for (before, after) in entry.pairs(study) {
-        let pair = Pair { sources: &sources, entry, before: &sides[before], after: &sides[after], printer };
-        interrupt::check()?;
-        let _ = &pair;
+    for (before, after) in study.shift.iter().flat_map(|entry| entry.pairs(study)) {
+        let Some(entry) = &study.shift else { continue };
+        let about = About::of(entry, sides[before].entry, sides[after].entry)?;
+        let (before, after) = (&sides[before], &sides[after]);
+        Pair { sources: &sources, about, before, after, printer }.measure()?;
     }
     Ok(())
 }
 
-/// A model of a pair. Its weights are loaded when they are first needed.
+/// A model of the study. Its weights are loaded when they are first needed.
 pub(super) struct Side<'a> {
     study: &'a Study,
     /// Its entry in the study.
@@ -76,16 +77,16 @@ impl<'a> Side<'a> {
 /// Two models, and what both are shown.
 pub(super) struct Pair<'a> {
     pub sources: &'a Sources<'a>,
-    pub entry: &'a ShiftEntry,
+    pub about: About,
     pub before: &'a Side<'a>,
     pub after: &'a Side<'a>,
     pub printer: Printer,
 }
 
-/// The dialogues that one model had on a task under a condition.
-pub(super) struct Dialogues {
+/// What one model was asked on a task under a condition, and what it said.
+pub(super) struct Asked {
     pub items: Vec<Item>,
-    pub exchanges: Vec<Exchange>,
+    pub said: Vec<Turn>,
 }
 
 impl Pair<'_> {
@@ -95,39 +96,59 @@ impl Pair<'_> {
 
     /// Its name in files and tables.
     pub fn name(&self) -> String {
-        format!("{}..{}", self.before.name(), self.after.name())
+        self.about.name()
+    }
+
+    /// Measures what is missing.
+    fn measure(&self) -> Result<()> {
+        let path = self.sources.run.of_pair(&self.name(), "about.json")?;
+        measured::write(&path, self.sources.run.key(), &self.about)?;
+        let progress = self.printer.progress(0, &self.name());
+        let after = |encoded: usize, _: usize| {
+            progress.set_message(format!("{}: {encoded} tokens", self.name()));
+            progress.tick();
+            interrupt::check()
+        };
+        let tally = Tally::new(&after);
+        if self.about.other_ids.is_none() {
+            same::measure(self, &tally)?;
+        }
+        progress.finish_and_clear();
+        Ok(())
     }
 
     /// The conditions that both read, as places in the study.
     pub fn conditions(&self) -> Vec<usize> {
-        let named = &self.entry.conditions;
+        let named = &self.about.entry.conditions;
         let all = self.study().dialogue.conditions.iter().enumerate();
         all.filter(|(_, name)| named.is_empty() || named.contains(name)).map(|(place, _)| place).collect()
     }
 
-    /// What measurements hang on: the run, the pair, and what `more` says.
-    pub fn key(&self, more: &serde_json::Value) -> String {
-        let all = json!({
-            "run_key": self.sources.run.key(), "pair": self.name(), "limit": self.entry.limit, "of": more,
-        });
-        hash(all.to_string().as_bytes())
+    /// What a measurement of this name hangs on.
+    pub fn key(&self, what: &str) -> String {
+        key(self.sources, &self.about, what)
     }
 
-    /// The dialogues of one of the two on a task under a condition, by their places in the study.
+    /// The items of a task that one of the two was asked and its turns under a condition, by their places in the study.
     ///
     /// # Errors
-    /// Missing turns; dialogues that cannot be replayed.
-    pub fn dialogues(&self, side: &Side<'_>, task: usize, condition: usize) -> Result<Dialogues> {
-        let (study, sources) = (self.study(), self.sources);
-        let (items, said) = asked(sources, side.name(), task, condition, self.entry.limit)?;
-        let script = side.setting.script(study);
-        let exchanges =
-            exchanges(&script, &items, &side.setting.arms[condition], &by_item(&items, said.iter()))?;
-        Ok(Dialogues { items, exchanges })
+    /// Missing or damaged turns.
+    pub fn asked(&self, side: &Side<'_>, task: usize, condition: usize) -> Result<Asked> {
+        asked(self.sources, side.name(), task, condition, self.about.entry.limit)
+    }
+
+    /// The dialogues that one of the two had, in the first order of the options.
+    ///
+    /// # Errors
+    /// Dialogues that cannot be replayed.
+    pub fn exchanges(&self, side: &Side<'_>, asked: &Asked, condition: usize) -> Result<Vec<Exchange>> {
+        let script = side.setting.script(self.study());
+        let said = by_item(&asked.items, asked.said.iter());
+        exchanges(&script, &asked.items, &side.setting.arms[condition], &said)
     }
 }
 
-/// The items of a task that a model was asked, at most `limit` of each category, and all its turns under a condition.
+/// The items of a task that a model was asked, at most `limit` of each category, and its turns under a condition.
 ///
 /// # Errors
 /// Missing or damaged turns.
@@ -137,9 +158,9 @@ pub(super) fn asked(
     task: usize,
     condition: usize,
     limit: Option<usize>,
-) -> Result<(Vec<Item>, Vec<Turn>)> {
+) -> Result<Asked> {
     let (name, items) = &sources.tasks[task];
     let (mut items, _) = sources.ran(model, name, items)?;
     select::first(&mut items, limit, |item| &item.category);
-    Ok((items, sources.said(model, task)?.swap_remove(condition)))
+    Ok(Asked { items, said: sources.said(model, task)?.swap_remove(condition) })
 }

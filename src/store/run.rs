@@ -156,6 +156,22 @@ impl RunDir {
         self.place(&[model, task], &format!("failed-{index:05}.jsonl"))
     }
 
+    /// Path of shard `index` of the states of a pair's second model over the dialogues of its first.
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn same_text(&self, pair: &str, task: &str, condition: &str, index: usize) -> Result<PathBuf> {
+        self.place(&["shift", pair, task, condition], &format!("states-{index:05}.safetensors"))
+    }
+
+    /// Path of something else that was measured of a pair.
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn of_pair(&self, pair: &str, file: &str) -> Result<PathBuf> {
+        self.place(&["shift", pair], file)
+    }
+
     /// Path of what a judge said of (model, task).
     ///
     /// # Errors

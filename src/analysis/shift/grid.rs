@@ -1,0 +1,129 @@
+//! States of some items, by round, position and layer.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use ndarray::Array2;
+
+use super::about::{About, key};
+use crate::analysis::summary::Sources;
+use crate::store::Shard;
+use crate::{Error, Result};
+
+/// States at one site of one model on a task under a condition.
+pub struct Grid {
+    /// The items' names.
+    items: Vec<String>,
+    /// Sizes: rounds, positions, layers, width.
+    sizes: [usize; 4],
+    /// `[items, rounds, positions, layers, width]`.
+    values: Vec<f32>,
+}
+
+/// A round, a position and a layer, each by its place.
+#[derive(Debug, Clone, Copy)]
+pub struct At {
+    /// The round.
+    pub round: usize,
+    /// The position's place in `capture.positions`.
+    pub position: usize,
+    /// The layer's place among the captured ones.
+    pub layer: usize,
+}
+
+impl Grid {
+    /// The states of the dialogues that a model had itself; the task is named by its place in the study.
+    ///
+    /// # Errors
+    /// A shard is missing or damaged.
+    pub fn own(sources: &Sources<'_>, model: &str, task: usize, condition: &str, site: &str) -> Result<Self> {
+        let (name, items) = &sources.tasks[task];
+        let (ran, _) = sources.ran(model, name, items)?;
+        let shards = 0..sources.shards(items);
+        let paths = shards.map(|index| Ok(sources.run.shard(model, name, condition, index)?.1));
+        let paths = paths.collect::<Result<Vec<_>>>()?;
+        Self::read(&paths, sources.run.key(), site, ran.into_iter().map(|item| item.id).collect())
+    }
+
+    /// The states of a pair's second model on the dialogues of its first; None where they were not captured.
+    ///
+    /// # Errors
+    /// A shard is missing or damaged.
+    pub fn same(
+        sources: &Sources<'_>,
+        about: &About,
+        items: Vec<String>,
+        (task, condition, site): (&str, &str, &str),
+    ) -> Result<Option<Self>> {
+        let paths = (0..items.len().div_ceil(sources.study.run.shard_items))
+            .map(|index| sources.run.same_text(&about.name(), task, condition, index))
+            .collect::<Result<Vec<_>>>()?;
+        match paths.iter().all(|path| path.is_file()) {
+            false => Ok(None),
+            true => Self::read(&paths, &key(sources, about, "states"), site, items).map(Some),
+        }
+    }
+
+    fn read(paths: &[PathBuf], key: &str, site: &str, items: Vec<String>) -> Result<Self> {
+        let (mut sizes, mut values, mut n) = ([0; 4], Vec::new(), 0);
+        for path in paths {
+            let states = Shard::read(path, key)?.site(site)?;
+            // A site that exists once has no axis of layers.
+            let shape = match states.shape[..] {
+                [own, rounds, positions, layers, width] => (own, [rounds, positions, layers, width]),
+                [own, rounds, positions, width] => (own, [rounds, positions, 1, width]),
+                _ => return Err(Error::input(path.display().to_string(), "holds no states of dialogues")),
+            };
+            n += shape.0;
+            sizes = shape.1;
+            values.extend(states.values);
+        }
+        match n == items.len() {
+            true => Ok(Self { items, sizes, values }),
+            false => Err(Error::input(site, format!("holds {n} items where {} are expected", items.len()))
+                .hint("delete the shards and run the study again")),
+        }
+    }
+
+    /// Rounds.
+    #[must_use]
+    pub fn rounds(&self) -> usize {
+        self.sizes[0]
+    }
+
+    /// Layers.
+    #[must_use]
+    pub fn layers(&self) -> usize {
+        self.sizes[2]
+    }
+
+    /// The places of the items that both have, as (here, there), in the order of this one.
+    #[must_use]
+    pub fn shared(&self, other: &Self) -> Vec<(usize, usize)> {
+        let there: HashMap<&str, usize> =
+            other.items.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();
+        let place = |(here, id): (usize, &String)| Some((here, *there.get(id.as_str())?));
+        self.items.iter().enumerate().filter_map(place).collect()
+    }
+
+    /// The name of an item.
+    #[must_use]
+    pub fn item(&self, place: usize) -> &str {
+        &self.items[place]
+    }
+
+    /// The state of an item, `(width)`.
+    #[must_use]
+    pub fn state(&self, item: usize, at: At) -> &[f32] {
+        let [rounds, positions, layers, width] = self.sizes;
+        let row = ((item * rounds + at.round) * positions + at.position) * layers + at.layer;
+        &self.values[row * width..][..width]
+    }
+
+    /// The states of some items, `[items, width]`.
+    #[must_use]
+    pub fn states(&self, items: &[usize], at: At) -> Array2<f32> {
+        let width = self.sizes[3];
+        Array2::from_shape_fn((items.len(), width), |(row, unit)| self.state(items[row], at)[unit])
+    }
+}
