@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Outcome, copy, recant, succeed, tiny};
+use common::{Outcome, copy, plant, recant, succeed, tiny};
 use safetensors::{SafeTensors, tensor::TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -31,21 +31,6 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
     let mut value = serde_json::from_slice(&fs::read(path).expect("a file")).expect("JSON");
     change(&mut value);
     fs::write(path, value.to_string()).expect("written");
-}
-
-/// Changes the f32 numbers of one tensor.
-fn plant(dir: &Path, name: &str, change: impl Fn(usize, f32) -> f32) {
-    let path = dir.join("model.safetensors");
-    let bytes = fs::read(&path).expect("weights");
-    let file = SafeTensors::deserialize(&bytes).expect("safetensors");
-    let view = file.tensor(name).expect("the tensor");
-    let numbers = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).enumerate();
-    let data: Vec<u8> = numbers.flat_map(|(i, x)| change(i, x).to_le_bytes()).collect();
-    let planted = TensorView::new(view.dtype(), view.shape().to_vec(), &data).expect("a tensor");
-    let tensors = file.tensors().into_iter();
-    let tensors: Vec<_> =
-        tensors.map(|(key, view)| if key == name { (key, planted.clone()) } else { (key, view) }).collect();
-    safetensors::serialize_to_file(tensors, None, &path).expect("written");
 }
 
 #[test]

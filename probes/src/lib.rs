@@ -58,6 +58,9 @@
 //!   corrects for the best layer having been looked for. A [`Twin`] makes a thousand exchanges one matrix product.
 //! * **Controls.** [`words_only`], [`length_only`], [`ControlTask`], [`majority`]; a [`Verdict`] names those not beaten.
 //! * **Beyond a score.** [`Calibration`], [`transfer`] between sets, [`similarities`] of directions with a noise ceiling.
+//! * **Two models, or two rounds.** [`cka`], [`procrustes`] and [`principal_angles`] compare what they make of the same rows;
+//!   [`shifts`], [`shift_cosine`] and [`ShiftSpectrum`] say how far, which way and along how many directions rows moved;
+//!   [`effect`], [`d_prime`] and [`readout_change`] what became of their scores.
 //!
 //! Statistics are computed in `f64`. The same input, settings and seed give the same numbers on any number of
 //! threads. What is undefined is `None`.
@@ -75,6 +78,8 @@ mod counts;
 mod data;
 mod delong;
 mod detectable;
+mod displacement;
+mod effect;
 mod error;
 mod estimator;
 mod evaluation;
@@ -86,6 +91,7 @@ mod lda;
 mod linfa;
 mod logistic;
 mod mass_mean;
+mod members;
 mod metrics;
 mod multinomial;
 pub mod multiple;
@@ -96,6 +102,7 @@ mod pairs;
 pub mod permutation;
 mod probe;
 mod regression;
+mod representations;
 mod ridge;
 mod rng;
 mod scale;
@@ -117,6 +124,8 @@ pub use controls::{ControlTask, Selectivity, length_only, majority};
 pub use data::{Dataset, Labelled};
 pub use delong::DeLong;
 pub use detectable::{minimum_detectable_auroc, minimum_detectable_by_groups};
+pub use displacement::{CosineNull, Shift, ShiftCosine, ShiftSettings, ShiftSpectrum, shift_cosine, shifts};
+pub use effect::{Difference, Effect, ReadoutChange, d_prime, effect, overlap, readout_change};
 pub use error::{Error, Result};
 pub use estimator::{Estimator, Twin};
 pub use evaluation::Evaluation;
@@ -133,6 +142,7 @@ pub use pairs::PairPca;
 pub use permutation::{Exchange, PermutationTest};
 pub use probe::Probe;
 pub use regression::{Regression, RegressionScores};
+pub use representations::{cka, cka_jackknife, principal_angles, procrustes};
 pub use ridge::{AlphaChoice, LeftOut, Ridge, RidgePath};
 pub use scale::Scaler;
 pub use similarity::{Comparison, Similarity, similarities};

@@ -50,6 +50,13 @@ pub struct Tested {
 }
 
 impl Tested {
+    /// The mean of each column with its test; None where no item counts.
+    #[must_use]
+    pub fn all(sums: &Sums, draws: &Draws) -> Vec<Option<Self>> {
+        let both = draws.means(sums).into_iter().zip(draws.flips(sums));
+        both.map(|(mean, test)| Some(Self { mean: mean?, test, q: None })).collect()
+    }
+
     /// Whether the difference stands clear of 0 with all layers looked at: corrected p below 0.05.
     #[must_use]
     pub fn passes(&self) -> bool {
@@ -69,20 +76,19 @@ pub fn cells(
         let (own, other) = (&scores[condition], &scores[control]);
         let layers = own.layers;
         let sums = |value: &dyn Fn(usize, usize) -> f64| Sums::new(groups, layers, value);
-        let tested = |sums: &Sums| -> Vec<Option<Tested>> {
-            let both = draws.means(sums).into_iter().zip(draws.flips(sums));
-            both.map(|(mean, test)| Some(Tested { mean: mean?, test, q: None })).collect()
-        };
         let change = |of: &Scores, item, layer| of.at(item, round, layer) - of.at(item, 0, layer);
         let none = || vec![None; layers];
         let values = draws.means(&sums(&|item, layer| own.at(item, round, layer)));
         let changes = match round {
             0 => none(),
-            _ => tested(&sums(&|item, layer| change(own, item, layer))),
+            _ => Tested::all(&sums(&|item, layer| change(own, item, layer)), draws),
         };
         let effects = match round == 0 || condition == control {
             true => none(),
-            false => tested(&sums(&|item, layer| change(own, item, layer) - change(other, item, layer))),
+            false => Tested::all(
+                &sums(&|item, layer| change(own, item, layer) - change(other, item, layer)),
+                draws,
+            ),
         };
         let mean_probability = |layer: usize| {
             let values = (0..own.groups.len()).map(|item| own.at(item, round, layer));

@@ -65,7 +65,7 @@ impl<'a> Sets<'a> {
 
 /// Every set against every other.
 pub struct TransferMatrix {
-    /// What is compared: `concepts`, `layers`, `answer` or `condition`.
+    /// What is compared: `concepts`, `layers`, `answer`, `condition` or `models`.
     pub kind: &'static str,
     /// Of what: a concept, a task, or nothing.
     pub of: String,
@@ -136,6 +136,22 @@ impl Sources<'_> {
         }
         matrices.extend(self.matrix("concepts", "", &over_concepts.sets)?);
         Ok(matrices)
+    }
+
+    /// A concept's texts in two models: (name, states, the layer's place among the captured ones, the layer) of each.
+    ///
+    /// # Errors
+    /// States that cannot be fitted.
+    pub fn between_models(
+        &self,
+        concept: &Concept,
+        sides: [(&str, &States, usize, usize); 2],
+    ) -> Result<Option<TransferMatrix>> {
+        let mut both = Sets::default();
+        for (name, states, place, layer) in sides {
+            both.add(name.to_owned(), layer, rows(concept, states, place));
+        }
+        self.matrix("models", &concept.spec.name, &both.sets)
     }
 
     /// Over conditions and rounds at one layer: the model's own answer, and the condition itself against the first.

@@ -53,6 +53,12 @@ impl Site {
         !matches!(self, Self::Embed | Self::FinalNorm | Self::Logits)
     }
 
+    /// Whether its vectors are those of the residual stream or are added to it.
+    #[must_use]
+    pub fn in_stream(self) -> bool {
+        !matches!(self, Self::HeadOut | Self::MlpAct | Self::Logits)
+    }
+
     /// The name used in files, options and figures.
     #[must_use]
     pub fn name(self) -> &'static str {

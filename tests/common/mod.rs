@@ -11,6 +11,7 @@ use std::process::{Command, Output};
 use recant::dialogue::Script;
 use recant::dialogue::filler::Filler;
 use recant::text::{ChatTemplate, Tokenizer};
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
@@ -126,6 +127,21 @@ pub fn tensors(path: &Path) -> BTreeMap<String, Array> {
             (name.to_string(), Array { shape: view.shape().to_vec(), values })
         })
         .collect()
+}
+
+/// Changes the f32 numbers of one tensor of a checkpoint.
+pub fn plant(dir: &Path, name: &str, change: impl Fn(usize, f32) -> f32) {
+    let path = dir.join("model.safetensors");
+    let bytes = fs::read(&path).expect("weights");
+    let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+    let view = file.tensor(name).expect("the tensor");
+    let numbers = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).enumerate();
+    let data: Vec<u8> = numbers.flat_map(|(i, x)| change(i, x).to_le_bytes()).collect();
+    let planted = TensorView::new(view.dtype(), view.shape().to_vec(), &data).expect("a tensor");
+    let tensors = file.tensors().into_iter();
+    let tensors: Vec<_> =
+        tensors.map(|(key, view)| if key == name { (key, planted.clone()) } else { (key, view) }).collect();
+    safetensors::serialize_to_file(tensors, None, &path).expect("written");
 }
 
 /// The metadata entry `recant` of a safetensors file.

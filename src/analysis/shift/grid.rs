@@ -8,6 +8,7 @@ use ndarray::Array2;
 use super::about::{About, key};
 use crate::analysis::summary::Sources;
 use crate::store::Shard;
+use crate::task::select;
 use crate::{Error, Result};
 
 /// States at one site of one model on a task under a condition.
@@ -52,11 +53,15 @@ impl Grid {
     pub fn same(
         sources: &Sources<'_>,
         about: &About,
-        items: Vec<String>,
-        (task, condition, site): (&str, &str, &str),
+        (task, condition): (usize, &str),
+        site: &str,
     ) -> Result<Option<Self>> {
+        let (name, items) = &sources.tasks[task];
+        let (mut items, _) = sources.ran(&about.before, name, items)?;
+        select::first(&mut items, about.entry.limit, |item| &item.category);
+        let items: Vec<String> = items.into_iter().map(|item| item.id).collect();
         let paths = (0..items.len().div_ceil(sources.study.run.shard_items))
-            .map(|index| sources.run.same_text(&about.name(), task, condition, index))
+            .map(|index| sources.run.same_text(&about.name(), name, condition, index))
             .collect::<Result<Vec<_>>>()?;
         match paths.iter().all(|path| path.is_file()) {
             false => Ok(None),
@@ -104,6 +109,21 @@ impl Grid {
             other.items.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();
         let place = |(here, id): (usize, &String)| Some((here, *there.get(id.as_str())?));
         self.items.iter().enumerate().filter_map(place).collect()
+    }
+
+    /// Items.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether an item has a state at a position in a round and in the one before.
+    #[must_use]
+    pub fn moves(&self, item: usize, round: usize, position: usize) -> bool {
+        [round - 1, round].into_iter().all(|round| {
+            let mut layers = 0..self.layers();
+            layers.all(|layer| self.state(item, At { round, position, layer }).iter().all(|x| x.is_finite()))
+        })
     }
 
     /// The name of an item.
