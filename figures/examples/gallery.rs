@@ -7,11 +7,12 @@ use std::path::Path;
 use std::{env, fs};
 
 use recant_figures::{
-    Curve, CurveBand, CurvePanel, CurvePoint, Curves, Figure, HeatColours, HeatMap, Intervals, LayerProfile,
-    LayerRoundMap, MapRow, Matrix, MatrixCell, ModelScale, NullBand, PlacePanel, PositionBias, Profile,
-    ProfilePanel, Reference, Reliability, ReliabilityBin, ReliabilityPanel, Role, RoundPanel,
-    RoundsByCondition, ScaleModel, ScalePanel, Scatter, ScatterPanel, ScatterPoint, ScoreByScale, Series,
-    Style, Theme, Width, render,
+    Curve, CurveBand, CurvePanel, CurvePoint, Curves, Depth, DistributionPanel, DistributionRow,
+    Distributions, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, Matrix,
+    MatrixCell, ModelScale, NullBand, PlacePanel, PositionBias, Profile, ProfilePanel, Reference,
+    Reliability, ReliabilityBin, ReliabilityPanel, Role, RoundPanel, RoundsByCondition, Sample, ScaleModel,
+    ScalePanel, Scatter, ScatterPanel, ScatterPoint, ScoreByScale, Series, ShiftPanel, Style, Theme,
+    TokenShift, Width, render,
 };
 
 const LAYERS: usize = 30;
@@ -47,6 +48,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         Box::new(steering_of_concepts()),
         Box::new(alignment()),
         Box::new(alignment_of_objectives()),
+        Box::new(projections()),
+        Box::new(projections_of_rounds()),
+        Box::new(token_shift()),
+        Box::new(token_shift_of_one()),
+        Box::new(lens_map()),
+        Box::new(depths()),
+        Box::new(steps_of_alignment()),
+        Box::new(spectrum()),
     ];
     for figure in &figures {
         for (suffix, width) in
@@ -55,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             write(folder, figure.as_ref(), suffix, &Style::at(width))?;
         }
     }
-    for figure in [0, 9, 12, 14, 15, 20, 22].map(|i| figures[i].as_ref()) {
+    for figure in [0, 9, 12, 14, 15, 20, 22, 23, 25, 28, 29, 30].map(|i| figures[i].as_ref()) {
         let grey = Style { theme: Theme::grey(), ..Style::at(Width::Page) };
         write(folder, figure, "grey", &grey)?;
     }
@@ -216,7 +225,7 @@ fn profiles() -> LayerProfile {
         y_range: Some((0.4, 1.0)),
         interval: "95 % bootstrap intervals over groups".into(),
         significance: "q < 0.05".into(),
-        columns: None,
+        ..LayerProfile::default()
     }
 }
 
@@ -749,4 +758,204 @@ fn alignment_of_objectives() -> Curves {
         ..CurvePanel::default()
     };
     Curves { name: "alignment-objectives".into(), panels: vec![panel], ..alignment() }
+}
+
+/// About normal, by the sum of twelve noises.
+fn scatter_around(mean: f64, sd: f64, n: usize, seed: usize) -> Vec<f64> {
+    let normal = |k: usize| (0..12).map(|i| 0.5 * noise((k * 12 + i) * 3 + seed * 7919)).sum::<f64>();
+    (0..n).map(|k| mean + sd * normal(k)).collect()
+}
+
+/// Projections of a base and an aligned model on the directions of two concepts.
+fn projections() -> Distributions {
+    let sample = |label: &str, values| Sample { label: label.into(), values };
+    let row = |concept: usize, condition: usize| {
+        let shift = [[0.2, 1.4, 0.6, 0.0], [-0.1, -0.9, -1.6, 0.1]][concept][condition];
+        DistributionRow {
+            label: CONDITIONS[condition].into(),
+            samples: vec![
+                sample("base", scatter_around(0.0, 1.0, 240, concept * 10 + condition)),
+                sample("aligned", scatter_around(shift, 0.8, 240, concept * 10 + condition + 5)),
+            ],
+            note: format!("d = {shift:.2} [{:.2}, {:.2}]", shift - 0.18, shift + 0.19)
+                .replace('-', "\u{2212}"),
+        }
+    };
+    let panel = |concept: usize| DistributionPanel {
+        title: format!("{}, layer 14", CONCEPTS[concept]),
+        rows: (0..CONDITIONS.len()).map(|condition| row(concept, condition)).collect(),
+    };
+    Distributions {
+        name: "projections".into(),
+        panels: vec![panel(0), panel(1)],
+        x_label: "Projection (sd)".into(),
+        shared_x: true,
+        note: "difference of the means in standard deviations, 95 % bootstrap interval over groups".into(),
+        columns: None,
+    }
+}
+
+/// Few values, equal values, two heaps, and three samples a row.
+fn projections_of_rounds() -> Distributions {
+    let sample = |label: &str, values| Sample { label: label.into(), values };
+    let heaps = [scatter_around(-2.0, 0.4, 40, 1), scatter_around(1.5, 0.6, 90, 2)].concat();
+    let rows = vec![
+        vec![scatter_around(0.0, 1.0, 1000, 3), scatter_around(0.4, 1.0, 1000, 4), heaps],
+        vec![vec![0.1, 0.4, -0.8], vec![1.2, 1.4, 0.2], vec![0.7; 20]],
+        vec![vec![0.5; 30], vec![1.5; 30], vec![f64::NAN; 3]],
+    ];
+    let row = |(round, samples): (usize, Vec<Vec<f64>>)| DistributionRow {
+        label: format!("round {round}"),
+        samples: ["base", "SFT", "SFT, then DPO"].iter().zip(samples).map(|(l, v)| sample(l, v)).collect(),
+        note: String::new(),
+    };
+    Distributions {
+        name: "projections-rounds".into(),
+        panels: vec![DistributionPanel {
+            title: String::new(),
+            rows: rows.into_iter().enumerate().map(row).collect(),
+        }],
+        x_label: "Projection on the direction of stereotype (sd)".into(),
+        ..Distributions::default()
+    }
+}
+
+fn shifted(title: &str, positions: usize, gain: f64) -> ShiftPanel {
+    let far =
+        |p: usize| gain * (0.08 + 0.5 * (-(p as f64) / 9.0).exp()) * (1.0 + 0.3 * noise(p * 3 + title.len()));
+    let share = |p: usize| {
+        let (marginal, shifted) = (0.8 * far(p), 0.6 * far(p));
+        (!title.len().is_multiple_of(5) || p != 30).then_some([1.0 - marginal - shifted, marginal, shifted])
+    };
+    let kl: Vec<f64> = (0..positions).map(|p| 2.2 * far(p)).collect();
+    ShiftPanel {
+        title: title.into(),
+        shares: (0..positions).map(share).collect(),
+        kl: series("KL", &kl, 0.05),
+        n: (0..positions).map(|p| 240 - p).collect(),
+    }
+}
+
+/// Tokens of answers under two conditions in two rounds.
+fn token_shift() -> TokenShift {
+    let panels = vec![
+        shifted("baseline, round 0", 64, 0.6),
+        shifted("baseline, round 2", 64, 0.7),
+        shifted("specificity-1, round 0", 64, 0.6),
+        shifted("specificity-1, round 2", 48, 1.0),
+    ];
+    TokenShift {
+        name: "token-shift".into(),
+        panels,
+        x_label: "Position in the answer".into(),
+        interval: "95 % bootstrap intervals over answers".into(),
+        columns: None,
+    }
+}
+
+fn token_shift_of_one() -> TokenShift {
+    TokenShift {
+        name: "token-shift-one".into(),
+        panels: vec![shifted("negation, round 1", 12, 0.9)],
+        ..token_shift()
+    }
+}
+
+/// What the model would answer at each layer: the probability of each option.
+fn lens_map() -> LayerRoundMap {
+    let score = |option: usize, layer: usize, round: usize| {
+        let late = 1.0 / (1.0 + (-(layer as f64 - 19.0) / 2.0).exp());
+        let pull = [1.8 - 1.6 * round as f64, 0.2, 1.9 * round as f64][option];
+        (late * pull + 0.3 * noise(layer * 3 + option)).exp()
+    };
+    let share = |option: usize, layer: usize, round: usize| {
+        score(option, layer, round) / (0..3).map(|o| score(o, layer, round)).sum::<f64>()
+    };
+    let wins = |option: usize, l: usize, r: usize| (0..3).all(|o| share(o, l, r) <= share(option, l, r));
+    let map = |(option, title): (usize, &&str)| HeatMap {
+        title: (*title).into(),
+        values: (0..LAYERS).map(|l| (0..ROUNDS).map(|r| Some(share(option, l, r))).collect()).collect(),
+        passes: (0..LAYERS).map(|l| (0..ROUNDS).map(|r| wins(option, l, r)).collect()).collect(),
+    };
+    let options = ["stereotyped", "other person", "unknown"];
+    LayerRoundMap {
+        name: "lens-map".into(),
+        rows: vec![MapRow { title: String::new(), maps: options.iter().enumerate().map(map).collect() }],
+        value_label: "Probability of the option".into(),
+        colours: HeatColours::Sequential { range: Some((0.0, 1.0)) },
+        significance: "the most probable option of a layer and round".into(),
+        ..maps()
+    }
+}
+
+/// Models of 12 and of 30 layers on one axis.
+fn depths() -> LayerProfile {
+    let every = |values: Vec<f64>, step: f64, layers: usize| -> Vec<f64> {
+        (0..layers).map(|l| values[((l as f64 * step) as usize).min(LAYERS - 1)]).collect()
+    };
+    let panel = |concept: usize| ProfilePanel {
+        title: CONCEPTS[concept].into(),
+        profiles: vec![
+            profile("Pythia-160M", &every(curve(0.8, 14.0, 3 + concept), 2.5, 12), true),
+            profile("SmolLM2-135M", &curve(0.88, 17.0, 1 + concept), true),
+        ],
+        references: vec![level("chance", 0.5)],
+        baselines: vec![series("untrained", &every(curve(0.66, 4.0, 9), 1.25, 24), 0.03)],
+        null: Some(null()),
+    };
+    LayerProfile {
+        name: "relative-depth".into(),
+        panels: vec![panel(0), panel(1)],
+        x_label: "Relative depth".into(),
+        depth: Depth::Relative,
+        ..profiles()
+    }
+}
+
+/// One probe along the alignment of a model.
+fn steps_of_alignment() -> LayerProfile {
+    let steps = ["base", "SFT, 1/2", "SFT", "DPO, 1/2", "DPO", "RLVR"];
+    let panel = |concept: usize| ProfilePanel {
+        title: CONCEPTS[concept].into(),
+        profiles: steps
+            .iter()
+            .enumerate()
+            .map(|(k, step)| Profile {
+                passes: Vec::new(),
+                ..profile(step, &curve(0.7 + 0.04 * k as f64, 18.0 - k as f64, k + 7 * concept), false)
+            })
+            .collect(),
+        references: vec![level("chance", 0.5)],
+        ..ProfilePanel::default()
+    };
+    LayerProfile {
+        name: "alignment-profile".into(),
+        panels: vec![panel(0), panel(1)],
+        ordered: true,
+        ..profiles()
+    }
+}
+
+/// How many directions hold the shift that alignment made, by layer.
+fn spectrum() -> Curves {
+    let line = |layer: usize, slope: f64| {
+        let share = |k: usize| 1.0 - (1.0 - slope) * (k as f64).powf(-0.4 - 0.04 * layer as f64);
+        let point = |k: usize| CurvePoint { x: k as f64, y: Some(share(k)), interval: None };
+        Curve { label: format!("layer {layer}"), points: (1..=576).map(point).collect(), marked: false }
+    };
+    let panel = |title: &str, slope: f64| CurvePanel {
+        title: title.into(),
+        y_label: "Cumulative share".into(),
+        y_range: Some((0.0, 1.0)),
+        log_x: true,
+        ordered: true,
+        lines: (0..6).map(|k| line(5 * k, slope)).collect(),
+        ..CurvePanel::default()
+    };
+    Curves {
+        name: "spectrum".into(),
+        panels: vec![panel("specificity-1", 0.3), panel("negation", 0.1)],
+        x_label: "Directions".into(),
+        ..Curves::default()
+    }
 }

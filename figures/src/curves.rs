@@ -4,12 +4,13 @@ use crate::Figure;
 use crate::canvas::Drawing;
 use crate::colour::{MUTED, WHITE};
 use crate::data::{
-    Csv, Reference, check_number, check_order, check_range, check_some, known, lettered, listed, plain,
+    Csv, Reference, check_number, check_order, check_range, check_some, inside, known, lettered, listed,
+    plain,
 };
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot, Ticks};
 use crate::legend::{Key, Named};
-use crate::panel::Mark;
+use crate::panel::{Mark, alone};
 use crate::references;
 use crate::style::{Dash, Look, Style};
 
@@ -41,6 +42,11 @@ pub struct CurvePanel {
     pub y_range: Option<(f64, f64)>,
     /// Whether the y axis is logarithmic; all its numbers must then lie above 0.
     pub log_y: bool,
+    /// Whether the x axis is logarithmic; all numbers of x in the figure must then lie above 0.
+    pub log_x: bool,
+    /// Whether the lines are steps of an order (layers, steps of alignment): they are coloured from dark to light, in
+    /// the order in which their labels first appear in the figure.
+    pub ordered: bool,
     /// The lines. They keep their colour across panels by label.
     pub lines: Vec<Curve>,
     /// A range to compare with at each x, drawn in grey.
@@ -181,6 +187,11 @@ impl CurvePanel {
         lines.chain(self.band.iter().flat_map(|b| b.points.iter().map(|p| p.0)))
     }
 
+    /// A place in the units of the axis.
+    fn place(&self, x: f64) -> f64 {
+        if self.log_x { x.log10() } else { x }
+    }
+
     /// A height in the units of the axis.
     fn height(&self, y: f64) -> f64 {
         if self.log_y { y.log10() } else { y }
@@ -196,10 +207,13 @@ impl CurvePanel {
         let ends = |end: fn(&(f64, f64, f64)) -> f64| {
             band.points.iter().map(|p| known(Some(self.height(end(p))))).collect::<Vec<_>>()
         };
-        let end = band.there().next_back().map(|(x, lo, hi)| (x, (self.height(lo) + self.height(hi)) / 2.0));
+        let end = band
+            .there()
+            .next_back()
+            .map(|(x, lo, hi)| (self.place(x), (self.height(lo) + self.height(hi)) / 2.0));
         plot.named.push(Named { label: band.label.clone(), key: Key::Area { colour, alpha }, end });
         plot.marks.push(Mark::Band {
-            x: band.points.iter().map(|p| p.0).collect(),
+            x: band.points.iter().map(|p| self.place(p.0)).collect(),
             lo: ends(|p| p.1),
             hi: ends(|p| p.2),
             colour,
@@ -229,6 +243,9 @@ impl Curves {
         check_some(&self.panels, &what, "panel")?;
         self.panels.iter().try_for_each(CurvePanel::check)?;
         let (lo, hi) = self.extent();
+        if let Some(panel) = self.panels.iter().find(|p| p.log_x) {
+            check_height(&format!("{what}, x in panel \"{}\"", panel.title), lo, true)?;
+        }
         if lo < hi {
             Ok(())
         } else {
@@ -261,11 +278,13 @@ impl Curves {
     }
 
     /// How far each marked line is moved along x so that none hides another's bars: by label.
-    fn apart(&self) -> Vec<(&str, f64)> {
+    fn apart(&self, panel: &CurvePanel) -> Vec<(&str, f64)> {
         let marked = self.labels(|l| l.marked);
         let gaps = self.lines().filter(|l| l.marked).flat_map(|l| l.points.windows(2));
-        let closest = gaps.map(|w| w[1].x - w[0].x).fold(f64::INFINITY, f64::min);
+        let gaps = gaps.map(|w| panel.place(w[1].x) - panel.place(w[0].x));
+        let closest = gaps.fold(f64::INFINITY, f64::min);
         let (lo, hi) = self.extent();
+        let (lo, hi) = (panel.place(lo), panel.place(hi));
         let step = (0.012 * (hi - lo)).min(0.5 * closest / marked.len().max(1) as f64);
         let middle = (marked.len().max(1) - 1) as f64 / 2.0;
         marked.into_iter().enumerate().map(|(i, label)| (label, step * (i as f64 - middle))).collect()
@@ -273,7 +292,8 @@ impl Curves {
 
     fn plot(&self, panel: &CurvePanel, style: &Style) -> Plot {
         let (lo, hi) = self.extent();
-        let (labels, apart) = (self.labels(|_| true), self.apart());
+        let (lo, hi) = (panel.place(lo), panel.place(hi));
+        let (labels, apart) = (self.labels(|_| true), self.apart(panel));
         let pad = 0.045 * (hi - lo) + apart.last().map_or(0.0, |last| last.1);
         let mut plot = Plot {
             title: panel.title.clone(),
@@ -282,7 +302,7 @@ impl Curves {
             x: (lo - pad, hi + pad),
             y_range: panel.y_range.map(|range| panel.heights(range)),
             log_y: panel.log_y,
-            ticks: self.ticks(),
+            ticks: if panel.log_x { Ticks::Log } else { self.ticks() },
             ..Plot::default()
         };
         if self.spans_zero() {
@@ -298,7 +318,8 @@ impl Curves {
         let (mut thin, mut bars, mut on_top) = (Vec::new(), Vec::new(), Vec::new());
         let mixed = self.lines().any(|l| l.marked);
         for line in &panel.lines {
-            let mut look = style.look(labels.iter().position(|l| *l == line.label).unwrap_or(0));
+            let index = labels.iter().position(|l| *l == line.label).unwrap_or(0);
+            let mut look = if panel.ordered { style.step(index, labels.len()) } else { style.look(index) };
             if mixed && !line.marked {
                 look.colour = look.colour.towards(WHITE, 0.4);
             }
@@ -316,11 +337,22 @@ impl Curves {
         plot.marks.extend(thin.into_iter().chain(bars).chain(on_top));
         plot
     }
+
+    /// Which panels have a logarithmic axis, if any has.
+    fn logarithmic(&self, axis: &str, of: fn(&CurvePanel) -> bool) -> Option<String> {
+        let logs: Vec<_> = (0..self.panels.len()).filter(|&i| of(&self.panels[i])).collect();
+        if logs.len() == self.panels.len() {
+            Some(format!("The {axis} axis is logarithmic."))
+        } else {
+            let letters: Vec<_> = logs.into_iter().map(|i| format!("({})", grid::letter(i))).collect();
+            (!letters.is_empty()).then(|| format!("The {axis} axis of {} is logarithmic.", listed(&letters)))
+        }
+    }
 }
 
 /// The marks of one line, its interval first, and its name.
 fn marks(panel: &CurvePanel, line: &Curve, look: Look, moved: f64) -> (Vec<Mark>, Named) {
-    let x: Vec<f64> = line.points.iter().map(|p| p.x + moved).collect();
+    let x: Vec<f64> = line.points.iter().map(|p| panel.place(p.x) + moved).collect();
     let y = line.points.iter().map(|p| known(p.y).map(|y| panel.height(y)));
     let points: Vec<_> = x.iter().copied().zip(y).collect();
     let ends = line.points.iter().map(|p| p.ends().map(|ends| panel.heights(ends)));
@@ -345,12 +377,6 @@ fn marks(panel: &CurvePanel, line: &Curve, look: Look, moved: f64) -> (Vec<Mark>
         ]
     };
     (marks, named)
-}
-
-/// Points between gaps, which no line shows.
-fn alone(points: &[(f64, Option<f64>)]) -> Vec<(f64, Option<f64>)> {
-    let runs = points.split(|p| p.1.is_none());
-    runs.filter(|run| run.len() == 1).flatten().copied().collect()
 }
 
 impl Figure for Curves {
@@ -422,13 +448,12 @@ impl Figure for Curves {
             out.push(format!("Grey band: {}.", listed(&bands)));
         }
         out.extend(references::sentences(self.panels.iter().map(|p| p.references.as_slice())));
-        let logs: Vec<_> = (0..self.panels.len()).filter(|&i| self.panels[i].log_y).collect();
-        if logs.len() == self.panels.len() {
-            out.push("The y axis is logarithmic.".into());
-        } else if !logs.is_empty() {
-            let letters: Vec<_> = logs.into_iter().map(|i| format!("({})", grid::letter(i))).collect();
-            out.push(format!("The y axis of {} is logarithmic.", listed(&letters)));
+        if self.panels.iter().any(|p| p.ordered) {
+            let labels: Vec<_> = self.labels(|_| true).into_iter().map(plain).collect();
+            out.push(format!("From dark to light: {}.", listed(&labels)));
         }
+        out.extend(self.logarithmic("x", |p| p.log_x));
+        out.extend(self.logarithmic("y", |p| p.log_y));
         if self.spans_zero() {
             out.push("Vertical grey line: 0 on the x axis.".into());
         }
@@ -448,14 +473,5 @@ fn count_of_points<'a>(lines: impl Iterator<Item = &'a Curve>) -> String {
         (1, 1) => "1 point".into(),
         (least, most) if least == most => format!("{most} points"),
         _ => format!("{least} to {most} points a panel"),
-    }
-}
-
-/// A label as it is written inside a sentence: "Step" is "step", "KL" stays.
-fn inside(label: &str) -> String {
-    let mut letters = label.chars();
-    match (letters.next(), letters.clone().next()) {
-        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(letters).collect(),
-        _ => label.into(),
     }
 }

@@ -193,3 +193,12 @@ pub(crate) fn lettered<'a>(titles: impl Iterator<Item = &'a str>) -> Vec<String>
     }
     titles.iter().enumerate().map(|(i, t)| format!("({}) {t}", crate::grid::letter(i))).collect()
 }
+
+/// A label as it is written inside a sentence: "Step" is "step", "KL" stays.
+pub(crate) fn inside(label: &str) -> String {
+    let mut letters = label.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(letters).collect(),
+        _ => label.into(),
+    }
+}

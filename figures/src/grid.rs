@@ -26,6 +26,18 @@ const MIDDLE: f64 = 0.31;
 /// The side of the largest square data area, in em.
 const SQUARE: f64 = 19.0;
 
+/// Height of one named row of a panel, in em, and the least height of a panel of rows.
+const ROW: f64 = 2.9;
+const LEAST_ROWS: f64 = 6.0;
+/// The parts of a column's width that names of rows and notes on rows may take.
+const ROW_NAME: f64 = 0.26;
+const ROW_NOTE: f64 = 0.3;
+/// Space between a row and its name or note, in points.
+const ROW_GAP: f64 = 3.5;
+/// The heights of a panel with another beneath it and of that one, relative to a panel by itself.
+const UPPER: f64 = 0.82;
+const LOWER: f64 = 0.5;
+
 /// Where the x axis has its ticks.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) enum Ticks {
@@ -34,12 +46,22 @@ pub(crate) enum Ticks {
     Integers,
     /// At round numbers.
     Round,
+    /// At round numbers whose decimal logarithms are the places of the axis.
+    Log,
     /// At multiples of this step, the least in which points lie, or of as few of it as leave the labels room.
     Every(f64),
     /// At these places; labels that would touch others are left out.
     At(Vec<(f64, String)>),
     /// At 0, 1, ..; a label too long for its place is shortened.
     Places(Vec<String>),
+}
+
+/// A place of the y axis with a name at the left and a note at the right instead of a number.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Row {
+    pub at: f64,
+    pub name: String,
+    pub note: String,
 }
 
 /// One panel before it has a place.
@@ -60,6 +82,12 @@ pub(crate) struct Plot {
     pub x_names: Vec<(f64, String)>,
     /// Whether x and y have one unit, so that the data area is to be a square.
     pub square: bool,
+    /// Named rows from above, one unit of y apart, instead of ticks of the y axis.
+    pub rows: Vec<Row>,
+    /// A lower panel under this one, which has the labels of the x axis they share.
+    pub beneath: Option<Box<Plot>>,
+    /// Whether this is such a lower panel.
+    pub lower: bool,
 }
 
 impl Plot {
@@ -118,6 +146,8 @@ struct Layout<'a> {
     plot_width: f64,
     plot_height: f64,
     margins: Vec<Column>,
+    /// The width of notes on rows that are folded, 0 where none is.
+    folded: f64,
 }
 
 /// Draws the plots in reading order, `columns` side by side (or as many as fit well).
@@ -132,7 +162,7 @@ pub(crate) fn draw(
     let layout = Layout::best(plots, columns, style)?;
     let mut canvas = Canvas::default();
     let mut top = EDGE;
-    let listed = |key: &Key| !layout.direct || matches!(key, Key::Point { .. });
+    let listed = |key: &Key| !layout.direct || key.stands_alone();
     top = legend::draw(&mut canvas, plots, style, top, listed);
     for (row, plots) in plots.chunks(layout.columns).enumerate() {
         top = layout.draw_row(&mut canvas, plots, row, top)?;
@@ -150,7 +180,7 @@ impl<'a> Layout<'a> {
             direct.margins.iter().map(|m| m.after / (m.before + m.after + direct.plot_width.max(1.0)));
         // Where there is a legend anyway, names in it cost nothing and leave neighbouring panels more width,
         // which square ones need for their height as well.
-        let listed = plots.iter().flat_map(|p| &p.named).any(|n| matches!(n.key, Key::Point { .. }));
+        let listed = plots.iter().flat_map(|p| &p.named).any(|n| n.key.stands_alone());
         let worth_it = (columns == 1 || !listed && !direct.square())
             && direct.plot_width >= 56.0
             && share.fold(0.0, f64::max) <= 0.4
@@ -163,12 +193,25 @@ impl<'a> Layout<'a> {
     }
 
     fn new(plots: &'a [Plot], columns: usize, direct: bool, style: &'a Style) -> Layout<'a> {
-        let mut layout =
-            Layout { style, plots, columns, direct, plot_width: 0.0, plot_height: 0.0, margins: Vec::new() };
+        let mut layout = Layout {
+            style,
+            plots,
+            columns,
+            direct,
+            plot_width: 0.0,
+            plot_height: 0.0,
+            margins: Vec::new(),
+            folded: 0.0,
+        };
         // The height follows the width, and the ticks (whose labels take width) follow the height.
         layout.plot_height = style.panel_height.unwrap_or(80.0);
         for _ in 0..2 {
             layout.share_width();
+            let rows = plots.iter().map(|p| p.rows.len()).max().filter(|&rows| rows > 0);
+            if let Some(rows) = rows.filter(|_| style.panel_height.is_none()) {
+                layout.plot_height = (ROW * rows as f64).max(LEAST_ROWS) * style.font_size;
+                continue;
+            }
             let (least, most) = (8.5 * style.font_size, 12.0 * style.font_size);
             let height = if layout.square() { layout.plot_width } else { layout.plot_width * 0.62 };
             let most = if layout.square() { SQUARE * style.font_size } else { most };
@@ -180,6 +223,7 @@ impl<'a> Layout<'a> {
 
     /// Gives labels what they need at the present height, and the plots the rest in equal parts.
     fn share_width(&mut self) {
+        self.folded = self.folded();
         self.margins = (0..self.columns).map(|c| self.column(c)).collect();
         let margins: f64 = self.margins.iter().map(|m| m.before + m.after).sum();
         let free = self.style.width.points() - 2.0 * EDGE - margins - GUTTER * (self.columns - 1) as f64;
@@ -203,18 +247,106 @@ impl<'a> Layout<'a> {
 
     fn column(&self, column: usize) -> Column {
         let plots = || self.plots.iter().skip(column).step_by(self.columns);
-        let before = plots().map(|p| self.left_of(p)).fold(0.0, f64::max);
+        let both = |p: &'a Plot| std::iter::once(p).chain(p.beneath.as_deref());
+        let bare = !self.shows_names(column);
+        let before = plots()
+            .flat_map(both)
+            .filter(|p| p.rows.is_empty() || !bare)
+            .map(|p| self.left_of(p))
+            .fold(0.0, f64::max);
+        let notes = plots().flat_map(|p| &p.rows).map(|row| self.widest(&self.row_note(&row.note)));
+        let notes = notes.fold(0.0, f64::max);
+        let notes = if notes > 0.0 { ROW_GAP + notes } else { 0.0 };
         let small = self.style.small();
         let labels = plots()
             .flat_map(|p| &p.named)
             .filter(|_| self.direct)
             .map(|named| LEADER + 1.5 + Rich::parse(&named.label).width(Face::Regular, small));
-        Column { before, after: labels.fold(4.0, f64::max) }
+        Column { before, after: labels.fold(notes.max(4.0), f64::max) }
+    }
+
+    /// Whether rows are named in this column: rows that are alike in all panels are named once.
+    fn shows_names(&self, column: usize) -> bool {
+        let names = |p: &'a Plot| p.rows.iter().map(|row| &row.name);
+        column == 0 || self.plots.iter().any(|p| !names(p).eq(names(&self.plots[0])))
+    }
+
+    fn widest(&self, lines: &[Rich]) -> f64 {
+        lines.iter().map(|l| l.width(Face::Regular, self.style.small())).fold(0.0, f64::max)
+    }
+
+    fn row_text(&self, text: &str, part: f64) -> Vec<Rich> {
+        let small = self.style.small();
+        let rows = self.plots.iter().map(|p| p.rows.len()).max().unwrap_or(1).max(1);
+        let lines = (self.plot_height / (rows as f64 + 0.5) / (LEADING * small)) as usize;
+        let room = part * self.style.width.points() / self.columns as f64;
+        Rich::parse(text).wrap(Face::Regular, small, room, lines.clamp(1, 3))
+    }
+
+    fn row_name(&self, name: &str) -> Vec<Rich> {
+        self.row_text(name, ROW_NAME)
+    }
+
+    /// Where one note is in several lines, all are if they can be, so that they read as a column.
+    fn row_note(&self, note: &str) -> Vec<Rich> {
+        let wide = self.row_text(note, ROW_NOTE);
+        if self.folded == 0.0 || wide.len() != 1 {
+            return wide;
+        }
+        let narrow = Rich::parse(note).wrap(Face::Regular, self.style.small(), self.folded, 2);
+        let cut = narrow.iter().any(|line| line.plain().ends_with('…'));
+        if cut { wide } else { narrow }
+    }
+
+    /// The width of the widest note that is in several lines, 0 where none is.
+    fn folded(&self) -> f64 {
+        let notes = self.plots.iter().flat_map(|p| &p.rows).map(|row| self.row_text(&row.note, ROW_NOTE));
+        notes.filter(|lines| lines.len() > 1).map(|lines| self.widest(&lines)).fold(0.0, f64::max)
+    }
+
+    /// Names at the left of rows and notes at their right; those of a row without room are left out.
+    fn draw_rows(&self, canvas: &mut Canvas, plot: &Plot, panel: &Panel, names: bool) {
+        let small = self.style.small();
+        let centre = |row: &Row| panel.at(panel.x.lo, row.at).1;
+        let mut side = |texts: Vec<Vec<Rich>>, x: f64, anchor: Anchor| {
+            let extents = plot.rows.iter().zip(&texts).map(|(row, lines)| {
+                let half = (lines.len().max(1) - 1) as f64 * LEADING + ASCENT + DESCENT;
+                (centre(row) - half * small / 2.0, centre(row) + half * small / 2.0)
+            });
+            let extents: Vec<_> = extents.collect();
+            let kind = Type::new(small, INK).anchored(anchor);
+            for ((lines, extent), _) in
+                texts.iter().zip(&extents).zip(scale::apart(&extents, 0.2)).filter(|l| l.1)
+            {
+                for (k, line) in lines.iter().enumerate() {
+                    canvas.text(line, x, extent.0 + (ASCENT + k as f64 * LEADING) * small, kind);
+                }
+            }
+        };
+        if names {
+            let texts = plot.rows.iter().map(|row| self.row_name(&row.name)).collect();
+            side(texts, panel.rect.left - ROW_GAP, Anchor::End);
+        }
+        let texts = plot.rows.iter().map(|row| self.row_note(&row.note)).collect();
+        side(texts, panel.rect.right() + ROW_GAP, Anchor::Start);
+    }
+
+    /// The height of a panel's data area.
+    fn height_of(&self, plot: &Plot) -> f64 {
+        match &plot.beneath {
+            Some(_) => UPPER * self.plot_height,
+            None if plot.lower => LOWER * self.plot_height,
+            None => self.plot_height,
+        }
     }
 
     /// Width of tick labels and y label.
     fn left_of(&self, plot: &Plot) -> f64 {
         let small = self.style.small();
+        if !plot.rows.is_empty() {
+            let names = plot.rows.iter().map(|row| self.widest(&self.row_name(&row.name)));
+            return ROW_GAP + names.fold(0.0, f64::max);
+        }
         let ticks = self.y_axis(plot).ticks;
         let widest = ticks.iter().map(|t| Rich::parse(&t.1).width(Face::Regular, small)).fold(0.0, f64::max);
         let label = self.y_label(plot).len() as f64 * LEADING * self.style.font_size;
@@ -222,12 +354,16 @@ impl<'a> Layout<'a> {
     }
 
     fn y_label(&self, plot: &Plot) -> Vec<Rich> {
-        Rich::parse(&plot.y_label).wrap(Face::Regular, self.style.font_size, self.plot_height, 3)
+        Rich::parse(&plot.y_label).wrap(Face::Regular, self.style.font_size, self.height_of(plot), 3)
     }
 
     fn y_axis(&self, plot: &Plot) -> Axis {
         let (lo, hi) = plot.heights();
-        let wanted = (self.plot_height / (1.5 * self.style.font_size)).clamp(2.0, 8.0);
+        if !plot.rows.is_empty() {
+            return Axis { lo, hi, ticks: Vec::new() };
+        }
+        let apart = if plot.lower { 1.2 } else { 1.5 };
+        let wanted = (self.height_of(plot) / (apart * self.style.font_size)).clamp(2.0, 8.0);
         if plot.log_y { Axis::log(lo, hi, wanted as usize) } else { Axis::round(lo, hi, wanted as usize) }
     }
 
@@ -245,6 +381,11 @@ impl<'a> Layout<'a> {
                 let axes = (1..=6).rev().map(|wanted| Axis::round(lo, hi, wanted));
                 let fitting = axes.into_iter().find(|axis| self.has_room(axis));
                 fitting.unwrap_or_else(|| Axis::round(lo, hi, 1))
+            }
+            Ticks::Log => {
+                let axes = (1..=9).rev().map(|wanted| Axis::log(lo, hi, wanted));
+                let fitting = axes.into_iter().find(|axis| self.has_room(axis));
+                fitting.unwrap_or_else(|| Axis::log(lo, hi, 1))
             }
             Ticks::Every(step) => {
                 let axes = [1.0, 2.0, 4.0, 5.0, 10.0, 20.0]
@@ -340,7 +481,7 @@ impl<'a> Layout<'a> {
                 left: left + margin.before,
                 top: plot_top,
                 width: self.plot_width,
-                height: self.plot_height,
+                height: self.height_of(plot),
             };
             let (letter, title) = &titles[i];
             let first_line = top + (LEADING - DESCENT) * size;
@@ -354,7 +495,8 @@ impl<'a> Layout<'a> {
                 canvas.text(line, text_left, first_line + k as f64 * LEADING * size, Type::new(size, INK));
             }
             let last_of_column = (row + 1) * self.columns + i >= self.plots.len();
-            bottom = bottom.max(self.draw_plot(canvas, plot, rect, last_of_column.then_some(margin))?);
+            let below = last_of_column.then_some(margin);
+            bottom = bottom.max(self.draw_plot(canvas, plot, rect, below, i)?);
             left = rect.right() + margin.after + GUTTER;
         }
         Ok(bottom + if (row + 1) * self.columns < self.plots.len() { 7.0 } else { 0.0 })
@@ -370,7 +512,14 @@ impl<'a> Layout<'a> {
     }
 
     /// Draws one panel, with names and the label of its x axis when `below` gives the column they stand in.
-    fn draw_plot(&self, canvas: &mut Canvas, plot: &Plot, rect: Rect, below: Option<&Column>) -> Result<f64> {
+    fn draw_plot(
+        &self,
+        canvas: &mut Canvas,
+        plot: &Plot,
+        rect: Rect,
+        below: Option<&Column>,
+        column: usize,
+    ) -> Result<f64> {
         let (size, small) = (self.style.font_size, self.style.small());
         let panel = Panel {
             rect,
@@ -379,7 +528,12 @@ impl<'a> Layout<'a> {
             strip: self.strip(),
             headroom: self.headroom(),
         };
-        panel.axes(canvas, small);
+        match &plot.beneath {
+            _ if !plot.rows.is_empty() => panel.foot(canvas, small),
+            Some(_) => panel.axes_above(canvas, small),
+            None => panel.axes(canvas, small),
+        }
+        self.draw_rows(canvas, plot, &panel, self.shows_names(column));
         for mark in &plot.marks {
             mark.draw(&panel, canvas, &plot.marks)?;
         }
@@ -388,9 +542,18 @@ impl<'a> Layout<'a> {
         }
         let y_label = self.y_label(plot);
         let kind = Type::new(size, INK).anchored(Anchor::Middle).upwards();
-        let first = rect.left - self.left_of(plot) + ASCENT * size + 0.1 * size;
+        // The labels of a pair stand in line.
+        let paired = plot.lower || plot.beneath.is_some();
+        let reach = if paired { self.margins[column].before } else { self.left_of(plot) };
+        let first = rect.left - reach + ASCENT * size + 0.1 * size;
         for (k, line) in y_label.iter().enumerate() {
             canvas.text(line, first + k as f64 * LEADING * size, rect.top + rect.height / 2.0, kind);
+        }
+        if let Some(lower) = &plot.beneath {
+            // The lowest label of the one and the highest of the other, which reach past their axes.
+            let top = rect.bottom() + 1.15 * small;
+            let rect = Rect { top, height: self.height_of(lower), ..rect };
+            return self.draw_plot(canvas, lower, rect, below, column);
         }
         let mut bottom = rect.bottom() + TICK + 1.6 + (ASCENT + DESCENT) * small;
         if let Some(margin) = below {

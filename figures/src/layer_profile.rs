@@ -8,15 +8,15 @@ use crate::data::{
     lettered, listed, plain,
 };
 use crate::error::{Error, Result};
-use crate::grid::{self, Plot};
+use crate::grid::{self, Plot, Ticks};
 use crate::legend::{Key, Named};
 use crate::panel::Mark;
 use crate::references;
 use crate::scale::short;
 use crate::style::{Dash, Look, Style};
 
-/// Small multiples, one panel a concept: x is the layer (0-based), lines with interval bands.
-#[derive(Debug, Clone, PartialEq)]
+/// Small multiples, one panel a concept: x is the layer (0-based) or its relative depth, lines with interval bands.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct LayerProfile {
     /// The figure's name, used for file names.
     pub name: String,
@@ -34,6 +34,39 @@ pub struct LayerProfile {
     pub significance: String,
     /// Panels side by side, or None for as many as fit well.
     pub columns: Option<usize>,
+    /// Where a layer lies on the x axis.
+    pub depth: Depth,
+    /// Whether the profiles are steps of an order (of alignment, of rounds): they are coloured from dark to light, in
+    /// the order in which their labels first appear in the figure, and solid.
+    pub ordered: bool,
+}
+
+/// Where a layer lies on the x axis of a [`LayerProfile`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Depth {
+    /// At its index from 0; all lists of a panel have the same length.
+    #[default]
+    Layer,
+    /// At (layer + 1) / layers, where a profile, baseline or null has as many layers as entries: models of 12 and of
+    /// 30 layers share the axis. Usually labelled "Relative depth".
+    Relative,
+}
+
+impl Depth {
+    /// The places of a list with an entry a layer.
+    fn places(self, layers: usize) -> Vec<f64> {
+        let place = |layer: usize| match self {
+            Depth::Layer => layer as f64,
+            Depth::Relative => (layer + 1) as f64 / layers as f64,
+        };
+        (0..layers).map(place).collect()
+    }
+
+    /// How many entries a list must have, where the panel's first profile has `first` and the list's own first
+    /// part `own`.
+    fn expected(self, first: usize, own: usize) -> usize {
+        if self == Depth::Layer { first } else { own }
+    }
 }
 
 /// One concept.
@@ -99,10 +132,11 @@ impl LayerProfile {
         for panel in &self.panels {
             let what = format!("panel \"{}\"", panel.title);
             check_some(&panel.profiles, &what, "profile")?;
-            let layers = panel.profiles[0].scores.value.len();
+            let first = panel.profiles[0].scores.value.len();
             for profile in &panel.profiles {
                 let what = format!("{what}, profile \"{}\"", profile.scores.label);
                 check_some(&profile.scores.value, &what, "layer")?;
+                let layers = self.depth.expected(first, profile.scores.value.len());
                 profile.scores.check(&what, layers)?;
                 if !profile.passes.is_empty() {
                     check_flags(&format!("{what}, passes"), &profile.passes, layers)?;
@@ -113,9 +147,11 @@ impl LayerProfile {
             }
             panel.references.iter().try_for_each(|r| r.check(&what))?;
             for baseline in &panel.baselines {
+                let layers = self.depth.expected(first, baseline.value.len());
                 baseline.check(&format!("{what}, baseline \"{}\"", baseline.label), layers)?;
             }
             if let Some(null) = &panel.null {
+                let layers = self.depth.expected(first, null.lo.len());
                 check_list(&format!("{what}, null, lo"), &null.lo, layers)?;
                 check_list(&format!("{what}, null, hi"), &null.hi, layers)?;
                 for (at, (lo, hi)) in null.lo.iter().zip(&null.hi).enumerate() {
@@ -156,24 +192,32 @@ impl LayerProfile {
 
     fn plot(&self, panel: &ProfilePanel, style: &Style) -> Plot {
         let layers = panel.profiles.first().map_or(1, |p| p.scores.value.len());
-        let x: Vec<f64> = (0..layers).map(|l| l as f64).collect();
+        let (range, ticks) = match self.depth {
+            Depth::Layer => ((-0.6, layers as f64 - 0.4), Ticks::Integers),
+            Depth::Relative => ((-0.01, 1.02), Ticks::Round),
+        };
         let mut plot = Plot {
             title: panel.title.clone(),
             x_label: self.x_label.clone(),
             y_label: self.y_label.clone(),
-            x: (-0.6, layers as f64 - 0.4),
+            x: range,
+            ticks,
             y_range: Some(self.y_range.unwrap_or_else(|| self.common_range())),
             ..Plot::default()
         };
         if let Some(null) = &panel.null {
-            null_marks(&mut plot, null, &x);
+            null_marks(&mut plot, null, &self.depth.places(null.lo.len()));
         }
         references::add(&mut plot, &panel.references);
-        panel.baselines.iter().for_each(|baseline| baseline_marks(&mut plot, baseline, &x));
+        for baseline in &panel.baselines {
+            baseline_marks(&mut plot, baseline, &self.depth.places(baseline.value.len()));
+        }
         let labels = self.labels();
         let (mut bands, mut lines, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for profile in &panel.profiles {
-            let look = style.look(labels.iter().position(|l| *l == profile.scores.label).unwrap_or(0));
+            let index = labels.iter().position(|l| *l == profile.scores.label).unwrap_or(0);
+            let look = if self.ordered { style.step(index, labels.len()) } else { style.look(index) };
+            let x = self.depth.places(profile.scores.value.len());
             let scores = profile.scores.cleaned();
             let points: Vec<_> = x.iter().copied().zip(scores.value.iter().copied()).collect();
             let end = points.iter().rev().find_map(|&(x, y)| Some((x, y?)));
@@ -182,14 +226,17 @@ impl LayerProfile {
                 lo: scores.lo,
                 hi: scores.hi,
                 colour: look.colour,
-                alpha: 0.2,
+                alpha: if self.ordered { 0.12 } else { 0.2 },
             });
             lines.push(Mark::Line { points, colour: look.colour, dash: look.dash, width: 1.1 });
             plot.named.push(Named { label: scores.label, key: Key::Line { look, marker: false }, end });
             if let Some((layer, value)) = profile.best().filter(|_| profile.mark_best) {
-                let text = format!("{} at layer {layer}", short(value));
+                let text = match self.depth {
+                    Depth::Layer => format!("{} at layer {layer}", short(value)),
+                    Depth::Relative => format!("{} at layer {layer} of {}", short(value), x.len()),
+                };
                 notes.push(Mark::Note {
-                    x: layer as f64,
+                    x: x[layer],
                     y: value,
                     text,
                     colour: look.colour,
@@ -205,7 +252,8 @@ impl LayerProfile {
 
     /// Marks of several profiles are explained once, in ink.
     fn pass_marks(&self, plot: &mut Plot, profile: &Profile, look: Look, several: bool) {
-        let x: Vec<f64> = profile.passes.iter().enumerate().filter(|p| *p.1).map(|p| p.0 as f64).collect();
+        let places = self.depth.places(profile.passes.len());
+        let x: Vec<f64> = places.into_iter().zip(&profile.passes).filter(|p| *p.1).map(|p| p.0).collect();
         if profile.passes.is_empty() {
             return;
         }
@@ -259,12 +307,19 @@ impl Figure for LayerProfile {
     }
 
     fn csv(&self) -> String {
-        let mut csv = Csv::new(&["panel", "kind", "label", "layer", "value", "lo", "hi", "passes"]);
+        let relative = self.depth == Depth::Relative;
+        let mut header = vec!["panel", "kind", "label", "layer", "value", "lo", "hi", "passes"];
+        header.extend(relative.then_some("depth"));
+        let mut csv = Csv::new(&header);
+        let mut row = |texts: [&str; 3], numbers: [Option<f64>; 5], depth: Option<f64>| {
+            let numbers: Vec<_> = numbers.into_iter().chain(relative.then_some(depth)).collect();
+            csv.row(&texts, &numbers);
+        };
         for panel in &self.panels {
             let profiles = panel.profiles.iter().map(|p| ("profile", &p.scores, p.passes.as_slice()));
             let baselines = panel.baselines.iter().map(|b| ("baseline", b, [].as_slice()));
             for (kind, s, passes) in profiles.chain(baselines) {
-                for layer in 0..s.value.len() {
+                for (layer, depth) in self.depth.places(s.value.len()).into_iter().enumerate() {
                     let passes = passes.get(layer).map(|&p| f64::from(u8::from(p)));
                     let numbers = [
                         Some(layer as f64),
@@ -273,18 +328,19 @@ impl Figure for LayerProfile {
                         entry(&s.hi, layer),
                         passes,
                     ];
-                    csv.row(&[&panel.title, kind, &s.label], &numbers);
+                    row([&panel.title, kind, &s.label], numbers, Some(depth));
                 }
             }
             for r in &panel.references {
                 let numbers = [None, Some(r.value), r.interval.map(|i| i.0), r.interval.map(|i| i.1), None];
-                csv.row(&[&panel.title, "reference", &r.label], &numbers);
+                row([&panel.title, "reference", &r.label], numbers, None);
             }
             if let Some(null) = &panel.null {
-                for layer in 0..null.lo.len().max(null.hi.len()) {
+                let layers = null.lo.len().max(null.hi.len());
+                for (layer, depth) in self.depth.places(layers).into_iter().enumerate() {
                     let numbers =
                         [Some(layer as f64), None, entry(&null.lo, layer), entry(&null.hi, layer), None];
-                    csv.row(&[&panel.title, "null", &null.label], &numbers);
+                    row([&panel.title, "null", &null.label], numbers, Some(depth));
                 }
             }
         }
@@ -293,8 +349,12 @@ impl Figure for LayerProfile {
 
     fn caption(&self) -> String {
         let titles = lettered(self.panels.iter().map(|p| p.title.as_str()));
+        let by = match self.depth {
+            Depth::Layer => "layer",
+            Depth::Relative => "relative depth, (layer + 1) / layers,",
+        };
         let mut out = vec![
-            format!("{} by layer for {}.", plain(&self.y_label), listed(&titles)),
+            format!("{} by {by} for {}.", plain(&self.y_label), listed(&titles)),
             format!("Bands around the lines: {}.", self.interval),
         ];
         let panels = &self.panels;
@@ -311,6 +371,10 @@ impl Figure for LayerProfile {
             out.push(format!("Grey band: {}.", listed(&nulls)));
         }
         let profiles = || panels.iter().flat_map(|p| &p.profiles);
+        if self.ordered {
+            let labels: Vec<_> = self.labels().into_iter().map(plain).collect();
+            out.push(format!("From dark to light: {}.", listed(&labels)));
+        }
         if profiles().any(|p| p.passes.contains(&true)) {
             out.push(format!("Squares above the axis: layers with {}.", plain(&self.significance)));
         }

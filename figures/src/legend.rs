@@ -31,6 +31,19 @@ pub(crate) enum Key {
     Passes {
         colour: Rgb,
     },
+    /// A filled shape with an outline, listed as a point is.
+    Swatch {
+        colour: Rgb,
+        alpha: f64,
+        dash: Dash,
+    },
+}
+
+impl Key {
+    /// Whether it is no line's end, so that only the legend can name it.
+    pub fn stands_alone(&self) -> bool {
+        matches!(self, Key::Point { .. } | Key::Swatch { .. })
+    }
 }
 
 /// A name for something drawn, to be put beside it or into the legend.
@@ -46,7 +59,7 @@ impl Named {
     pub fn ink(&self) -> Rgb {
         match self.key {
             Key::Line { look, .. } | Key::Point { look } => look.colour.as_ink(),
-            Key::Rule { colour, .. } | Key::Passes { colour } => colour.as_ink(),
+            Key::Rule { colour, .. } | Key::Passes { colour } | Key::Swatch { colour, .. } => colour.as_ink(),
             Key::Area { .. } => crate::colour::MUTED,
         }
     }
@@ -71,7 +84,7 @@ fn entries(plots: &[Plot]) -> Vec<(Key, String)> {
     }
     keys.sort_by_key(|k| match k.0 {
         Key::Line { .. } => 0,
-        Key::Point { .. } => 1,
+        Key::Point { .. } | Key::Swatch { .. } => 1,
         _ => 2,
     });
     let joined = |labels: Vec<Place>| {
@@ -102,7 +115,11 @@ pub(crate) fn draw(
     let right = style.width.points() - EDGE;
     let (mut x, mut y, mut row_lines) = (EDGE, top, 1);
     for (key, label) in seen {
-        let mark = if matches!(key, Key::Point { .. }) { 5.0 } else { 17.0 };
+        let mark = match key {
+            Key::Point { .. } => 5.0,
+            Key::Swatch { .. } => 12.0,
+            _ => 17.0,
+        };
         let lines = Rich::parse(&label).wrap(Face::Regular, size, right - EDGE - mark - GAP, 3);
         let width = mark + GAP + lines.iter().map(|l| l.width(Face::Regular, size)).fold(0.0, f64::max);
         if x > EDGE && x + width > right {
@@ -133,6 +150,12 @@ fn swatch(canvas: &mut Canvas, key: Key, (x, y): (f64, f64), width: f64) {
         Key::Area { colour, alpha } => {
             let (top, bottom) = (y - 2.6, y + 2.6);
             canvas.fill(&[(x, top), (x + width, top), (x + width, bottom), (x, bottom)], colour, alpha);
+        }
+        Key::Swatch { colour, alpha, dash } => {
+            let (top, bottom) = (y - 2.6, y + 2.6);
+            let corners = [(x, top), (x + width, top), (x + width, bottom), (x, bottom), (x, top)];
+            canvas.fill(&corners[..4], colour, alpha);
+            canvas.stroke(&corners, 0.7, colour, dash);
         }
         Key::Passes { colour } => {
             (0..4).for_each(|k| square(canvas, (x + 3.0 + f64::from(k) * 3.6, y), 0.95, colour));

@@ -44,6 +44,8 @@ mod canvas;
 pub mod colour;
 mod curves;
 mod data;
+mod density;
+mod distributions;
 mod error;
 pub mod font;
 mod grid;
@@ -65,13 +67,15 @@ mod scatter;
 mod score_by_scale;
 mod style;
 mod text;
+mod token_shift;
 
 pub use canvas::{Drawing, TextBox};
 pub use curves::{Curve, CurveBand, CurvePanel, CurvePoint, Curves};
 pub use data::{Reference, Series};
+pub use distributions::{DistributionPanel, DistributionRow, Distributions, Sample};
 pub use error::{Error, Result};
 pub use heat::HeatColours;
-pub use layer_profile::{LayerProfile, NullBand, Profile, ProfilePanel};
+pub use layer_profile::{Depth, LayerProfile, NullBand, Profile, ProfilePanel};
 pub use layer_round_map::{HeatMap, LayerRoundMap, MapRow};
 pub use matrix::{Matrix, MatrixCell};
 pub use position_bias::{PlacePanel, PositionBias};
@@ -80,6 +84,7 @@ pub use rounds_by_condition::{Intervals, RoundPanel, RoundsByCondition};
 pub use scatter::{Scatter, ScatterPanel, ScatterPoint};
 pub use score_by_scale::{ModelScale, Role, ScaleModel, ScalePanel, ScoreByScale};
 pub use style::{Style, Theme, Width};
+pub use token_shift::{ShiftPanel, TokenShift};
 
 /// A figure that can be drawn.
 pub trait Figure {

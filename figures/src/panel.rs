@@ -109,6 +109,27 @@ impl Panel {
 
     /// The left and bottom axis with ticks and their labels.
     pub fn axes(&self, canvas: &mut Canvas, size: f64) {
+        self.frame(canvas);
+        self.x_ticks(canvas, size, TICK);
+        self.y_ticks(canvas, size, TICK);
+    }
+
+    /// The same where a panel beneath has the labels of the x axis.
+    pub fn axes_above(&self, canvas: &mut Canvas, size: f64) {
+        self.frame(canvas);
+        let bare = self.x.ticks.iter().map(|(value, _)| (*value, String::new())).collect();
+        Panel { x: Axis { ticks: bare, ..self.x.clone() }, ..self.clone() }.x_ticks(canvas, size, TICK);
+        self.y_ticks(canvas, size, TICK);
+    }
+
+    /// The bottom axis alone.
+    pub fn foot(&self, canvas: &mut Canvas, size: f64) {
+        let r = self.rect;
+        canvas.stroke(&[(r.left, r.bottom()), (r.right(), r.bottom())], AXIS, INK, Dash::Solid);
+        self.x_ticks(canvas, size, TICK);
+    }
+
+    fn frame(&self, canvas: &mut Canvas) {
         let r = self.rect;
         canvas.stroke(
             &[(r.left, r.top), (r.left, r.bottom()), (r.right(), r.bottom())],
@@ -116,8 +137,6 @@ impl Panel {
             INK,
             Dash::Solid,
         );
-        self.x_ticks(canvas, size, TICK);
-        self.y_ticks(canvas, size, TICK);
     }
 
     /// Every tick, and as many labels as do not touch, those of the ends first. A label at an end keeps clear
@@ -161,6 +180,8 @@ pub(crate) enum Mark {
     Band { x: Vec<f64>, lo: Vec<Option<f64>>, hi: Vec<Option<f64>>, colour: Rgb, alpha: f64 },
     /// A curve.
     Line { points: Vec<Datum>, colour: Rgb, dash: Dash, width: f64 },
+    /// Columns half a unit to either side of x; neighbours touch.
+    Columns { x: Vec<f64>, lo: Vec<Option<f64>>, hi: Vec<Option<f64>>, colour: Rgb },
     /// Vertical intervals.
     Bars { x: Vec<f64>, lo: Vec<Option<f64>>, hi: Vec<Option<f64>>, colour: Rgb },
     /// Markers.
@@ -189,7 +210,9 @@ impl Mark {
     pub fn heights(&self) -> Vec<f64> {
         let values = |v: &[Option<f64>]| v.iter().flatten().copied().collect::<Vec<_>>();
         match self {
-            Mark::Band { lo, hi, .. } | Mark::Bars { lo, hi, .. } => [values(lo), values(hi)].concat(),
+            Mark::Band { lo, hi, .. } | Mark::Bars { lo, hi, .. } | Mark::Columns { lo, hi, .. } => {
+                [values(lo), values(hi)].concat()
+            }
             Mark::Line { points, .. } | Mark::Points { points, .. } => {
                 points.iter().filter_map(|p| p.1).collect()
             }
@@ -222,6 +245,19 @@ impl Mark {
                 for stretch in stretches(points).into_iter().filter(|s| s.len() > 1) {
                     area.draw(&PathElement::new(stretch, paint(*colour, 1.0).stroke_width(units(*width))))
                         .map_err(drawing)?;
+                }
+            }
+            Mark::Columns { x, lo, hi, colour } => {
+                // One outline for neighbours, and a little under what is drawn later below, so that no seam shows in
+                // print.
+                let lowest = panel.rect.bottom() - AXIS / 2.0;
+                for run in complete_stretches(x, lo, hi) {
+                    let there = run.iter().flat_map(|&(x, _, hi)| [(x - 0.5, hi), (x + 0.5, hi)]);
+                    let back = run.iter().rev().flat_map(|&(x, lo, _)| [(x + 0.5, lo), (x - 0.5, lo)]);
+                    let there = there.map(|(x, y)| panel.at(x, y));
+                    let back = back.map(|(x, y)| panel.at(x, y)).map(|(x, y)| (x, y + 0.3));
+                    let corners: Vec<_> = there.chain(back).map(|(x, y)| (x, y.min(lowest))).collect();
+                    canvas.fill(&corners, *colour, 1.0);
                 }
             }
             Mark::Bars { x, lo, hi, colour } => {
@@ -349,11 +385,19 @@ impl Mark {
                 (0..40).map(|k| (x, r.top + r.height * f64::from(k) / 40.0)).collect()
             }
             Mark::Note { x, y, .. } => vec![panel.at(*x, *y); 4],
-            Mark::Passes { .. } | Mark::Names { .. } | Mark::Corner { .. } | Mark::Ground { .. } => {
-                Vec::new()
-            }
+            Mark::Passes { .. }
+            | Mark::Names { .. }
+            | Mark::Corner { .. }
+            | Mark::Ground { .. }
+            | Mark::Columns { .. } => Vec::new(),
         }
     }
+}
+
+/// Points between gaps, which no line shows.
+pub(crate) fn alone(points: &[Datum]) -> Vec<Datum> {
+    let runs = points.split(|p| p.1.is_none());
+    runs.filter(|run| run.len() == 1).flatten().copied().collect()
 }
 
 /// Runs of points that are there.

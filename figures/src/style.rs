@@ -1,6 +1,6 @@
 //! How a figure is to be printed: width, type size, colours.
 
-use crate::colour::{GREYS, OKABE_ITO, Rgb};
+use crate::colour::{GREYS, OKABE_ITO, Rgb, SEQUENTIAL};
 use crate::error::{Error, Result};
 
 /// The printed width.
@@ -46,6 +46,11 @@ impl Theme {
     /// Greys on white; lines are told apart by dash and marker.
     pub fn grey() -> Theme {
         Theme { palette: GREYS.to_vec(), background: Some(crate::colour::WHITE) }
+    }
+
+    /// Whether it is to be printed without colour.
+    pub(crate) fn is_grey(&self) -> bool {
+        self.palette.iter().all(|c| c.0 == c.1 && c.1 == c.2)
     }
 }
 
@@ -99,6 +104,16 @@ impl Style {
             marker: Marker::ALL[index % Marker::ALL.len()],
             fill: Fill::Solid,
         }
+    }
+
+    /// The look of a step of an order, the first of `count` the darkest: lightness alone tells the steps apart.
+    pub(crate) fn step(&self, index: usize, count: usize) -> Look {
+        /// Beyond this share of the map a thin line is lost on white.
+        const LIGHTEST: f64 = 0.75;
+        let t = LIGHTEST * index as f64 / (count.max(2) - 1) as f64;
+        let grey = self.theme.is_grey();
+        let colour = if grey { Rgb(0, 0, 0).towards(crate::colour::WHITE, t) } else { SEQUENTIAL.at(t) };
+        Look { colour, dash: Dash::Solid, ..self.look(index) }
     }
 
     /// The look of what is told apart by full and hollow markers as well: no marker is hollow by itself.

@@ -4,11 +4,12 @@
 
 use recant_figures::colour::{DIVERGING, MUTED, OKABE_ITO, SEQUENTIAL, WHITE};
 use recant_figures::{
-    Curve, CurveBand, CurvePanel, CurvePoint, Curves, Error, Figure, HeatColours, HeatMap, Intervals,
-    LayerProfile, LayerRoundMap, MapRow, Matrix, MatrixCell, ModelScale, NullBand, PlacePanel, PositionBias,
-    Profile, ProfilePanel, Reference, Reliability, ReliabilityBin, ReliabilityPanel, Role, RoundPanel,
-    RoundsByCondition, ScaleModel, ScalePanel, Scatter, ScatterPanel, ScatterPoint, ScoreByScale, Series,
-    Style, Theme, Width, font, render,
+    Curve, CurveBand, CurvePanel, CurvePoint, Curves, Depth, DistributionPanel, DistributionRow,
+    Distributions, Error, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow,
+    Matrix, MatrixCell, ModelScale, NullBand, PlacePanel, PositionBias, Profile, ProfilePanel, Reference,
+    Reliability, ReliabilityBin, ReliabilityPanel, Role, RoundPanel, RoundsByCondition, Sample, ScaleModel,
+    ScalePanel, Scatter, ScatterPanel, ScatterPoint, ScoreByScale, Series, ShiftPanel, Style, Theme,
+    TokenShift, Width, font, render,
 };
 use resvg::usvg;
 
@@ -69,8 +70,74 @@ fn profile(text: &dyn Fn(usize) -> String, panels: usize) -> LayerProfile {
         y_range: Some((0.4, 1.0)),
         interval: "95 % intervals".into(),
         significance: text(9),
+        ..LayerProfile::default()
+    }
+}
+
+/// Models of 6, 13, 20, .. layers along an order.
+fn depths(text: &dyn Fn(usize) -> String, panels: usize, models: usize) -> LayerProfile {
+    let rise =
+        |layers: usize| (0..layers).map(|l| 0.5625 + 0.3 * l as f64 / layers as f64).collect::<Vec<_>>();
+    let mut figure = profile(text, panels);
+    (figure.depth, figure.ordered) = (Depth::Relative, true);
+    for panel in &mut figure.panels {
+        let model = |m: usize| Profile {
+            scores: series(&text(m), &rise(7 * m + 6)),
+            passes: vec![true; 7 * m + 6],
+            mark_best: m < 2,
+        };
+        panel.profiles = (0..models).map(model).collect();
+    }
+    figure
+}
+
+fn distributions(text: &dyn Fn(usize) -> String, panels: usize, rows: usize, values: usize) -> Distributions {
+    let sample = |p: usize, r: usize, s: usize| Sample {
+        label: text(s + 7),
+        values: (0..values).map(|k| (((k * 31 + 7 * s + p) % 97) as f64 - 48.0) / 16.0 + r as f64).collect(),
+    };
+    let row = |p: usize, r: usize| DistributionRow {
+        label: text(r + 1),
+        samples: (0..2 + r % 2).map(|s| sample(p, r, s)).collect(),
+        note: text(r + 4),
+    };
+    let panel = |p: usize| DistributionPanel { title: text(p), rows: (0..rows).map(|r| row(p, r)).collect() };
+    Distributions {
+        name: "distributions".into(),
+        panels: (0..panels).map(panel).collect(),
+        x_label: text(6),
+        shared_x: panels.is_multiple_of(2),
+        note: text(2),
         columns: None,
     }
+}
+
+fn shifts(text: &dyn Fn(usize) -> String, panels: usize, positions: usize) -> TokenShift {
+    let far = |k: usize| 0.5 / (k + 1) as f64;
+    let panel = |p: usize| ShiftPanel {
+        title: text(p),
+        shares: (0..positions).map(|k| Some([1.0 - far(k), 0.25 * far(k), 0.75 * far(k)])).collect(),
+        kl: series(&text(3), &(0..positions).map(|k| 0.0625 + far(k)).collect::<Vec<_>>()),
+        n: (0..positions).map(|k| 2 * positions - k).collect(),
+    };
+    TokenShift {
+        name: "shifts".into(),
+        panels: (0..panels).map(panel).collect(),
+        x_label: text(6),
+        interval: "95 % intervals".into(),
+        columns: None,
+    }
+}
+
+/// Curves on a logarithmic x axis, in an order.
+fn spectrum(text: &dyn Fn(usize) -> String, panels: usize) -> Curves {
+    let mut figure = curves(text, panels, 300);
+    for panel in &mut figure.panels {
+        (panel.log_x, panel.ordered) = (true, true);
+        panel.lines.iter_mut().flat_map(|l| &mut l.points).for_each(|p| p.x = (p.x + 4.0).exp());
+        panel.band.iter_mut().flat_map(|b| &mut b.points).for_each(|p| p.0 = (p.0 + 4.0).exp());
+    }
+    figure
 }
 
 fn maps(text: &dyn Fn(usize) -> String, rows: usize, conditions: usize) -> LayerRoundMap {
@@ -320,6 +387,15 @@ fn all(text: &dyn Fn(usize) -> String) -> Vec<Box<dyn Figure>> {
         Box::new(curves(text, 1, 12)),
         Box::new(curves(text, 2, 1000)),
         Box::new(curves(text, 5, 100)),
+        Box::new(spectrum(text, 2)),
+        Box::new(depths(text, 1, 6)),
+        Box::new(depths(text, 2, 3)),
+        Box::new(distributions(text, 1, 1, 3)),
+        Box::new(distributions(text, 2, 4, 200)),
+        Box::new(distributions(text, 3, 5, 40)),
+        Box::new(shifts(text, 1, 1)),
+        Box::new(shifts(text, 1, 1000)),
+        Box::new(shifts(text, 3, 24)),
     ]
 }
 
@@ -763,6 +839,10 @@ fn odd_but_sound_input_is_drawn() {
     reliability(&usual, 1, 1).draw(&style).unwrap();
     reliability(&usual, 2, 100).draw(&style).unwrap();
     scatter(&usual, 1, 400).draw(&style).unwrap();
+    shifts(&usual, 1, 2).draw(&style).unwrap();
+    distributions(&usual, 1, 60, 5).draw(&Style { panel_height: Some(40.0), ..Style::default() }).unwrap();
+    distributions(&usual, 1, 1, 1).draw(&style).unwrap();
+    distributions(&usual, 1, 2, 3000).draw(&style).unwrap();
     let mut figure = scatter(&usual, 1, 2);
     figure.range = None;
     figure.panels[0].points.iter_mut().for_each(|p| (p.x, p.y) = (Some(0.5), Some(0.5)));
@@ -935,4 +1015,155 @@ fn axes_of_curves_have_round_ticks_at_any_scale() {
         "−8 −6 −4 −2 0 2 4 6 8 20 50 100 200 500 1000 2000"
     );
     assert_eq!(labels(&[-1.5, -0.5, 0.5, 1.5]), "−1 0 1 20 50 100 200 500 1000 2000");
+}
+
+#[test]
+fn distributions_refuse_what_cannot_be_drawn_and_leave_out_what_is_missing() {
+    let good = distributions(&usual, 2, 2, 12);
+    let with = |change: &dyn Fn(&mut Distributions)| {
+        let mut figure = good.clone();
+        change(&mut figure);
+        figure.draw(&Style::default()).map(|_| ()).unwrap_err()
+    };
+    assert!(matches!(with(&|f| f.panels.clear()), Error::Empty { needs: "panel", .. }));
+    assert!(matches!(with(&|f| f.panels[1].rows.clear()), Error::Empty { needs: "row", .. }));
+    assert!(matches!(with(&|f| f.panels[1].rows[0].samples.clear()), Error::Empty { needs: "sample", .. }));
+    let empty = with(&|f| f.panels[1].rows[0].samples[1].values.clear());
+    let said = "panel \"specificity-1\", row \"specificity-1\", sample \"s_{AMB}\" is empty: give at least one value";
+    assert_eq!(empty.to_string(), said);
+    let infinite = with(&|f| f.panels[0].rows[1].samples[0].values[3] = f64::NEG_INFINITY);
+    assert!(matches!(infinite, Error::NotFinite { .. }));
+    fn blank(samples: &mut [Sample]) {
+        samples.iter_mut().for_each(|s| s.values.fill(f64::NAN));
+    }
+    let blanks = with(&|f| f.panels[0].rows.iter_mut().for_each(|r| blank(&mut r.samples)));
+    assert!(matches!(blanks, Error::NoValues { .. }));
+
+    let mut figure = good.clone();
+    blank(&mut figure.panels[0].rows[0].samples[..1]);
+    let svg = figure.svg(&Style::default()).unwrap();
+    assert!(!svg.contains("NaN"));
+    let blue = OKABE_ITO[0].hex();
+    // An outline each row of each panel but the one that is blank, and as many ticks at means.
+    assert_eq!((strokes(&svg, &blue, "0.8"), strokes(&svg, &blue, "1.3")), (3, 3));
+    assert!(figure.caption().contains("Left out as not defined: 12 of the values."));
+    assert!(!good.caption().contains("Left out"));
+}
+
+#[test]
+fn equal_values_are_a_spike_and_every_value_is_in_the_csv() {
+    let sample = |label: &str, value: f64| Sample { label: label.into(), values: vec![value; 5] };
+    let row = DistributionRow {
+        label: "round 0".into(),
+        samples: vec![sample("base", 0.25), sample("aligned", 0.25)],
+        note: "d = 0".into(),
+    };
+    let panel = DistributionPanel { title: "stereotype".into(), rows: vec![row] };
+    let mut figure = Distributions { name: "d".into(), panels: vec![panel], ..Distributions::default() };
+    let svg = figure.svg(&Style::default()).unwrap();
+    assert!(!svg.contains("NaN") && !svg.contains("inf"));
+    figure.panels[0].rows[0].samples[1].values = vec![1.5, 2.5];
+    figure.draw(&Style::default()).unwrap();
+    let csv = figure.csv();
+    assert_eq!(csv.matches("stereotype,round 0,value,base,0.25\n").count(), 5);
+    assert!(csv.contains("stereotype,round 0,mean,aligned,2\n"), "{csv}");
+    // 0.9 * min(0.7071, 0.5 / 1.34) * 2^(-1/5)
+    assert!(csv.contains("stereotype,round 0,bandwidth,,0.2923"), "{csv}");
+    assert!(csv.contains("stereotype,round 0,note,d = 0,\n"), "{csv}");
+    assert!(figure.caption().contains("n = 2 to 5 a sample"), "{}", figure.caption());
+}
+
+#[test]
+fn rows_that_are_alike_in_all_panels_are_named_once() {
+    let named = |figure: &Distributions| {
+        let texts = figure.draw(&Style::at(Width::Page)).unwrap().texts;
+        texts.iter().filter(|t| t.text == "specificity-1").count()
+    };
+    let mut figure = distributions(&|i| USUAL[i % 10].to_owned(), 2, 3, 20);
+    figure.panels.iter_mut().for_each(|p| p.title = "concept".into());
+    assert_eq!(named(&figure), 1);
+    figure.panels[1].rows[2].label = "another".into();
+    assert_eq!(named(&figure), 2);
+}
+
+#[test]
+fn token_shifts_refuse_shares_that_are_no_whole_and_show_gaps() {
+    let good = shifts(&usual, 2, 12);
+    let with = |change: &dyn Fn(&mut ShiftPanel)| {
+        let mut figure = good.clone();
+        change(&mut figure.panels[1]);
+        figure.draw(&Style::default()).map(|_| ()).unwrap_err()
+    };
+    assert!(matches!(with(&|p| p.shares.clear()), Error::Empty { needs: "position", .. }));
+    assert!(matches!(with(&|p| p.kl.lo.truncate(3)), Error::Ragged { expected: 12, found: 3, .. }));
+    assert!(matches!(with(&|p| p.n.truncate(3)), Error::Ragged { expected: 12, found: 3, .. }));
+    assert!(matches!(with(&|p| p.kl.lo[2] = Some(9.0)), Error::Crossed { .. }));
+    assert!(matches!(with(&|p| p.kl.value[2] = Some(f64::INFINITY)), Error::NotFinite { .. }));
+    assert!(matches!(with(&|p| p.kl.lo[2] = Some(-0.1)), Error::OutOfRange { must: "not lie below 0", .. }));
+    let sum = with(&|p| p.shares[3] = Some([0.5, 0.25, 0.5]));
+    let said = "panel \"specificity-1\", shares at position 4, their sum is 1.25, which must be 1";
+    assert_eq!(sum.to_string(), said);
+    assert!(matches!(with(&|p| p.shares[3] = Some([1.5, -0.5, 0.0])), Error::OutOfRange { .. }));
+    let blank = with(&|p| (p.shares, p.kl.value) = (vec![None; 12], vec![Some(f64::NAN); 12]));
+    assert!(matches!(blank, Error::NoValues { .. }));
+    let none = TokenShift { panels: Vec::new(), ..good.clone() };
+    assert!(matches!(none.draw(&Style::default()), Err(Error::Empty { needs: "panel", .. })));
+
+    let mut figure = shifts(&usual, 1, 12);
+    let areas = |figure: &TokenShift| {
+        let svg = figure.svg(&Style::default()).unwrap();
+        assert!(!svg.contains("NaN"));
+        svg.lines().filter(|l| l.starts_with("<path") && l.contains("fill=\"#9e2c26\"")).count()
+    };
+    assert_eq!(areas(&figure), 1 + 1, "the swatch and the shares");
+    assert!(!figure.caption().contains("Gaps"));
+    figure.panels[0].shares[4] = None;
+    figure.panels[0].shares[8] = Some([f64::NAN, 0.0, 0.0]);
+    figure.panels[0].kl.value[4] = None;
+    assert_eq!(areas(&figure), 1 + 3);
+    assert!(
+        figure.caption().contains("Gaps: not defined.") && figure.caption().contains("n = 13 to 24 tokens")
+    );
+    let csv = figure.csv();
+    assert!(csv.contains("baseline,1,0.5,0.125,0.375,0.5625,0.5325,0.6025,24\n"), "{csv}");
+    assert!(csv.contains("baseline,5,,,,,"), "{csv}");
+}
+
+#[test]
+fn models_of_different_depth_share_an_axis() {
+    let mut figure = depths(&usual, 1, 2);
+    let lengths: Vec<_> = figure.panels[0].profiles.iter().map(|p| p.scores.value.len()).collect();
+    assert_eq!(lengths, [6, 13]);
+    let texts = figure.draw(&Style::at(Width::Page)).unwrap().texts;
+    assert!(texts.iter().any(|t| t.text == "0.81 at layer 5 of 6"), "{texts:?}");
+    let csv = figure.csv();
+    assert!(csv.lines().next().unwrap().ends_with(",passes,depth"));
+    assert!(csv.lines().any(|l| l.contains("profile,baseline,2,") && l.ends_with(",1,0.5")), "{csv}");
+    assert!(csv.lines().any(|l| l.contains("null,s_{AMB},29,") && l.ends_with(",,1")), "{csv}");
+    assert!(figure.caption().contains("From dark to light: baseline and specificity-1."));
+    assert!(figure.caption().contains("by relative depth, (layer + 1) / layers,"));
+    figure.panels[0].profiles[1].passes.pop();
+    let ragged = figure.draw(&Style::default());
+    assert!(matches!(ragged, Err(Error::Ragged { expected: 13, found: 12, .. })));
+    figure.depth = Depth::Layer;
+    assert!(matches!(figure.draw(&Style::default()), Err(Error::Ragged { expected: 6, .. })));
+}
+
+#[test]
+fn a_logarithmic_x_axis_refuses_what_is_not_above_0() {
+    let mut figure = spectrum(&usual, 2);
+    let texts = figure.draw(&Style::at(Width::Page)).unwrap().texts;
+    for tick in ["1", "10", "100", "1000"] {
+        assert!(texts.iter().any(|t| t.text == tick), "{tick} in {texts:?}");
+    }
+    assert!(figure.caption().contains("The x axis is logarithmic."));
+    assert!(figure.caption().contains("From dark to light: chance, s_AMB and p < 0.05."));
+    assert!(figure.csv().contains("baseline,line,chance,1,"), "x is not the logarithm");
+    figure.panels[0].log_x = false;
+    figure.draw(&Style::default()).unwrap();
+    assert!(figure.caption().contains("The x axis of (b) is logarithmic."));
+    figure.panels[0].lines[0].points[0].x = 0.0;
+    let error = figure.draw(&Style::default()).unwrap_err();
+    let said = "figure \"curves\", x in panel \"specificity-1\" is 0, which must lie above 0 on a log axis";
+    assert_eq!(error.to_string(), said);
 }

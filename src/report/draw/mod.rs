@@ -178,7 +178,7 @@ fn auroc(study: &Study, summary: &ModelSummary, name: String) -> LayerProfile {
         y_range: Some((0.4, 1.0)),
         interval: "95 % bootstrap intervals over groups, the fits held fixed".into(),
         significance: BELIEVED.into(),
-        columns: None,
+        ..LayerProfile::default()
     }
 }
 

@@ -141,7 +141,7 @@ fn layers(curves: &[&Curve], name: String) -> LayerProfile {
         y_range: None,
         interval: "95 % bootstrap intervals over item groups".into(),
         significance: String::new(),
-        columns: None,
+        ..LayerProfile::default()
     }
 }
 

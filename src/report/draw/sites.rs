@@ -42,7 +42,7 @@ pub fn auroc(study: &Study, summary: &ModelSummary, name: String) -> Option<Laye
         y_range: Some((0.4, 1.0)),
         interval: "95 % bootstrap intervals over groups, the fits held fixed".into(),
         significance: super::BELIEVED.into(),
-        columns: None,
+        ..LayerProfile::default()
     })
 }
 
@@ -88,7 +88,7 @@ pub fn changes(study: &Study, summary: &ModelSummary, name: String) -> Option<La
             "95 % bootstrap intervals over item groups; gaps where a probe does not beat permuted labels"
                 .into(),
         significance: "p < 0.05, sign flips of item groups, max over layers".into(),
-        columns: None,
+        ..LayerProfile::default()
     })
 }
 

@@ -159,7 +159,7 @@ fn layers(own: &Results) -> Option<LayerProfile> {
         y_range: None,
         interval: "95 % bootstrap intervals over item groups".into(),
         significance: "p < 0.05 against random directions, largest of all places".into(),
-        columns: None,
+        ..LayerProfile::default()
     })
 }
 
@@ -280,7 +280,7 @@ fn patch(own: &Results) -> Option<LayerProfile> {
         y_range: None,
         interval: "95 % bootstrap intervals over item groups".into(),
         significance: String::new(),
-        columns: None,
+        ..LayerProfile::default()
     })
 }
 
