@@ -825,7 +825,7 @@ fn shifted(title: &str, positions: usize, gain: f64) -> ShiftPanel {
         |p: usize| gain * (0.08 + 0.5 * (-(p as f64) / 9.0).exp()) * (1.0 + 0.3 * noise(p * 3 + title.len()));
     let share = |p: usize| {
         let (marginal, shifted) = (0.8 * far(p), 0.6 * far(p));
-        (!title.len().is_multiple_of(5) || p != 30).then_some([1.0 - marginal - shifted, marginal, shifted])
+        (title != "baseline, round 2" || p != 30).then_some([1.0 - marginal - shifted, marginal, shifted])
     };
     let kl: Vec<f64> = (0..positions).map(|p| 2.2 * far(p)).collect();
     ShiftPanel {

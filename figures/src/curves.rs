@@ -449,7 +449,9 @@ impl Figure for Curves {
         }
         out.extend(references::sentences(self.panels.iter().map(|p| p.references.as_slice())));
         if self.panels.iter().any(|p| p.ordered) {
-            let labels: Vec<_> = self.labels(|_| true).into_iter().map(plain).collect();
+            let steps = || self.panels.iter().filter(|p| p.ordered).flat_map(|p| &p.lines);
+            let labels = self.labels(|_| true).into_iter().filter(|l| steps().any(|step| step.label == *l));
+            let labels: Vec<_> = labels.map(plain).collect();
             out.push(format!("From dark to light: {}.", listed(&labels)));
         }
         out.extend(self.logarithmic("x", |p| p.log_x));

@@ -1,6 +1,8 @@
 //! Small multiples of line panels: places for panels, titles, labels and legend such that nothing
 //! overlaps or leaves the sheet.
 
+mod rows;
+
 use crate::canvas::{Anchor, Canvas, Drawing, Type};
 use crate::colour::{INK, MUTED};
 use crate::error::{Error, Result};
@@ -10,6 +12,8 @@ use crate::panel::{Axis, Mark, PASS_ROW, Panel, Rect, TICK};
 use crate::scale;
 use crate::style::{Dash, Style};
 use crate::text::{ASCENT, DESCENT, LEADING, Rich};
+
+pub(crate) use rows::Row;
 
 /// Space between neighbouring panels, in points.
 const GUTTER: f64 = 9.0;
@@ -26,14 +30,6 @@ const MIDDLE: f64 = 0.31;
 /// The side of the largest square data area, in em.
 const SQUARE: f64 = 19.0;
 
-/// Height of one named row of a panel, in em, and the least height of a panel of rows.
-const ROW: f64 = 2.9;
-const LEAST_ROWS: f64 = 6.0;
-/// The parts of a column's width that names of rows and notes on rows may take.
-const ROW_NAME: f64 = 0.26;
-const ROW_NOTE: f64 = 0.3;
-/// Space between a row and its name or note, in points.
-const ROW_GAP: f64 = 3.5;
 /// The heights of a panel with another beneath it and of that one, relative to a panel by itself.
 const UPPER: f64 = 0.82;
 const LOWER: f64 = 0.5;
@@ -54,14 +50,6 @@ pub(crate) enum Ticks {
     At(Vec<(f64, String)>),
     /// At 0, 1, ..; a label too long for its place is shortened.
     Places(Vec<String>),
-}
-
-/// A place of the y axis with a name at the left and a note at the right instead of a number.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Row {
-    pub at: f64,
-    pub name: String,
-    pub note: String,
 }
 
 /// One panel before it has a place.
@@ -207,9 +195,8 @@ impl<'a> Layout<'a> {
         layout.plot_height = style.panel_height.unwrap_or(80.0);
         for _ in 0..2 {
             layout.share_width();
-            let rows = plots.iter().map(|p| p.rows.len()).max().filter(|&rows| rows > 0);
-            if let Some(rows) = rows.filter(|_| style.panel_height.is_none()) {
-                layout.plot_height = (ROW * rows as f64).max(LEAST_ROWS) * style.font_size;
+            if let Some(height) = rows::height(plots, style) {
+                layout.plot_height = height;
                 continue;
             }
             let (least, most) = (8.5 * style.font_size, 12.0 * style.font_size);
@@ -254,81 +241,13 @@ impl<'a> Layout<'a> {
             .filter(|p| p.rows.is_empty() || !bare)
             .map(|p| self.left_of(p))
             .fold(0.0, f64::max);
-        let notes = plots().flat_map(|p| &p.rows).map(|row| self.widest(&self.row_note(&row.note)));
-        let notes = notes.fold(0.0, f64::max);
-        let notes = if notes > 0.0 { ROW_GAP + notes } else { 0.0 };
+        let notes = plots().map(|p| self.right_of(p)).fold(0.0, f64::max);
         let small = self.style.small();
         let labels = plots()
             .flat_map(|p| &p.named)
             .filter(|_| self.direct)
             .map(|named| LEADER + 1.5 + Rich::parse(&named.label).width(Face::Regular, small));
         Column { before, after: labels.fold(notes.max(4.0), f64::max) }
-    }
-
-    /// Whether rows are named in this column: rows that are alike in all panels are named once.
-    fn shows_names(&self, column: usize) -> bool {
-        let names = |p: &'a Plot| p.rows.iter().map(|row| &row.name);
-        column == 0 || self.plots.iter().any(|p| !names(p).eq(names(&self.plots[0])))
-    }
-
-    fn widest(&self, lines: &[Rich]) -> f64 {
-        lines.iter().map(|l| l.width(Face::Regular, self.style.small())).fold(0.0, f64::max)
-    }
-
-    fn row_text(&self, text: &str, part: f64) -> Vec<Rich> {
-        let small = self.style.small();
-        let rows = self.plots.iter().map(|p| p.rows.len()).max().unwrap_or(1).max(1);
-        let lines = (self.plot_height / (rows as f64 + 0.5) / (LEADING * small)) as usize;
-        let room = part * self.style.width.points() / self.columns as f64;
-        Rich::parse(text).wrap(Face::Regular, small, room, lines.clamp(1, 3))
-    }
-
-    fn row_name(&self, name: &str) -> Vec<Rich> {
-        self.row_text(name, ROW_NAME)
-    }
-
-    /// Where one note is in several lines, all are if they can be, so that they read as a column.
-    fn row_note(&self, note: &str) -> Vec<Rich> {
-        let wide = self.row_text(note, ROW_NOTE);
-        if self.folded == 0.0 || wide.len() != 1 {
-            return wide;
-        }
-        let narrow = Rich::parse(note).wrap(Face::Regular, self.style.small(), self.folded, 2);
-        let cut = narrow.iter().any(|line| line.plain().ends_with('…'));
-        if cut { wide } else { narrow }
-    }
-
-    /// The width of the widest note that is in several lines, 0 where none is.
-    fn folded(&self) -> f64 {
-        let notes = self.plots.iter().flat_map(|p| &p.rows).map(|row| self.row_text(&row.note, ROW_NOTE));
-        notes.filter(|lines| lines.len() > 1).map(|lines| self.widest(&lines)).fold(0.0, f64::max)
-    }
-
-    /// Names at the left of rows and notes at their right; those of a row without room are left out.
-    fn draw_rows(&self, canvas: &mut Canvas, plot: &Plot, panel: &Panel, names: bool) {
-        let small = self.style.small();
-        let centre = |row: &Row| panel.at(panel.x.lo, row.at).1;
-        let mut side = |texts: Vec<Vec<Rich>>, x: f64, anchor: Anchor| {
-            let extents = plot.rows.iter().zip(&texts).map(|(row, lines)| {
-                let half = (lines.len().max(1) - 1) as f64 * LEADING + ASCENT + DESCENT;
-                (centre(row) - half * small / 2.0, centre(row) + half * small / 2.0)
-            });
-            let extents: Vec<_> = extents.collect();
-            let kind = Type::new(small, INK).anchored(anchor);
-            for ((lines, extent), _) in
-                texts.iter().zip(&extents).zip(scale::apart(&extents, 0.2)).filter(|l| l.1)
-            {
-                for (k, line) in lines.iter().enumerate() {
-                    canvas.text(line, x, extent.0 + (ASCENT + k as f64 * LEADING) * small, kind);
-                }
-            }
-        };
-        if names {
-            let texts = plot.rows.iter().map(|row| self.row_name(&row.name)).collect();
-            side(texts, panel.rect.left - ROW_GAP, Anchor::End);
-        }
-        let texts = plot.rows.iter().map(|row| self.row_note(&row.note)).collect();
-        side(texts, panel.rect.right() + ROW_GAP, Anchor::Start);
     }
 
     /// The height of a panel's data area.
@@ -344,8 +263,7 @@ impl<'a> Layout<'a> {
     fn left_of(&self, plot: &Plot) -> f64 {
         let small = self.style.small();
         if !plot.rows.is_empty() {
-            let names = plot.rows.iter().map(|row| self.widest(&self.row_name(&row.name)));
-            return ROW_GAP + names.fold(0.0, f64::max);
+            return self.row_names(plot);
         }
         let ticks = self.y_axis(plot).ticks;
         let widest = ticks.iter().map(|t| Rich::parse(&t.1).width(Face::Regular, small)).fold(0.0, f64::max);

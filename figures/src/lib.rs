@@ -32,7 +32,7 @@
 //! - Every text is measured in its font before it is placed; texts neither touch nor leave the sheet,
 //!   however long they are. What cannot fit in three lines ends in an ellipsis.
 //! - A missing value is a gap. Every number drawn lies on the axes.
-//! - Lines differ by colour (Okabe-Ito), dash and marker, so a figure reads in grey.
+//! - Lines differ by colour (Okabe-Ito), dash and marker, steps of an order by lightness, so a figure reads in grey.
 //!
 //! # A new kind of figure
 //! One file: a struct, its check, its marks (`panel`) handed to the small multiples (`grid`), its CSV and

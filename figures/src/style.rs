@@ -185,3 +185,19 @@ impl Marker {
     const ALL: [Marker; 6] =
         [Marker::Disc, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::Ring, Marker::Down];
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_of_an_order_grow_lighter_in_any_theme() {
+        for theme in [Theme::paper(), Theme::grey()] {
+            let style = Style { theme, ..Style::default() };
+            let steps: Vec<f64> = (0..6).map(|k| style.step(k, 6).colour.lightness()).collect();
+            assert!(steps.windows(2).all(|w| w[1] - w[0] > 7.0), "{steps:?}");
+            assert!(steps[5] < 80.0, "{steps:?}");
+            assert_eq!(style.step(0, 1), style.step(0, 6));
+        }
+    }
+}
