@@ -1,22 +1,19 @@
-//! How far, and which way, many rows moved together.
+//! How far many rows moved together.
 //!
 //! A row's shift is its state after less its state before. That the mean of many shifts is long is no finding: the mean
-//! of noise has a length too. So [`shifts`] sets it beside shifts whose sign was flipped, [`shift_cosine`] sets its
-//! direction beside chance, and [`ShiftSpectrum`] tells whether the rows went one way or each its own.
+//! of noise has a length too. So it stands beside the means of shifts whose sign was flipped.
 //!
 //! Groups are resampled and flipped as wholes. All that these draws need of a layer are the inner products of the sums
 //! of its shifts over groups, so a draw costs the square of the number of groups, however wide the states.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use crate::axes;
 use crate::bootstrap::{Estimate, Interval, check_level, quantile};
 use crate::data::check_features;
 use crate::error::{Error, Result};
 use crate::members::members_of;
 use crate::rng::Rng;
-use crate::similarity::cosine;
 
 /// Statistics closer than this are equal: the flip of nothing, or of everything, must reach the observed one.
 const EQUAL: f64 = 1e-9;
@@ -106,83 +103,9 @@ pub fn shifts(layers: &[ArrayView2<f32>], groups: &[usize], settings: &ShiftSett
     Ok(sums.par_iter().zip(null).map(|(sums, null)| shift(sums, null)).collect())
 }
 
-/// How a mean shift lies to a given direction.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ShiftCosine {
-    /// The cosine of the mean shift with the direction; `None` if one of them is zero.
-    pub of_mean: Estimate,
-    /// The mean cosine of single rows' shifts with the direction, over rows that moved (as arXiv 2505.11924).
-    pub of_rows: Estimate,
-    /// Against the direction with its coordinates shuffled, which keeps what few large ones do.
-    pub shuffled: Option<CosineNull>,
-    /// Against directions drawn from all alike.
-    pub gaussian: Option<CosineNull>,
-}
-
-/// What chance makes of the cosine of the mean shift. There is none without a cosine.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CosineNull {
-    /// The 95 % quantile of `|cosine|`.
-    pub chance: f64,
-    /// Two-sided, `(1 + #{|null| ≥ |cosine|}) / (1 + directions)`.
-    pub p: f64,
-}
-
-/// The cosine of the shifts `[N, D]` of many rows with a direction `[D]`.
-///
-/// # Errors
-/// [`Error::BadLevel`], [`Error::Empty`], [`Error::ShapeMismatch`] or [`Error::NonFinite`].
-pub fn shift_cosine(
-    deltas: ArrayView2<f32>,
-    direction: ArrayView1<f64>,
-    groups: &[usize],
-    settings: &ShiftSettings,
-) -> Result<ShiftCosine> {
-    check_level(settings.level)?;
-    if direction.len() != deltas.ncols() {
-        return Err(Error::ShapeMismatch {
-            what: "direction",
-            expected: deltas.ncols(),
-            found: direction.len(),
-        });
-    }
-    let members = members_of(groups, deltas.nrows())?;
-    let sums = GroupSums::of(deltas, &members)?;
-    let draws = settings.draws(members.len());
-
-    let along = sums.values.dot(&direction);
-    let lengths = sums.squares(&draws).mapv(f64::sqrt) * direction.dot(&direction).sqrt();
-    let of_mean = Estimate {
-        value: cosine(sums.mean().view(), direction),
-        ci: settings.interval(ratios(draws.dot(&along), &lengths)),
-    };
-    let rows: Vec<Option<f64>> =
-        deltas.rows().into_iter().map(|row| cosine(row.mapv(f64::from).view(), direction)).collect();
-    let over_groups = |value: fn(f64) -> f64| -> Array1<f64> {
-        members.iter().map(|group| group.iter().filter_map(|&row| rows[row]).map(value).sum()).collect()
-    };
-    let (cosines, moved) = (over_groups(|cosine| cosine), over_groups(|_| 1.0));
-    let of_rows = Estimate {
-        value: (moved.sum() > 0.0).then(|| cosines.sum() / moved.sum()),
-        ci: settings.interval(ratios(draws.dot(&cosines), &draws.dot(&moved))),
-    };
-
-    let shuffled = |rng: &mut Rng| {
-        let mut direction = direction.to_vec();
-        rng.shuffle(&mut direction);
-        Array1::from(direction)
-    };
-    let gaussian = |rng: &mut Rng| Array1::from_shape_simple_fn(direction.len(), || rng.normal());
-    let mean = sums.mean();
-    let against = |draw: &(dyn Fn(&mut Rng) -> Array1<f64> + Sync)| {
-        of_mean.value.and_then(|value| settings.against(&mean, value, draw))
-    };
-    Ok(ShiftCosine { of_mean, of_rows, shuffled: against(&shuffled), gaussian: against(&gaussian) })
-}
-
 impl ShiftSettings {
     /// How often each group is drawn, `[resamples, G]`; no draws with one group.
-    fn draws(&self, groups: usize) -> Array2<f64> {
+    pub(crate) fn draws(&self, groups: usize) -> Array2<f64> {
         let mut draws = Array2::zeros((if groups > 1 { self.resamples } else { 0 }, groups));
         for (resample, mut counts) in draws.rows_mut().into_iter().enumerate() {
             let mut rng = Rng::stream(self.seed, resample as u64);
@@ -201,46 +124,29 @@ impl ShiftSettings {
         flips
     }
 
-    fn interval(&self, drawn: Vec<f64>) -> Option<Interval> {
+    pub(crate) fn interval(&self, drawn: Vec<f64>) -> Option<Interval> {
         let tail = (1.0 - self.level) / 2.0;
         Interval::between(drawn, [tail, 1.0 - tail], self.resamples)
-    }
-
-    /// The cosine of a mean shift against those with random directions.
-    fn against(
-        &self,
-        mean: &Array1<f64>,
-        value: f64,
-        draw: &(dyn Fn(&mut Rng) -> Array1<f64> + Sync),
-    ) -> Option<CosineNull> {
-        let mut null: Vec<f64> = (0..self.directions as u64)
-            .into_par_iter()
-            .filter_map(|index| cosine(mean.view(), draw(&mut Rng::stream(self.seed, index)).view()))
-            .map(f64::abs)
-            .collect();
-        null.sort_by(f64::total_cmp);
-        let p = p(null.iter(), value.abs())?;
-        Some(CosineNull { chance: quantile(&null, 0.95), p })
     }
 }
 
 /// `(1 + #{null ≥ observed}) / (1 + draws)`; `None` without draws.
-fn p<'a>(null: impl ExactSizeIterator<Item = &'a f64>, observed: f64) -> Option<f64> {
+pub(crate) fn p<'a>(null: impl ExactSizeIterator<Item = &'a f64>, observed: f64) -> Option<f64> {
     let draws = null.len();
     let reached = null.filter(|&&null| null >= observed - EQUAL).count();
     (draws > 0).then(|| (1 + reached) as f64 / (1 + draws) as f64)
 }
 
 /// Those that are defined.
-fn ratios(numerators: Array1<f64>, denominators: &Array1<f64>) -> Vec<f64> {
+pub(crate) fn ratios(numerators: Array1<f64>, denominators: &Array1<f64>) -> Vec<f64> {
     let both = numerators.into_iter().zip(denominators);
     both.filter(|(_, denominator)| **denominator > 0.0).map(|(one, other)| one / other).collect()
 }
 
 /// The shifts of one layer, summed over groups.
-struct GroupSums {
+pub(crate) struct GroupSums {
     /// `[G, D]`.
-    values: Array2<f64>,
+    pub(crate) values: Array2<f64>,
     /// Rows of each group, `[G]`.
     sizes: Array1<f64>,
     /// Inner products of the sums, `[G, G]`.
@@ -248,7 +154,7 @@ struct GroupSums {
 }
 
 impl GroupSums {
-    fn of(deltas: ArrayView2<f32>, members: &[Vec<usize>]) -> Result<Self> {
+    pub(crate) fn of(deltas: ArrayView2<f32>, members: &[Vec<usize>]) -> Result<Self> {
         check_features(deltas, members.iter().map(Vec::len).sum())?;
         let mut values = Array2::zeros((members.len(), deltas.ncols()));
         for (mut sum, rows) in values.rows_mut().into_iter().zip(members) {
@@ -263,12 +169,12 @@ impl GroupSums {
         self.sizes.sum()
     }
 
-    fn mean(&self) -> Array1<f64> {
+    pub(crate) fn mean(&self) -> Array1<f64> {
         self.values.sum_axis(Axis(0)) / self.rows()
     }
 
     /// `|Σ wᵍ sᵍ|²` for every row of weights `[R, G]`.
-    fn squares(&self, weights: &Array2<f64>) -> Array1<f64> {
+    pub(crate) fn squares(&self, weights: &Array2<f64>) -> Array1<f64> {
         (weights.dot(&self.gram) * weights).sum_axis(Axis(1)).mapv(|square| square.max(0.0))
     }
 
@@ -291,73 +197,5 @@ impl GroupSums {
         let pairs = self.rows().powi(2) - self.sizes.dot(&self.sizes);
         let square = (self.gram.sum() - self.mean_square()) / pairs;
         (self.sizes.len() > 1).then(|| square.abs().sqrt().copysign(square))
-    }
-}
-
-/// Along how many directions rows moved: the eigenvalues of the second moment of their shifts, about zero and not about
-/// the mean, which is part of what is asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ShiftSpectrum {
-    /// The eigenvalues of `Σ δ δᵀ / N`, falling, without those that rounding alone accounts for. They sum to the mean
-    /// squared length of a shift, the energy.
-    pub eigenvalues: Vec<f64>,
-    /// The share of the energy along the mean shift that is shared by all rows: `N |mean|² / Σ |δ|²`.
-    pub mean_share: f64,
-}
-
-impl ShiftSpectrum {
-    /// Of shifts `[N, D]`; `None` if all are zero.
-    ///
-    /// # Errors
-    /// [`Error::Empty`], [`Error::NonFinite`] or [`Error::NoDecomposition`].
-    pub fn of(deltas: ArrayView2<f32>) -> Result<Option<Self>> {
-        let (n, d) = deltas.dim();
-        if n == 0 {
-            return Err(Error::Empty { what: "rows" });
-        }
-        check_features(deltas, n)?;
-        let rows = deltas.mapv(f64::from);
-        let energy = (&rows * &rows).sum();
-        if energy == 0.0 {
-            return Ok(None);
-        }
-        let total = rows.sum_axis(Axis(0));
-        let gram = if d <= n { rows.t().dot(&rows) } else { rows.dot(&rows.t()) };
-        let (values, _) = axes::eigen(&gram)?;
-        Ok(Some(Self {
-            eigenvalues: (values / n as f64).to_vec(),
-            mean_share: total.dot(&total) / (n as f64 * energy),
-        }))
-    }
-
-    /// `(Σ λ)² / Σ λ²`: from 1 for one direction to the number of directions if all count alike.
-    pub fn participation_ratio(&self) -> f64 {
-        let squares: f64 = self.eigenvalues.iter().map(|value| value * value).sum();
-        self.energy().powi(2) / squares
-    }
-
-    /// The share of the energy that the first direction carries, the first two, and so on.
-    pub fn cumulative(&self) -> Vec<f64> {
-        let energy = self.energy();
-        let sums = self.eigenvalues.iter().scan(0.0, |sum, value| {
-            *sum += value;
-            Some(*sum / energy)
-        });
-        sums.collect()
-    }
-
-    /// How many directions carry at least a share of the energy.
-    ///
-    /// # Errors
-    /// [`Error::BadShare`] for a share outside (0, 1).
-    pub fn directions_for(&self, share: f64) -> Result<usize> {
-        if !(share > 0.0 && share < 1.0) {
-            return Err(Error::BadShare { what: "energy", share });
-        }
-        Ok(1 + self.cumulative().partition_point(|&carried| carried < share - EQUAL))
-    }
-
-    fn energy(&self) -> f64 {
-        self.eigenvalues.iter().sum()
     }
 }

@@ -5,6 +5,7 @@ pub mod cautions;
 pub mod draw;
 pub mod html;
 pub mod scores;
+pub mod shift;
 pub mod steer;
 pub mod table;
 pub mod tables;
@@ -16,6 +17,8 @@ use alignment::Alignment;
 pub use table::Table;
 
 use crate::Result;
+use crate::analysis::shift::PairShift;
+use crate::analysis::shift::prompt::prompt_shifts;
 use crate::analysis::summary::{ModelSummary, Sources};
 use crate::intervene::Results;
 use crate::store::{Turn, atomic};
@@ -74,6 +77,11 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
     tables.extend(steer::tables(&steered));
     let aligned = Alignment::of(sources.study, manifest, sources.bootstrap())?;
     tables.extend(aligned.iter().map(Alignment::table));
+    let pairs = PairShift::all(sources, summaries)?;
+    tables.extend(shift::tables(sources, &pairs));
+    let moved =
+        summaries.iter().map(|summary| prompt_shifts(sources, summary)).collect::<Result<Vec<_>>>()?;
+    tables.extend(shift::prompt_table(sources, summaries, &moved));
     tables.extend(tables::checks(manifest));
     for table in &tables {
         let file = |extension: &str| sources.run.place(&["tables"], &format!("{}.{extension}", table.name));
@@ -101,12 +109,17 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
             }
         }
     }
+    figures.extend(draw::shift::figures(sources, summaries, &pairs)?);
+    for (summary, moved) in summaries.iter().zip(&moved) {
+        figures.extend(draw::shift::prompt(sources, &summary.model, moved)?);
+    }
     figures.extend(draw::steer::figures(sources.run, &steered)?);
     let page = Page {
         title: &sources.study.name,
         findings: [
             aligned.iter().map(Alignment::finding).collect(),
             words::findings(sources, summaries),
+            shift::findings(sources, summaries, &pairs),
             steer::findings(&steered),
         ]
         .concat(),
@@ -117,6 +130,7 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
                 .chain(alignment::other(sources.study, manifest)?)
                 .collect(),
             cautions::cautions(sources, summaries),
+            shift::cautions(&pairs),
             cautions::deviations(manifest),
         ]
         .concat(),

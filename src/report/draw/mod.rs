@@ -4,6 +4,7 @@ pub mod alignment;
 mod places;
 mod relations;
 mod scale;
+pub mod shift;
 mod sites;
 mod split;
 pub mod steer;

@@ -5,7 +5,7 @@ use recant_probes::{CosineNull, Difference, Estimate};
 use crate::analysis::changes::Tested;
 use crate::analysis::shift::concepts::DIRECTIONS;
 use crate::analysis::shift::{Beside, COUNTED, Cell, PairShift, Place, PromptShift};
-use crate::analysis::summary::Sources;
+use crate::analysis::summary::{ModelSummary, Sources};
 use crate::report::Table;
 use crate::report::tables::{ends, number};
 
@@ -91,7 +91,10 @@ fn states(sources: &Sources<'_>, pairs: &[PairShift]) -> Table {
     let columns = heads(&[
         &PLACE,
         &BESIDE,
-        &["head", "n", "groups", "norm", "low", "high", "unbiased", "chance", "p", "p_max", "unit", "in_units"],
+        &[
+            "head", "n", "groups", "norm", "low", "high", "unbiased", "chance", "p", "p_max", "unit",
+            "in_units",
+        ],
         &["mean_share", "participation", "k90", "cka", "cka_low", "cka_high", "procrustes", "angle"],
     ]);
     let mut table = Table::new(
@@ -131,7 +134,9 @@ fn state_rows(cell: &Cell) -> impl Iterator<Item = Vec<String>> {
             of(norm.zip(layer.unit).map(|(norm, unit)| norm / unit)),
             of(spectrum.map(|spectrum| spectrum.mean_share)),
             of(spectrum.map(|spectrum| spectrum.participation_ratio())),
-            spectrum.map_or_else(String::new, |spectrum| spectrum.directions_for(0.9).to_string()),
+            spectrum
+                .and_then(|spectrum| spectrum.directions_for(0.9).ok())
+                .map_or_else(String::new, |k| k.to_string()),
         ]);
         row.extend(estimate(alike.map(|alike| &alike.cka)));
         row.push(of(alike.and_then(|alike| alike.procrustes)));
@@ -285,9 +290,13 @@ fn separations(pairs: &[PairShift]) -> Table {
     table
 }
 
-/// The shift of each model from round to round beside the directions of concepts.
+/// The shift of each model from round to round beside the directions of concepts; nothing without one.
 #[must_use]
-pub fn prompt_table(sources: &Sources<'_>, models: &[(&str, Vec<usize>, &[PromptShift])]) -> Table {
+pub fn prompt_table(
+    sources: &Sources<'_>,
+    summaries: &[ModelSummary],
+    moved: &[Vec<PromptShift>],
+) -> Option<Table> {
     let columns = heads(&[
         &["model", "task", "condition", "round", "concept", "mode", "direction", "layer", "n"],
         &COSINE,
@@ -301,12 +310,13 @@ pub fn prompt_table(sources: &Sources<'_>, models: &[(&str, Vec<usize>, &[Prompt
         &columns,
     );
     let study = sources.study;
-    for (model, layers, shifts) in models {
-        for shift in *shifts {
+    for (summary, shifts) in summaries.iter().zip(moved) {
+        for shift in shifts {
+            let layers = &summary.probes[shift.concept].layers;
             for (layer, both) in layers.iter().zip(&shift.layers) {
                 for (name, found) in DIRECTIONS.iter().zip(both) {
                     let mut row = vec![
-                        (*model).to_string(),
+                        summary.model.clone(),
                         study.tasks[shift.task].name.clone(),
                         study.dialogue.conditions[shift.condition].clone(),
                         shift.round.to_string(),
@@ -322,5 +332,5 @@ pub fn prompt_table(sources: &Sources<'_>, models: &[(&str, Vec<usize>, &[Prompt
             }
         }
     }
-    table
+    Some(table).filter(|table| !table.rows.is_empty())
 }
