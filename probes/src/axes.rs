@@ -1,7 +1,7 @@
 //! The principal axes of a matrix of rows, found in whichever space is narrower.
 
 use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
+use faer::{Mat, MatRef, Side};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::error::{Error, Result};
@@ -34,7 +34,7 @@ impl Axes {
 
 /// The eigenvalues of a symmetric positive semi-definite matrix that are more than rounding, falling, and their
 /// vectors as columns.
-fn eigen(a: &Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
+pub(crate) fn eigen(a: &Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
     let n = a.nrows();
     let failed = Error::NoDecomposition { size: n };
     let decomposed = matrix(a.view()).self_adjoint_eigen(Side::Lower).map_err(|_| failed)?;
@@ -46,6 +46,32 @@ fn eigen(a: &Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
     Ok((values, Array2::from_shape_fn((n, kept.len()), |(row, column)| vectors[(row, kept[column])])))
 }
 
+/// A singular value decomposition `U diag(s) Vᵀ`.
+pub(crate) struct Svd {
+    /// `[n, m]`, orthonormal columns; `m` is the smaller of both dimensions.
+    pub(crate) u: Array2<f64>,
+    /// Falling, `[m]`.
+    pub(crate) values: Array1<f64>,
+    /// `[D, m]`, orthonormal columns.
+    pub(crate) v: Array2<f64>,
+}
+
+impl Svd {
+    /// Of a matrix `[n, D]`.
+    ///
+    /// # Errors
+    /// [`Error::NoDecomposition`].
+    pub(crate) fn of(a: &Array2<f64>) -> Result<Self> {
+        let failed = Error::NoDecomposition { size: a.nrows() };
+        let found = matrix(a.view()).thin_svd().map_err(|_| failed)?;
+        Ok(Self {
+            u: array(found.U()),
+            values: found.S().column_vector().iter().copied().collect(),
+            v: array(found.V()),
+        })
+    }
+}
+
 /// `A⁻¹ b` for a symmetric positive definite `A` `[n, n]` and columns `b` `[n, m]`.
 ///
 /// # Errors
@@ -53,8 +79,7 @@ fn eigen(a: &Array2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
 pub(crate) fn solve(a: &Array2<f64>, b: ArrayView2<f64>) -> Result<Array2<f64>> {
     let failed = Error::NoDecomposition { size: a.nrows() };
     let factor = matrix(a.view()).llt(Side::Lower).map_err(|_| failed)?;
-    let solved = factor.solve(matrix(b));
-    Ok(Array2::from_shape_fn(b.dim(), |(row, column)| solved[(row, column)]))
+    Ok(array(factor.solve(matrix(b)).as_ref()))
 }
 
 /// [`solve`] for one column.
@@ -64,4 +89,8 @@ pub(crate) fn solve_one(a: &Array2<f64>, b: &Array1<f64>) -> Result<Array1<f64>>
 
 fn matrix(a: ArrayView2<f64>) -> Mat<f64> {
     Mat::from_fn(a.nrows(), a.ncols(), |row, column| a[[row, column]])
+}
+
+fn array(a: MatRef<f64>) -> Array2<f64> {
+    Array2::from_shape_fn((a.nrows(), a.ncols()), |(row, column)| a[(row, column)])
 }

@@ -50,6 +50,18 @@ pub struct Interval {
     pub resamples: usize,
 }
 
+impl Interval {
+    /// Between two quantiles of the resampled values; `None` if they are fewer than half of the resamples.
+    pub(crate) fn between(mut values: Vec<f64>, [low, high]: [f64; 2], resamples: usize) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        (!values.is_empty() && 2 * values.len() >= resamples).then(|| Self {
+            low: quantile(&values, low),
+            high: quantile(&values, high),
+            resamples: values.len(),
+        })
+    }
+}
+
 /// A score and its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
@@ -72,9 +84,7 @@ impl Bootstrap {
         labelled: &Labelled,
         statistics: impl Fn(&[u32]) -> [Option<f64>; K] + Sync,
     ) -> Result<[Option<Interval>; K]> {
-        if !(self.level > 0.0 && self.level < 1.0) {
-            return Err(Error::BadLevel { level: self.level });
-        }
+        check_level(self.level)?;
         let draws: Vec<[Option<f64>; K]> = (0..self.resamples)
             .into_par_iter()
             .map(|resample| statistics(&self.draw(labelled, resample as u64)))
@@ -85,15 +95,9 @@ impl Bootstrap {
             Method::Bca => Self::corrected_levels(labelled, &statistics, &draws, tail),
         };
         Ok(std::array::from_fn(|index| {
-            let mut values: Vec<f64> = draws.iter().filter_map(|draw| draw[index]).collect();
-            values.sort_by(f64::total_cmp);
-            let [low, high] = levels[index]?;
-            let mostly_defined = !values.is_empty() && 2 * values.len() >= self.resamples;
-            (mostly_defined && labelled.n_groups() > 1).then(|| Interval {
-                low: quantile(&values, low),
-                high: quantile(&values, high),
-                resamples: values.len(),
-            })
+            let values: Vec<f64> = draws.iter().filter_map(|draw| draw[index]).collect();
+            let levels = levels[index].filter(|_| labelled.n_groups() > 1)?;
+            Interval::between(values, levels, self.resamples)
         }))
     }
 
@@ -201,6 +205,11 @@ fn acceleration(without: &[f64]) -> f64 {
     let sum = |power: i32| without.iter().map(|value| (mean - value).powi(power)).sum::<f64>();
     let spread = sum(2);
     if spread > 0.0 { sum(3) / (6.0 * spread.powf(1.5)) } else { 0.0 }
+}
+
+/// Refuses a level outside (0, 1).
+pub(crate) fn check_level(level: f64) -> Result<()> {
+    if level > 0.0 && level < 1.0 { Ok(()) } else { Err(Error::BadLevel { level }) }
 }
 
 /// A quantile of sorted values, interpolated linearly between order statistics (type 7 of Hyndman and Fan, 1996).

@@ -1,10 +1,9 @@
 //! Inputs that were checked once, so that nothing later has to ask.
 
-use std::collections::HashMap;
-
 use ndarray::ArrayView2;
 
 use crate::error::{Error, Result};
+use crate::members::members;
 
 /// A binary label and a group for every row.
 ///
@@ -49,18 +48,10 @@ impl Labelled {
         if labels.iter().all(|&label| label == labels[0]) {
             return Err(Error::OneClass { class: u8::from(labels[0]), rows: labels.len() });
         }
-        let mut index = HashMap::new();
-        let mut names = Vec::new();
-        let mut members: Vec<Vec<usize>> = Vec::new();
-        let mut of_row = Vec::with_capacity(groups.len());
-        for (row, &name) in groups.iter().enumerate() {
-            let group = *index.entry(name).or_insert_with(|| {
-                names.push(name);
-                members.push(Vec::new());
-                names.len() - 1
-            });
-            members[group].push(row);
-            of_row.push(group);
+        let (names, members) = members(groups);
+        let mut of_row = vec![0; groups.len()];
+        for (group, rows) in members.iter().enumerate() {
+            rows.iter().for_each(|&row| of_row[row] = group);
         }
         Ok(Self { labels: labels.to_vec(), groups: of_row, names, members })
     }

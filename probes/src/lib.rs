@@ -58,6 +58,7 @@
 //!   corrects for the best layer having been looked for. A [`Twin`] makes a thousand exchanges one matrix product.
 //! * **Controls.** [`words_only`], [`length_only`], [`ControlTask`], [`majority`]; a [`Verdict`] names those not beaten.
 //! * **Beyond a score.** [`Calibration`], [`transfer`] between sets, [`similarities`] of directions with a noise ceiling.
+//!   Of two models or two rounds on the same rows: [`cka`], [`procrustes`] and [`principal_angles`] compare their geometry.
 //!
 //! Statistics are computed in `f64`. The same input, settings and seed give the same numbers on any number of
 //! threads. What is undefined is `None`.
@@ -86,6 +87,7 @@ mod lda;
 mod linfa;
 mod logistic;
 mod mass_mean;
+mod members;
 mod metrics;
 mod multinomial;
 pub mod multiple;
@@ -96,6 +98,7 @@ mod pairs;
 pub mod permutation;
 mod probe;
 mod regression;
+mod representations;
 mod ridge;
 mod rng;
 mod scale;
@@ -133,6 +136,7 @@ pub use pairs::PairPca;
 pub use permutation::{Exchange, PermutationTest};
 pub use probe::Probe;
 pub use regression::{Regression, RegressionScores};
+pub use representations::{cka, cka_jackknife, principal_angles, procrustes};
 pub use ridge::{AlphaChoice, LeftOut, Ridge, RidgePath};
 pub use scale::Scaler;
 pub use similarity::{Comparison, Similarity, similarities};
