@@ -58,7 +58,8 @@
 //!   corrects for the best layer having been looked for. A [`Twin`] makes a thousand exchanges one matrix product.
 //! * **Controls.** [`words_only`], [`length_only`], [`ControlTask`], [`majority`]; a [`Verdict`] names those not beaten.
 //! * **Beyond a score.** [`Calibration`], [`transfer`] between sets, [`similarities`] of directions with a noise ceiling.
-//!   Of two models or two rounds on the same rows: [`cka`], [`procrustes`] and [`principal_angles`] compare their geometry.
+//!   Of two models or two rounds on the same rows: [`cka`], [`procrustes`] and [`principal_angles`] compare their geometry;
+//!   [`shifts`], [`shift_cosine()`] and [`ShiftSpectrum`] say how far, which way and along how many directions rows moved.
 //!
 //! Statistics are computed in `f64`. The same input, settings and seed give the same numbers on any number of
 //! threads. What is undefined is `None`.
@@ -76,6 +77,7 @@ mod counts;
 mod data;
 mod delong;
 mod detectable;
+mod displacement;
 mod error;
 mod estimator;
 mod evaluation;
@@ -102,6 +104,8 @@ mod representations;
 mod ridge;
 mod rng;
 mod scale;
+mod shift_cosine;
+mod shift_spectrum;
 pub mod similarity;
 mod sparse;
 mod spectrum;
@@ -120,6 +124,7 @@ pub use controls::{ControlTask, Selectivity, length_only, majority};
 pub use data::{Dataset, Labelled};
 pub use delong::DeLong;
 pub use detectable::{minimum_detectable_auroc, minimum_detectable_by_groups};
+pub use displacement::{Shift, ShiftSettings, shifts};
 pub use error::{Error, Result};
 pub use estimator::{Estimator, Twin};
 pub use evaluation::Evaluation;
@@ -139,6 +144,8 @@ pub use regression::{Regression, RegressionScores};
 pub use representations::{cka, cka_jackknife, principal_angles, procrustes};
 pub use ridge::{AlphaChoice, LeftOut, Ridge, RidgePath};
 pub use scale::Scaler;
+pub use shift_cosine::{CosineNull, ShiftCosine, shift_cosine};
+pub use shift_spectrum::ShiftSpectrum;
 pub use similarity::{Comparison, Similarity, similarities};
 pub use sparse::Sparse;
 pub use sweep::{FoldPlan, LayerProbe, Settings, fit_layers};
