@@ -44,6 +44,12 @@ pub enum Error {
         /// The row of the decision.
         row: usize,
     },
+    /// A score is NaN or infinite.
+    #[error("the score of row {row} is not finite")]
+    NonFiniteScore {
+        /// The row of the score.
+        row: usize,
+    },
     /// A feature is NaN or infinite.
     #[error("feature {column} of row {row} is not finite")]
     NonFinite {

@@ -59,7 +59,8 @@
 //! * **Controls.** [`words_only`], [`length_only`], [`ControlTask`], [`majority`]; a [`Verdict`] names those not beaten.
 //! * **Beyond a score.** [`Calibration`], [`transfer`] between sets, [`similarities`] of directions with a noise ceiling.
 //!   Of two models or two rounds on the same rows: [`cka`], [`procrustes`] and [`principal_angles`] compare their geometry;
-//!   [`shifts`], [`shift_cosine()`] and [`ShiftSpectrum`] say how far, which way and along how many directions rows moved.
+//!   [`shifts`], [`shift_cosine()`] and [`ShiftSpectrum`] say how far, which way and along how many directions rows moved;
+//!   [`effect()`], [`d_prime()`] and [`readout_change()`] what became of their scores.
 //!
 //! Statistics are computed in `f64`. The same input, settings and seed give the same numbers on any number of
 //! threads. What is undefined is `None`.
@@ -74,10 +75,12 @@ mod ccs;
 mod columns;
 mod controls;
 mod counts;
+mod d_prime;
 mod data;
 mod delong;
 mod detectable;
 mod displacement;
+mod effect;
 mod error;
 mod estimator;
 mod evaluation;
@@ -91,14 +94,17 @@ mod logistic;
 mod mass_mean;
 mod members;
 mod metrics;
+mod moments;
 mod multinomial;
 pub mod multiple;
 mod nested;
 mod newton;
 mod normal;
+mod overlap;
 mod pairs;
 pub mod permutation;
 mod probe;
+mod readout_change;
 mod regression;
 mod representations;
 mod ridge;
@@ -121,10 +127,12 @@ pub use bootstrap::{Bootstrap, Estimate, Interval, Method};
 pub use calibration::{Calibration, Calibrator, Isotonic, Platt};
 pub use ccs::{Ccs, CcsFit, Centring, Restart};
 pub use controls::{ControlTask, Selectivity, length_only, majority};
+pub use d_prime::d_prime;
 pub use data::{Dataset, Labelled};
 pub use delong::DeLong;
 pub use detectable::{minimum_detectable_auroc, minimum_detectable_by_groups};
 pub use displacement::{Shift, ShiftSettings, shifts};
+pub use effect::{Effect, effect};
 pub use error::{Error, Result};
 pub use estimator::{Estimator, Twin};
 pub use evaluation::Evaluation;
@@ -137,9 +145,11 @@ pub use mass_mean::MassMean;
 pub use metrics::{Metric, Scored};
 pub use multinomial::{Multinomial, MultinomialProbe, MultinomialScores};
 pub use nested::{Nested, nested};
+pub use overlap::overlap;
 pub use pairs::PairPca;
 pub use permutation::{Exchange, PermutationTest};
 pub use probe::Probe;
+pub use readout_change::{Difference, ReadoutChange, readout_change};
 pub use regression::{Regression, RegressionScores};
 pub use representations::{cka, cka_jackknife, principal_angles, procrustes};
 pub use ridge::{AlphaChoice, LeftOut, Ridge, RidgePath};
