@@ -10,7 +10,7 @@ use crate::moments::{Moments, check_finite};
 /// has less than two rows.
 ///
 /// # Errors
-/// [`Error::ShapeMismatch`], [`Error::NonFiniteScore`], or [`Error::BadLevel`].
+/// [`Error::ShapeMismatch`](crate::Error::ShapeMismatch), [`Error::NonFiniteScore`](crate::Error::NonFiniteScore) or [`Error::BadLevel`](crate::Error::BadLevel).
 pub fn d_prime(scores: &[f64], labelled: &Labelled, bootstrap: &Bootstrap) -> Result<Estimate> {
     labelled.check("scores", scores.len())?;
     check_finite(scores)?;

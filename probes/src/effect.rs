@@ -21,15 +21,14 @@ pub struct Effect {
     pub higher: Estimate,
     /// The standard deviation after over that before.
     pub sd_ratio: Estimate,
-    /// [`overlap`] of both.
+    /// [`overlap()`] of both.
     pub overlap: Option<f64>,
 }
 
 /// Scores of the same rows before and after, with intervals over groups.
 ///
 /// # Errors
-/// [`Error::Empty`], [`Error::ShapeMismatch`], [`Error::NonFiniteScore`], or
-/// [`Error::BadLevel`].
+/// [`Error::Empty`], [`Error::ShapeMismatch`], [`Error::NonFiniteScore`] or [`Error::BadLevel`].
 pub fn effect(before: &[f64], after: &[f64], groups: &[usize], bootstrap: &Bootstrap) -> Result<Effect> {
     let n = before.len();
     if after.len() != n {

@@ -16,7 +16,7 @@ const REACH: f64 = 8.0;
 /// equal samples of unequal size differ. The integral is a sum over 4097 points from 8 bandwidths below the least
 /// value to 8 above the largest.
 ///
-/// `None` where a sample is empty or nothing varies within them.
+/// `None` where a sample has less than two values or nothing varies within them.
 pub fn overlap(a: &[f64], b: &[f64]) -> Option<f64> {
     let h = bandwidth(a, b)?;
     let all = || a.iter().chain(b).copied();

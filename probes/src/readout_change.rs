@@ -42,7 +42,8 @@ pub struct ReadoutChange {
 /// differ in nothing else. The draws are named by the seed of the bootstrap.
 ///
 /// # Errors
-/// [`Error::ShapeMismatch`], [`Error::NonFiniteScore`], or [`Error::BadLevel`].
+/// [`Error::ShapeMismatch`](crate::Error::ShapeMismatch), [`Error::NonFiniteScore`](crate::Error::NonFiniteScore)
+/// or [`Error::BadLevel`](crate::Error::BadLevel).
 pub fn readout_change(
     labelled: &Labelled,
     before: &[f64],

@@ -16,7 +16,7 @@ pub struct ShiftSpectrum {
     /// The eigenvalues of `Σ δ δᵀ / N`, falling, without those that rounding alone accounts for. They sum to the mean
     /// squared length of a shift, the energy.
     pub eigenvalues: Vec<f64>,
-    /// The share of the energy along the mean shift that is shared by all rows: `N |mean|² / Σ |δ|²`.
+    /// The share of the energy that would be left if every row had moved by the mean shift: `N |mean|² / Σ |δ|²`.
     pub mean_share: f64,
 }
 

@@ -53,6 +53,16 @@ pub fn floats(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
 }
 
+/// States `[n, D]`, a list a row.
+pub fn states(value: &Value) -> Array2<f32> {
+    let rows: Vec<Vec<f64>> = value.as_array().unwrap().iter().map(floats).collect();
+    Array2::from_shape_fn((rows.len(), rows[0].len()), |(row, column)| rows[row][column] as f32)
+}
+
+pub fn groups(value: &Value) -> Vec<usize> {
+    integers(value).into_iter().map(|group| group as usize).collect()
+}
+
 pub fn integers(value: &Value) -> Vec<i64> {
     value.as_array().unwrap().iter().map(|value| value.as_i64().unwrap()).collect()
 }
