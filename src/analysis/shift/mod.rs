@@ -58,6 +58,13 @@ impl PairShift {
         Ok(all)
     }
 
+    /// The text on which the pair is shown: the same, where both have read it.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let same = self.cells.iter().any(|cell| cell.place.text == Text::Same);
+        if same { Text::Same } else { Text::Own }
+    }
+
     fn of(
         sources: &Sources<'_>,
         about: About,

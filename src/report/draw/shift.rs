@@ -8,13 +8,12 @@ use recant_figures::{
 use super::{series, write};
 use crate::Result;
 use crate::analysis::shift::concepts::DIRECTIONS;
-use crate::analysis::shift::{Cell, ConceptCell, LayerCell, Mode, PairShift, Place, PromptShift, Text};
+use crate::analysis::shift::{Cell, ConceptCell, LayerCell, Mode, PairShift, Place, PromptShift};
 use crate::analysis::summary::{ModelSummary, Sources};
 use crate::report::FigureEntry;
+use crate::report::shift::in_full;
 use crate::report::tables::number;
 
-/// Pairs that each have figures of their own; of a longer series only the last has.
-const OWN: usize = 3;
 /// Parts of the depth whose spectra are drawn.
 const DEPTHS: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
 
@@ -35,8 +34,7 @@ pub fn figures(
         all.extend(size(sources, pairs).map(|figure| Box::new(figure) as Box<dyn Figure>));
         all.extend(likeness(sources, pairs).map(|figure| Box::new(figure) as Box<dyn Figure>));
     }
-    let from = if pairs.len() > OWN { pairs.len() - 1 } else { 0 };
-    for pair in &pairs[from..] {
+    for pair in in_full(pairs) {
         let summary = summaries.iter().find(|summary| summary.model == pair.about.before);
         all.extend(cosines(sources, pair).map(|figure| Box::new(figure) as Box<dyn Figure>));
         all.extend(separations(pair).map(|figure| Box::new(figure) as Box<dyn Figure>));
@@ -57,12 +55,6 @@ pub fn prompt(sources: &Sources<'_>, model: &str, shifts: &[PromptShift]) -> Res
     figure.map(|figure| write(sources.run, &figure, &Style::at(Width::Page))).transpose()
 }
 
-/// The text on which a pair is shown: the same, where it was read.
-fn shown(pair: &PairShift) -> Text {
-    let same = pair.cells.iter().any(|cell| cell.place.text == Text::Same);
-    if same { Text::Same } else { Text::Own }
-}
-
 fn is_main(sources: &Sources<'_>, place: &Place) -> bool {
     let study = sources.study;
     study.capture.positions[place.position] == study.probe.position && place.site.name() == study.probe.site
@@ -71,7 +63,7 @@ fn is_main(sources: &Sources<'_>, place: &Place) -> bool {
 /// The cells of a task at the main site and position, under the first condition in round 0 for several pairs; of one pair
 /// in every round under the condition that is shown.
 fn wanted<'a>(sources: &Sources<'_>, pair: &'a PairShift, task: usize, alone: bool) -> Vec<&'a Cell> {
-    let text = shown(pair);
+    let text = pair.text();
     let own = |cell: &&Cell| {
         let place = &cell.place;
         let condition = if alone { sources.study.shown() } else { 0 };
@@ -211,7 +203,7 @@ fn likeness(sources: &Sources<'_>, pairs: &[PairShift]) -> Option<Curves> {
 
 /// The cells of concepts under the first condition in round 0 on the text that is shown.
 fn concept_cells<'a>(pair: &'a PairShift, task: usize, concept: usize) -> Option<&'a ConceptCell> {
-    let text = shown(pair);
+    let text = pair.text();
     pair.concepts.iter().find(|cell| {
         let place = &cell.place;
         cell.concept == concept
@@ -313,7 +305,7 @@ fn separations(pair: &PairShift) -> Option<LayerProfile> {
 
 /// Scores at the best layer of each concept's probe, model beside model.
 fn projections(sources: &Sources<'_>, summary: &ModelSummary, pair: &PairShift) -> Option<Distributions> {
-    let (study, text) = (sources.study, shown(pair));
+    let (study, text) = (sources.study, pair.text());
     let last = study.dialogue.rounds - 1;
     let mut panels = Vec::new();
     for (concept, probes) in summary.probes.iter().enumerate() {
@@ -375,7 +367,8 @@ fn spectra(sources: &Sources<'_>, pair: &PairShift) -> Option<Curves> {
         let curve = |place: usize| {
             let layer = &cell.layers[place];
             let shares = layer.spectrum.as_ref()?.cumulative();
-            let point = |(k, share): (usize, f64)| CurvePoint { x: (k + 1) as f64, y: Some(share), interval: None };
+            let point =
+                |(k, share): (usize, f64)| CurvePoint { x: (k + 1) as f64, y: Some(share), interval: None };
             Some(Curve {
                 label: format!("layer {}", layer.beside.before.1),
                 points: shares.into_iter().enumerate().map(point).collect(),
