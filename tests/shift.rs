@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use common::study::Desk;
-use common::{copy, files, plant, tensors, tiny};
+use common::{copy, files, plant, succeed, tensors, tiny};
 use recant::analysis::directions::{Directions, Pick};
 
 /// The study with a second model, `twin`, and the sites that show where a change enters.
@@ -259,4 +259,50 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
     }
     let page = fs::read_to_string(run.join("report.html")).expect("a report");
     assert!(page.contains("they have 3 and 2 layers"), "the reason stands in the report");
+}
+
+#[test]
+fn the_models_of_a_run_are_compared_afterwards_too() {
+    let desk = desk();
+    let study = fs::read_to_string(desk.at("study.toml")).expect("a study");
+    fs::write(desk.at("study.toml"), study.replace("\n[shift]\n", "\n")).expect("written");
+    let (run, _) = desk.run("out");
+    assert!(!run.join("shift").exists(), "nobody asked");
+    assert!(!run.join("tables/shift.csv").exists());
+    succeed(&mut desk.recant(&["shift", "out"]));
+    assert!(run.join("tables/shift.csv").is_file());
+    let before = files(&run);
+    succeed(&mut desk.recant(&["report", "out"]));
+    assert_eq!(before, files(&run), "the report knows what was measured");
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused_with_the_place() {
+    let desk = desk();
+    let refused = |arguments: &[&str]| {
+        let output = desk.recant(arguments).output().expect("the binary starts");
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let of_study = |old: &str, new: &str| {
+        let study = fs::read_to_string(desk.at("study.toml")).expect("a study");
+        assert!(study.contains(old));
+        fs::write(desk.at("wrong.toml"), study.replacen(old, new, 1)).expect("written");
+        refused(&["run", "wrong.toml", "-o", "wrong"])
+    };
+    let shift = "[shift]\n";
+    for (keys, why) in [
+        ("pairs = [[\"tiny\", \"other\"]]\n", "is no model of the study"),
+        ("pairs = [[\"tiny\", \"tiny\"]]\n", "stands on both sides"),
+        ("conditions = [\"neutral\"]\n", "is not among dialogue.conditions"),
+        ("limit = 0\n", "must be at least 1"),
+        ("neurons = 0\n", "must be at least 1"),
+        ("neuron = 3\n", "unknown field"),
+    ] {
+        let error = of_study(shift, &format!("{shift}{keys}"));
+        assert!(error.contains(why) && error.contains("wrong.toml"), "{error}");
+    }
+    let checkpoint = refused(&["shift", "model"]);
+    assert!(checkpoint.contains("is a checkpoint") && checkpoint.contains("hint: "), "{checkpoint}");
+    assert!(refused(&["shift", "bbq"]).contains("is not a run directory"));
 }

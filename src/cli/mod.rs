@@ -10,6 +10,7 @@ pub mod generate;
 pub mod model;
 pub mod run;
 pub mod score;
+pub mod shift;
 pub mod steer;
 pub mod task;
 
@@ -45,6 +46,8 @@ pub enum Verb {
     Run(run::Run),
     /// Make probes, tables, figures and the report of a finished run again
     Report(run::Report),
+    /// Compare models: states, answers, lenses, tokens and weights of two checkpoints or of a run's models
+    Shift(shift::Shift),
     /// Intervene in a study's models: directions, ablation, patching, neurons, beside random controls
     Steer(steer::Steer),
     /// Say what a study takes before it is run: tokens, time, memory, disk

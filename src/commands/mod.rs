@@ -47,6 +47,7 @@ pub fn dispatch(cli: Cli) -> Result<()> {
         Verb::Demo(args) => run::demo(&args, printer),
         Verb::Run(args) => run::run(&args, printer),
         Verb::Report(args) => run::report(&args, printer),
+        Verb::Shift(args) => shift::run(&args, printer),
         Verb::Steer(args) => steer::run(&args, printer),
         Verb::Plan(args) => plan::run(&args, printer),
         Verb::Align(args) => align::run(&args, printer),

@@ -72,7 +72,13 @@ pub fn report(args: &Report, printer: Printer) -> Result<()> {
     Ok(())
 }
 
-fn execute(study: &Study, output: &Path, until: Stage, shard: Option<Shard>, printer: Printer) -> Result<()> {
+pub(super) fn execute(
+    study: &Study,
+    output: &Path,
+    until: Stage,
+    shard: Option<Shard>,
+    printer: Printer,
+) -> Result<()> {
     let loaded = Loaded::new(study)?;
     let settings = loaded.check()?;
     let (run, manifest) = gather(&loaded, &settings, output, until, shard, printer)?;

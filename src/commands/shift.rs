@@ -3,19 +3,62 @@
 mod same;
 
 use std::cell::OnceCell;
+use std::path::Path;
 
 use super::interrupt;
 use super::loaded::{Loaded, Setting, how_to_load};
-use crate::Result;
 use crate::analysis::shift::{About, key};
 use crate::analysis::summary::Sources;
+use crate::cli::run::Stage;
+use crate::cli::shift::Shift;
 use crate::model::{Model, Spec};
 use crate::printer::Printer;
 use crate::runner::Tally;
 use crate::runner::replay::{Exchange, by_item, exchanges};
 use crate::store::{RunDir, Turn, measured};
-use crate::study::{ModelEntry, Study};
+use crate::study::{ModelEntry, PAIR, ShiftEntry, Study};
 use crate::task::{Item, select};
+use crate::{Error, Result};
+
+/// Compares two checkpoints, or the models of a run.
+///
+/// # Errors
+/// A directory that is neither, a run of one model, and whatever [`super::run::run`] refuses.
+pub fn run(args: &Shift, printer: Printer) -> Result<()> {
+    let (study, output) = match (&args.after, &args.adapter) {
+        (None, None) => (of_run(&args.path)?, &args.path),
+        (after, adapter) => {
+            let mut study = Study::parse(PAIR, "studies/shift.toml")?;
+            study.models[0].path.clone_from(&args.path);
+            study.models[1].path.clone_from(after.as_ref().unwrap_or(&args.path));
+            study.models[1].adapter.clone_from(adapter);
+            (study, &args.output)
+        }
+    };
+    super::run::execute(&study, output, Stage::Report, None, printer)
+}
+
+/// The study of a run, which is to compare its models as it did before or, for the first time, as is usual.
+fn of_run(root: &Path) -> Result<Study> {
+    if !root.join("manifest.json").is_file() && root.join("config.json").is_file() {
+        let why = "is a checkpoint: with which is it to be compared?";
+        return Err(Error::input(root.display().to_string(), why)
+            .hint("recant shift BEFORE AFTER, or recant shift BEFORE --adapter DIR"));
+    }
+    let mut study = RunDir::manifest(root)?.study()?;
+    if study.models.len() < 2 {
+        return Err(Error::input(
+            root.display().to_string(),
+            "is a run of one model: there is nothing to compare",
+        )
+        .hint("a study with two [[models]], or recant shift BEFORE AFTER"));
+    }
+    let pairs = RunDir::pairs(root)?;
+    let known = pairs.iter().map(|pair| measured::read::<About>(&pair.join("about.json")));
+    let known = known.collect::<Result<Vec<_>>>()?.into_iter().flatten().next();
+    study.shift = Some(known.map_or_else(ShiftEntry::default, |about| about.entry));
+    Ok(study)
+}
 
 /// Measures what is missing of what the study asks for.
 ///

@@ -107,6 +107,23 @@ impl RunDir {
         Manifest::read(&path)
     }
 
+    /// The directories of the pairs of models that a run has been measured for, by name.
+    ///
+    /// # Errors
+    /// A directory cannot be read.
+    pub fn pairs(root: &Path) -> Result<Vec<PathBuf>> {
+        let dir = root.join("shift");
+        if !dir.is_dir() {
+            return Ok(Vec::new());
+        }
+        let failed = |error| Error::io(&dir, error);
+        let entries = std::fs::read_dir(&dir).map_err(failed)?;
+        let mut found =
+            entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>().map_err(failed)?;
+        found.sort();
+        Ok(found)
+    }
+
     /// The run key.
     #[must_use]
     pub fn key(&self) -> &str {

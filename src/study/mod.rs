@@ -35,6 +35,9 @@ use crate::{Error, Result};
 /// The demo's study, as it stands in `studies/`.
 pub const DEMO: &str = include_str!("../../studies/demo.toml");
 
+/// The study of two checkpoints, as it stands in `studies/`.
+pub const PAIR: &str = include_str!("../../studies/shift.toml");
+
 /// A study as written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

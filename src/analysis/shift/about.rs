@@ -7,7 +7,7 @@ use crate::Result;
 use crate::analysis::summary::Sources;
 use crate::model::Spec;
 use crate::model::diff::Tokenizers;
-use crate::store::measured;
+use crate::store::{RunDir, measured};
 use crate::study::manifest::hash;
 use crate::study::{ModelEntry, ShiftEntry};
 
@@ -59,14 +59,11 @@ impl About {
     /// # Errors
     /// A file cannot be read or holds something else.
     pub fn all(sources: &Sources<'_>) -> Result<Vec<Self>> {
-        let mut found = Vec::new();
-        for before in &sources.study.models {
-            for after in &sources.study.models {
-                let pair = format!("{}..{}", before.name, after.name);
-                let path = sources.run.root().join("shift").join(pair).join("about.json");
-                found.extend(measured::read::<Self>(&path)?);
-            }
-        }
+        let pairs = RunDir::pairs(sources.run.root())?;
+        let read = pairs.iter().map(|pair| measured::read::<Self>(&pair.join("about.json")));
+        let mut found: Vec<Self> = read.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+        let place = |name: &str| sources.study.models.iter().position(|model| model.name == name);
+        found.sort_by_key(|about| (place(&about.before), place(&about.after)));
         Ok(found)
     }
 
