@@ -25,7 +25,7 @@ pub struct ShiftSettings {
     pub resamples: usize,
     /// Random flips of the groups' signs behind a null; 0 for none.
     pub flips: usize,
-    /// Random directions behind each null of a cosine; 0 for none.
+    /// Directions with shuffled coordinates behind the null of a cosine; 0 for none.
     pub directions: usize,
     /// The coverage of intervals, in (0, 1).
     pub level: f64,

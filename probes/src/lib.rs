@@ -115,6 +115,7 @@ mod shift_spectrum;
 pub mod similarity;
 mod sparse;
 mod spectrum;
+mod sphere;
 mod sweep;
 mod training;
 mod transfer;

@@ -37,16 +37,6 @@ impl Rng {
         }
     }
 
-    /// A uniform number in (0, 1].
-    fn uniform(&mut self) -> f64 {
-        ((self.next() >> 11) + 1) as f64 / (1u64 << 53) as f64
-    }
-
-    /// A standard normal number (Box and Muller, 1958).
-    pub(crate) fn normal(&mut self) -> f64 {
-        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-
     /// Fisher-Yates.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
@@ -75,14 +65,5 @@ mod tests {
         }
         // Six standard deviations of a binomial count.
         assert!(counts.iter().all(|count| (count - 10_000).abs() < 560), "{counts:?}");
-    }
-
-    #[test]
-    fn normal_draws_have_the_moments_of_a_normal() {
-        let mut rng = Rng::stream(6, 0);
-        let draws: Vec<f64> = (0..100_000).map(|_| rng.normal()).collect();
-        let moment = |power: i32| draws.iter().map(|draw| draw.powi(power)).sum::<f64>() / 1e5;
-        // Five standard errors of each.
-        assert!(moment(1).abs() < 0.016 && (moment(2) - 1.0).abs() < 0.023 && (moment(4) - 3.0).abs() < 0.16);
     }
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::members::members_of;
 use crate::rng::Rng;
 use crate::similarity::cosine;
+use crate::sphere;
 
 /// How a mean shift lies to a given direction.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +23,7 @@ pub struct ShiftCosine {
     pub of_rows: Estimate,
     /// Against the direction with its coordinates shuffled, which keeps what few large ones do.
     pub shuffled: Option<CosineNull>,
-    /// Against directions drawn from all alike.
+    /// Against Gaussian directions, that is against all alike: exact, none is drawn.
     pub gaussian: Option<CosineNull>,
 }
 
@@ -31,7 +32,7 @@ pub struct ShiftCosine {
 pub struct CosineNull {
     /// The 95 % quantile of `|cosine|`.
     pub chance: f64,
-    /// Two-sided, `(1 + #{|null| ≥ |cosine|}) / (1 + directions)`.
+    /// Two-sided: `(1 + #{|null| ≥ |cosine|}) / (1 + directions)` of directions that were drawn.
     pub p: f64,
 }
 
@@ -74,31 +75,29 @@ pub fn shift_cosine(
         ci: settings.interval(ratios(draws.dot(&cosines), &draws.dot(&moved))),
     };
 
-    let shuffled = |rng: &mut Rng| {
-        let mut direction = direction.to_vec();
-        rng.shuffle(&mut direction);
-        Array1::from(direction)
-    };
-    let gaussian = |rng: &mut Rng| Array1::from_shape_simple_fn(direction.len(), || rng.normal());
-    let mean = sums.mean();
-    let against = |draw: &(dyn Fn(&mut Rng) -> Array1<f64> + Sync)| {
-        of_mean.value.and_then(|value| against_chance(settings, &mean, value, draw))
-    };
-    Ok(ShiftCosine { of_mean, of_rows, shuffled: against(&shuffled), gaussian: against(&gaussian) })
+    let dimensions = direction.len();
+    let gaussian = of_mean.value.map(|value| CosineNull {
+        chance: sphere::quantile(0.95, dimensions),
+        p: 1.0 - sphere::within(value.abs(), dimensions),
+    });
+    let shuffled = of_mean.value.and_then(|value| against_shuffled(settings, &sums.mean(), value, direction));
+    Ok(ShiftCosine { of_mean, of_rows, shuffled, gaussian })
 }
 
-/// The cosine of a mean shift against those with random directions.
-fn against_chance(
+/// The cosine of a mean shift with a direction against those with its coordinates shuffled.
+fn against_shuffled(
     settings: &ShiftSettings,
     mean: &Array1<f64>,
     value: f64,
-    draw: &(dyn Fn(&mut Rng) -> Array1<f64> + Sync),
+    direction: ArrayView1<f64>,
 ) -> Option<CosineNull> {
-    let mut null: Vec<f64> = (0..settings.directions as u64)
-        .into_par_iter()
-        .filter_map(|index| cosine(mean.view(), draw(&mut Rng::stream(settings.seed, index)).view()))
-        .map(f64::abs)
-        .collect();
+    let shuffled = |index: u64| {
+        let mut direction = direction.to_vec();
+        Rng::stream(settings.seed, index).shuffle(&mut direction);
+        cosine(mean.view(), ArrayView1::from(&direction))
+    };
+    let draws = (0..settings.directions as u64).into_par_iter();
+    let mut null: Vec<f64> = draws.filter_map(shuffled).map(f64::abs).collect();
     null.sort_by(f64::total_cmp);
     let p = p(null.iter(), value.abs())?;
     Some(CosineNull { chance: quantile(&null, 0.95), p })

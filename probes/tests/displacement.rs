@@ -78,7 +78,8 @@ fn a_planted_shift_is_found_with_its_length_and_direction() {
     assert!(cosine.of_mean.value.unwrap() > 0.85 && ci.low > 0.75 && ci.high < 1.0, "{cosine:?}");
     assert!(cosine.of_rows.value < cosine.of_mean.value, "noise of single rows makes their cosines small");
     assert!(cosine.of_rows.ci.unwrap().low > 0.0);
-    assert_eq!([cosine.shuffled, cosine.gaussian].map(|null| null.unwrap().p), [0.005; 2]);
+    assert_eq!(cosine.shuffled.unwrap().p, 0.005);
+    assert!(cosine.gaussian.unwrap().p < 1e-6, "exact, not bound by a number of draws");
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::model::Spec;
 /// Sign flips behind a p-value.
 const FLIPS: usize = 1000;
 
-/// Random directions behind each null of a cosine.
+/// Shuffles of a direction's coordinates behind the null of a cosine.
 const DIRECTIONS: usize = 200;
 
 /// All that is known of a pair of models.
