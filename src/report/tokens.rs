@@ -2,6 +2,7 @@
 
 use super::Table;
 use super::tables::{bracket, counted, estimate, number};
+use crate::analysis::bootstrap::Interval;
 use crate::analysis::token_shift::{NAMES, PairTokens, Shift, TextShift};
 
 /// The tables of all pairs. One without rows is left out.
@@ -92,6 +93,11 @@ pub(super) fn shown(token: &str) -> String {
     token.replace(' ', "\u{2423}").escape_debug().to_string()
 }
 
+/// The interval of a small number as a part of a sentence.
+pub(super) fn fine(interval: Option<Interval>) -> String {
+    interval.map_or_else(String::new, |ends| format!(" [{:.4}, {:.4}]", ends.low, ends.high))
+}
+
 /// A sentence for each pair and task.
 #[must_use]
 pub fn findings(pairs: &[PairTokens]) -> Vec<String> {
@@ -120,7 +126,7 @@ fn finding(pair: &PairTokens, text: &TextShift) -> String {
         text.all.kl.n,
         text.passages,
         number(text.all.kl.value, 4),
-        bracket(text.all.kl.interval),
+        fine(text.all.kl.interval),
     )
 }
 

@@ -3,7 +3,7 @@
 
 use super::Table;
 use super::tables::{bracket, ends, number};
-use super::tokens::shown;
+use super::tokens::{fine, shown};
 use crate::Result;
 use crate::analysis::bootstrap::{Bootstrap, Estimate};
 use crate::analysis::paired::Mean;
@@ -228,16 +228,19 @@ fn weights_finding(pair: &PairWeights) -> Option<String> {
             part.layer.map_or_else(|| "outside the blocks".into(), |layer| format!("of layer {layer}"));
         format!("the {} {place} ({} of its length)", part.kind, small(part.change.relative))
     };
-    let kinds: Vec<String> =
-        ["attention", "mlp"].iter().filter_map(|kind| most(Some(kind)).map(words)).collect();
+    let kinds: Vec<&Part> = ["attention", "mlp"].into_iter().filter_map(|kind| most(Some(kind))).collect();
+    let further = |part: &&Part| most(None) != Some(*part);
+    let other = kinds
+        .into_iter()
+        .find(further)
+        .map_or_else(String::new, |part| format!(", of the other part {}", words(part)));
     let same = weights.tensors.iter().filter(|tensor| tensor.change.identical).count();
     Some(format!(
-        "{name}: the weights differ by {} of their length (cosine {}; {same} of {} tensors are the same); most changed is {}{}.",
+        "{name}: the weights differ by {} of their length (cosine {}; {same} of {} tensors are the same); most changed is {}{other}.",
         small(weights.all.relative),
         number(weights.all.cosine, 6),
         weights.tensors.len(),
         most(None).map_or_else(String::new, words),
-        if kinds.len() < 2 { String::new() } else { format!(", by part {}", kinds.join(" and ")) },
     ))
 }
 
@@ -268,8 +271,8 @@ fn neuron_findings(pair: &PairWeights, bootstrap: Bootstrap) -> Vec<String> {
         let words: Vec<String> = neuron.words.iter().take(3).map(|word| shown(word)).collect();
         Some(format!(
             "{}, {} under {}: of the {} value vectors nearest to {}, none changed by more than {} of its length; in round {last} \
-             the activation of {count} of them differs (p < 0.05, largest of all), most that of neuron {} of layer {} ({}), by \
-             {:+.3}{} (n = {} prompts).",
+             the activation of {count} of them differs (p < 0.05, corrected over them), most that of neuron {} of layer {} ({}), by \
+             {:+.4}{} (n = {} prompts).",
             start(pair),
             found.task,
             found.condition,
@@ -280,7 +283,7 @@ fn neuron_findings(pair: &PairWeights, bootstrap: Bootstrap) -> Vec<String> {
             neuron.layer,
             words.join(" "),
             change.value,
-            bracket(change.interval),
+            fine(change.interval),
             change.n,
         ))
     };
@@ -294,9 +297,10 @@ fn larger(top: Option<f64>, value: f64) -> Option<f64> {
 fn offset_finding(pair: &PairWeights, offset: &Offset) -> String {
     let explained = match offset.explained() {
         [Some(own), Some(random)] => format!(
-            ": the changes of the value vectors up to there, at the activations of before, add up to {:.3} of it, along a \
-             random direction to {:.3}",
-            own, random
+            ": the changes of the value vectors up to there, at the activations of before, add up to {} of it, along a random \
+             direction to {}",
+            small(Some(own)),
+            small(Some(random)),
         ),
         _ => String::new(),
     };

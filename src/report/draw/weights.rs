@@ -1,6 +1,6 @@
 //! Figures of what lies between the weights of two models.
 
-use recant_figures::{Curve, CurvePanel, CurvePoint, Curves, Figure, Reference, Style, Width};
+use recant_figures::{Curve, CurveBand, CurvePanel, CurvePoint, Curves, Figure, Style, Width};
 
 use super::write;
 use crate::Result;
@@ -61,9 +61,14 @@ fn offsets(pair: &PairWeights) -> Option<Curves> {
             line(offset, "offset", |source| &source.offset),
             line(offset, "random direction", |source| &source.random),
         ]),
-        references: [found.threshold, -found.threshold]
-            .map(|value| Reference { label: "95 % of random vectors".into(), value, interval: None })
-            .to_vec(),
+        band: Some(CurveBand {
+            label: "95 % of random vectors".into(),
+            points: offset
+                .sources
+                .iter()
+                .map(|source| (source.layer as f64, -found.threshold, found.threshold))
+                .collect(),
+        }),
         ..CurvePanel::default()
     };
     let panels = found.offsets.iter().map(panel).collect();
