@@ -29,9 +29,11 @@ pub mod significance;
 pub mod summary;
 pub mod superficial;
 pub mod texts;
+pub mod token_shift;
 pub mod told;
 pub mod training;
 pub mod transfer;
+pub mod weight_shift;
 
 #[cfg(test)]
 pub(crate) mod testing;

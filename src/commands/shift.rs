@@ -1,12 +1,16 @@
 //! What is measured beside a run's own states: lenses of each model, and what lies between two.
 
 mod same;
+mod tokens;
+mod weights;
 
 use std::cell::OnceCell;
 use std::path::Path;
 
-use super::interrupt;
+use serde_json::json;
+
 use super::loaded::{Loaded, Setting, how_to_load};
+use super::{interrupt, steer};
 use crate::analysis::shift::{About, key};
 use crate::analysis::summary::Sources;
 use crate::cli::run::Stage;
@@ -16,6 +20,7 @@ use crate::printer::Printer;
 use crate::runner::Tally;
 use crate::runner::replay::{Exchange, by_item, exchanges};
 use crate::store::{RunDir, Turn, measured};
+use crate::study::manifest::hash;
 use crate::study::{ModelEntry, PAIR, ShiftEntry, Study};
 use crate::task::{Item, select};
 use crate::{Error, Result};
@@ -78,6 +83,28 @@ pub(super) fn measure(
         let about = About::of(entry, sides[before].entry, sides[after].entry)?;
         let (before, after) = (&sides[before], &sides[after]);
         Pair { sources: &sources, about, before, after, printer }.measure()?;
+    }
+    scale_keys(&sources, &sides, printer)
+}
+
+/// Scales the keys of the value vectors along each concept in the second models of the pairs, where the study says by what.
+/// What was done whole is not looked at again.
+fn scale_keys(sources: &Sources<'_>, sides: &[Side<'_>], printer: Printer) -> Result<()> {
+    let study = sources.study;
+    for entry in study.shift.iter().flat_map(|shift| shift.interventions(study)) {
+        let (model, task, _) = entry.place(study);
+        let name = &study.tasks[task].name;
+        if sources.tasks[task].1.iter().all(|item| item.options.is_empty()) {
+            printer.say(format!("{}: the items of {name} have no options to score", entry.name));
+            continue;
+        }
+        let done = sources.run.place(&["steer", &entry.name], "whole.json")?;
+        let key = hash(json!({ "run_key": sources.run.key(), "entry": entry }).to_string().as_bytes());
+        if !measured::holds(&done, &key)? {
+            let side = &sides[model];
+            steer::intervene(sources, &entry, (side.entry, side.setting, &side.spec), printer)?;
+            measured::write(&done, &key, json!({ "name": entry.name }))?;
+        }
     }
     Ok(())
 }
@@ -155,7 +182,9 @@ impl Pair<'_> {
         let tally = Tally::new(&after);
         if self.about.other_ids.is_none() {
             same::measure(self, &tally)?;
+            tokens::measure(self, &tally)?;
         }
+        weights::measure(self, &tally)?;
         progress.finish_and_clear();
         Ok(())
     }

@@ -79,30 +79,16 @@ pub(super) fn execute(
     interrupt::listen();
     let sources = loaded.sources(&run);
     for entry in study.steer.iter().filter(|entry| only.is_none_or(|only| only == entry.name)) {
-        let since = Instant::now();
         let (model, _, _) = entry.place(study);
-        let stage = Stand {
-            sources: &sources,
-            entry,
-            model: &study.models[model],
-            setting: &settings[model],
-            spec: &specs[model],
-        };
-        stage.steer(printer)?;
-        printer.say(format!(
-            "{}: {:.0} s, {}",
-            entry.name,
-            since.elapsed().as_secs_f64(),
-            memory::shown(memory::peak())
-        ));
+        let side = (&study.models[model], &settings[model], &specs[model]);
+        intervene(&sources, entry, side, printer)?;
     }
     interrupt::release();
     let results = Results::all(&run)?;
-    for about in results
-        .iter()
-        .map(|own| &own.about)
-        .filter(|about| study.steer.iter().all(|own| own.name != about.name))
-    {
+    let of_shift = study.shift.iter().flat_map(|shift| shift.interventions(study));
+    let known: HashSet<String> =
+        study.steer.iter().cloned().chain(of_shift).map(|entry| entry.name).collect();
+    for about in results.iter().map(|own| &own.about).filter(|about| !known.contains(&about.name)) {
         printer.say(format!(
             "steer/{} is of no table of the study and stays in the report until it is deleted",
             about.name
@@ -110,6 +96,23 @@ pub(super) fn execute(
     }
     analyse(&sources, &manifest, printer)?;
     Ok(results)
+}
+
+/// Does one intervention on a model of the study.
+///
+/// # Errors
+/// No direction, no options to score, a checkpoint that cannot be loaded, an interruption, a full disk.
+pub(super) fn intervene(
+    sources: &Sources<'_>,
+    entry: &SteerEntry,
+    (model, setting, spec): (&ModelEntry, &Setting, &Spec),
+    printer: Printer,
+) -> Result<()> {
+    let since = Instant::now();
+    Stand { sources, entry, model, setting, spec }.steer(printer)?;
+    let (took, peak) = (since.elapsed().as_secs_f64(), memory::shown(memory::peak()));
+    printer.say(format!("{}: {took:.0} s, {peak}", entry.name));
+    Ok(())
 }
 
 /// Whether a model can be changed in the way of an entry.
@@ -160,10 +163,11 @@ impl Stand<'_> {
         self.sources.study
     }
 
-    /// An error about a key of the entry.
+    /// An error about a key of the entry; one that `[shift]` makes has no key of its own.
     fn at(&self, key: &str, error: Error) -> Error {
-        let place = self.study().steer.iter().position(|entry| entry.name == self.entry.name).unwrap_or(0);
-        self.study().origin.at(&format!("steer.{place}.{key}"), error)
+        let place = self.study().steer.iter().position(|entry| entry.name == self.entry.name);
+        let key = place.map_or_else(|| "shift.keys".into(), |place| format!("steer.{place}.{key}"));
+        self.study().origin.at(&key, error)
     }
 
     /// The scoring by which options are chosen: the first of the study's that reads letters.

@@ -13,7 +13,7 @@ use super::weights::Weights;
 use crate::Result;
 
 pub use settings::{Setting, Templates, Tokenizers};
-pub use tensors::{Change, Group, TensorChange, TensorChanges};
+pub use tensors::{Change, Group, TensorChange, TensorChanges, compare as compare_weights};
 
 /// All differences of two checkpoints.
 #[derive(Debug, Serialize)]

@@ -59,6 +59,12 @@ impl Site {
         !matches!(self, Self::HeadOut | Self::MlpAct | Self::Logits)
     }
 
+    /// Whether its vectors can be compared with what a neuron writes into the stream of its layer.
+    #[must_use]
+    pub fn takes_neurons(self) -> bool {
+        matches!(self, Self::ResidPre | Self::ResidMid | Self::ResidPost | Self::MlpOut)
+    }
+
     /// The name used in files, options and figures.
     #[must_use]
     pub fn name(self) -> &'static str {

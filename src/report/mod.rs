@@ -9,6 +9,8 @@ pub mod shift;
 pub mod steer;
 pub mod table;
 pub mod tables;
+pub mod tokens;
+pub mod weights;
 pub mod words;
 
 use std::path::PathBuf;
@@ -20,6 +22,8 @@ use crate::Result;
 use crate::analysis::shift::PairShift;
 use crate::analysis::shift::prompt::prompt_shifts;
 use crate::analysis::summary::{ModelSummary, Sources};
+use crate::analysis::token_shift::PairTokens;
+use crate::analysis::weight_shift::PairWeights;
 use crate::intervene::Results;
 use crate::store::{Turn, atomic};
 use crate::study::manifest::Manifest;
@@ -75,6 +79,9 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
     let mut tables = tables::tables(sources, summaries)?;
     let steered = Results::all(sources.run)?;
     tables.extend(steer::tables(&steered));
+    let (shifted, weighed) = (PairTokens::all(sources)?, PairWeights::all(sources)?);
+    tables.extend(tokens::tables(&shifted));
+    tables.extend(weights::tables(&weighed, sources.bootstrap()));
     let aligned = Alignment::of(sources.study, manifest, sources.bootstrap())?;
     tables.extend(aligned.iter().map(Alignment::table));
     let pairs = PairShift::all(sources, summaries)?;
@@ -114,6 +121,8 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
         figures.extend(draw::shift::prompt(sources, &summary.model, moved)?);
     }
     figures.extend(draw::steer::figures(sources.run, &steered)?);
+    figures.extend(draw::tokens::figures(sources.run, &shifted)?);
+    figures.extend(draw::weights::figures(sources.run, &weighed)?);
     let page = Page {
         title: &sources.study.name,
         findings: [
@@ -121,6 +130,8 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
             words::findings(sources, summaries),
             shift::findings(sources, summaries, &pairs),
             steer::findings(&steered),
+            tokens::findings(&shifted),
+            weights::findings(sources, &weighed, &steered)?,
         ]
         .concat(),
         cautions: [
@@ -131,6 +142,7 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
                 .collect(),
             cautions::cautions(sources, summaries),
             shift::cautions(&pairs),
+            weights::cautions(&weighed),
             cautions::deviations(manifest),
         ]
         .concat(),

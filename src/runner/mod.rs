@@ -12,6 +12,7 @@ mod round;
 pub mod sample;
 pub mod study;
 pub mod tally;
+pub mod token_shift;
 pub mod tree;
 
 pub use engine::{Encoded, Engine, Generated, Limits, Request, Stop};

@@ -50,6 +50,20 @@ impl Texts {
         self.ids.iter().map(|ids| ids.len() - self.given).sum()
     }
 
+    /// For each text what asks for the logits that predict its tokens.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.ids.iter().map(|ids| self.request(ids)).collect()
+    }
+
+    fn request(&self, ids: &[i64]) -> Request {
+        Request {
+            ids: ids[..ids.len() - 1].to_vec(),
+            logits: (self.given - 1..ids.len() - 1).collect(),
+            ..Request::default()
+        }
+    }
+
     /// `exp` of the mean negative log-likelihood of the texts' tokens (natural logarithm), each text read by itself under
     /// the given interventions, which must reach every token.
     ///
@@ -73,12 +87,7 @@ impl Texts {
                 end += 1;
             }
             let texts = &self.ids[at..end];
-            let request = |ids: &Vec<i64>| Request {
-                ids: ids[..ids.len() - 1].to_vec(),
-                logits: (self.given - 1..ids.len() - 1).collect(),
-                ..Request::default()
-            };
-            let requests: Vec<Request> = texts.iter().map(request).collect();
+            let requests: Vec<Request> = texts.iter().map(|ids| self.request(ids)).collect();
             let encoded = engine.encode(&requests, &[], &[])?;
             tally.add(encoded.encoded_tokens, 0)?;
             let logits = encoded.logits.ok_or_else(super::study::no_logits)?;

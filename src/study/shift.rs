@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::steer::{DirectionEntry, LayerList, Method, SteerEntry};
 use super::{ModelEntry, Study};
+use crate::model::Site;
 use crate::{Error, Result};
 
 /// `[lens]`: what each layer would answer.
@@ -81,6 +83,74 @@ impl ShiftEntry {
         (0..study.models.len()).filter(|&other| other != base).map(|other| (base, other)).collect()
     }
 
+    /// The interventions that `keys` stands for: in the model after of each pair, the keys of the value vectors nearest to
+    /// each concept's direction are scaled.
+    #[must_use]
+    pub fn interventions(&self, study: &Study) -> Vec<SteerEntry> {
+        let mut all: Vec<SteerEntry> = Vec::new();
+        if self.keys.is_empty() {
+            return all;
+        }
+        for (_, after) in self.pairs(study) {
+            let model = &study.models[after].name;
+            for concept in &study.concepts {
+                let name = intervention(&concept.name, model);
+                if all.iter().all(|entry| entry.name != name) {
+                    all.push(SteerEntry {
+                        name,
+                        model: Some(model.clone()),
+                        method: Method::Keys,
+                        direction: Some(DirectionEntry {
+                            concept: Some(concept.name.clone()),
+                            ..DirectionEntry::default()
+                        }),
+                        task: None,
+                        condition: None,
+                        site: None,
+                        layers: LayerList::default(),
+                        position: None,
+                        strengths: Some(self.keys.clone()),
+                        unit: None,
+                        random: None,
+                        limit: self.limit,
+                        held_out: None,
+                        perplexity: None,
+                        neurons: Some(self.neurons),
+                        from: None,
+                        sites: None,
+                    });
+                }
+            }
+        }
+        all
+    }
+
+    fn check_keys(&self, study: &Study) -> Result<()> {
+        let wrong = |why: String| study.wrong("shift.keys", why);
+        if self.keys.iter().any(|factor| !factor.is_finite()) {
+            return Err(wrong("holds a factor that is not finite".into()));
+        }
+        for entry in self.interventions(study) {
+            if study.steer.iter().any(|own| own.name == entry.name) {
+                let why = format!("makes an intervention {}, and [[steer]] has one of that name", entry.name);
+                return Err(wrong(why).hint("give that one another name"));
+            }
+        }
+        if self.keys.is_empty() {
+            return Ok(());
+        }
+        if study.run.stream {
+            let why = "changes weights, and those of a streamed model are read anew in each pass";
+            return Err(wrong(why.into()).hint("run.stream = false"));
+        }
+        let site: Site = study.probe.site.parse()?;
+        match site.takes_neurons() {
+            true => Ok(()),
+            false => Err(wrong(format!("directions of {site} cannot be compared with what neurons write"))
+                .hint("probe.site = \"resid_post\"")),
+        }
+    }
+
     fn check(&self, study: &Study) -> Result<()> {
         for (i, pair) in self.pairs.iter().enumerate() {
             for name in pair {
@@ -104,12 +174,16 @@ impl ShiftEntry {
         if self.neurons == 0 {
             return Err(study.wrong("shift.neurons", "must be at least 1"));
         }
-        if self.keys.iter().any(|factor| !factor.is_finite()) {
-            return Err(study.wrong("shift.keys", "holds a factor that is not finite"));
-        }
+        self.check_keys(study)?;
         known(study, "shift.conditions", &self.conditions)?;
         limit(study, "shift.limit", self.limit)
     }
+}
+
+/// The name of the intervention that scales the keys of the value vectors nearest to a concept's direction in a model.
+#[must_use]
+pub fn intervention(concept: &str, model: &str) -> String {
+    format!("keys-{concept}-{model}")
 }
 
 /// Checks `[lens]` and `[shift]`.

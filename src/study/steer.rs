@@ -480,9 +480,7 @@ impl Study {
     ) -> Result<()> {
         let key = key("direction");
         let source = direction.source().map_err(|error| self.origin.at(&key, error))?;
-        if entry.method.of_weights()
-            && !matches!(site, Site::ResidPre | Site::ResidMid | Site::ResidPost | Site::MlpOut)
-        {
+        if entry.method.of_weights() && !site.takes_neurons() {
             let why = format!("of {site} cannot be compared with what neurons write into the stream");
             return Err(self.wrong(&key, why).hint("site = \"resid_post\""));
         }

@@ -130,12 +130,12 @@ impl Sums {
     }
 }
 
-/// Compares all tensors that both hold under one name; a leading `model.` does not count.
-pub(super) fn compare(
-    a: &Weights,
-    b: &Weights,
-    mut progress: impl FnMut(usize, usize),
-) -> Result<TensorChanges> {
+/// Compares all tensors that both hold under one name; a leading `model.` does not count. `progress` hears how many of how
+/// many are done.
+///
+/// # Errors
+/// A tensor of a dtype or packing that cannot be read.
+pub fn compare(a: &Weights, b: &Weights, mut progress: impl FnMut(usize, usize)) -> Result<TensorChanges> {
     let (in_a, in_b) = (by_plain_name(a), by_plain_name(b));
     let only = |these: &BTreeMap<Place, String>, others: &BTreeMap<Place, String>| {
         these.iter().filter(|(place, _)| !others.contains_key(*place)).map(|(_, name)| name.clone()).collect()
@@ -195,6 +195,12 @@ impl TensorChanges {
             found.push(format!("{} holds numbers that are not finite", odd.name));
         }
         found
+    }
+
+    /// The tensors of one key together, in the order in which keys are met.
+    #[must_use]
+    pub fn grouped(&self, key: impl Fn(&TensorChange) -> String) -> Vec<Group> {
+        groups(&self.tensors, key)
     }
 
     /// The tensors that changed, most changed first; what is not finite or began at zero before all others.

@@ -8,6 +8,8 @@ pub mod shift;
 mod sites;
 mod split;
 pub mod steer;
+pub mod tokens;
+pub mod weights;
 
 use recant_figures::{
     Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, NullBand, Profile,

@@ -78,13 +78,13 @@ fn heads(more: &[&'static str]) -> Vec<&'static str> {
 }
 
 /// The cells value, low, high.
-fn estimate(estimate: &Estimate) -> [String; 3] {
+pub(super) fn estimate(estimate: &Estimate) -> [String; 3] {
     let (low, high) = ends(estimate.interval);
     [number(estimate.value, 4), low, high]
 }
 
 /// The cells value, low, high, n.
-fn counted(found: &Estimate) -> [String; 4] {
+pub(super) fn counted(found: &Estimate) -> [String; 4] {
     let [value, low, high] = estimate(found);
     [value, low, high, found.n.to_string()]
 }
