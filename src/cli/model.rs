@@ -17,6 +17,8 @@ pub enum Verb {
     Check(Check),
     /// Say how two checkpoints differ, and whether their states can be compared
     Diff(Diff),
+    /// Say which tokens a direction of the stream speaks for and against
+    Words(Words),
 }
 
 /// Arguments of `recant model import`.
@@ -70,4 +72,35 @@ pub struct Diff {
     /// Write a table of every tensor.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+}
+
+/// Arguments of `recant model words`.
+#[derive(Debug, Args)]
+pub struct Words {
+    /// Checkpoint directory in Hugging Face format.
+    pub dir: PathBuf,
+    /// A safetensors file of directions: probes, captured states, or any rows as wide as the stream.
+    #[arg(long, value_name = "FILE")]
+    pub direction: PathBuf,
+    /// The tensor of that file.
+    #[arg(long, value_name = "NAME")]
+    pub tensor: Option<String>,
+    /// One row of it, counted over all axes but the last; all rows without it.
+    #[arg(long, value_name = "N", conflicts_with = "layer")]
+    pub row: Option<usize>,
+    /// The direction of one layer.
+    #[arg(long, value_name = "L")]
+    pub layer: Option<usize>,
+    /// Tokens at each end.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub top: usize,
+    /// Let the scale of the final norm act on the direction before the unembedding.
+    #[arg(long)]
+    pub normed: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where and in what to compute.
+    #[command(flatten)]
+    pub compute: super::Compute,
 }

@@ -1,6 +1,7 @@
-//! `recant model`: import, inspect, check, diff.
+//! `recant model`: import, inspect, check, diff, words.
 
 mod diff;
+mod words;
 
 use serde_json::{Value, json};
 
@@ -22,6 +23,7 @@ pub fn run(verb: &Verb, printer: Printer) -> Result<()> {
         Verb::Inspect(args) => inspect(args, printer),
         Verb::Check(args) => check_all(args, printer),
         Verb::Diff(args) => diff::run(args, printer),
+        Verb::Words(args) => words::run(args, printer),
     }
 }
 

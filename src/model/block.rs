@@ -170,6 +170,11 @@ impl Norm {
         Ok(Self { kind: spec.kind, eps: spec.eps, weight, bias })
     }
 
+    /// What each dimension is multiplied by once it is normed; None where by nothing.
+    pub fn scale(&self) -> Option<&Tensor> {
+        self.weight.as_ref()
+    }
+
     /// Statistics are taken in f32 where the compute kind is narrower, as transformers does.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let weight = self.weight.as_ref();

@@ -467,6 +467,31 @@ impl Model {
         pass.at(Site::ResidPost, at, x)
     }
 
+    /// What states of the stream `(rows, d_model)` would score over the vocabulary if the last block had left them:
+    /// through the final norm and the head, with its scale and soft cap, `(rows, vocab)` f32. Of `resid_post` of the last
+    /// layer these are the model's logits; of an earlier layer, its logit lens (nostalgebraist 2020).
+    ///
+    /// # Errors
+    /// Another width than the stream's, no memory on the device.
+    pub fn unembed(&self, states: &Tensor) -> Result<Tensor> {
+        let here = states.f_to_device(self.devices[self.devices.len() - 1])?;
+        self.head(&self.final_norm.forward(&here.f_to_kind(self.kind)?)?)
+    }
+
+    /// The unembedding `(vocab, d_model)`: each row scores a token.
+    ///
+    /// # Errors
+    /// The weights cannot be read.
+    pub fn unembedding(&self) -> Result<Tensor> {
+        match &self.kept {
+            Some(kept) => Ok(kept.head.weight.shallow_clone()),
+            None => {
+                let source = self.source(self.devices[self.devices.len() - 1]);
+                Ok(source.head(|| source.embedding())?.weight)
+            }
+        }
+    }
+
     /// Scores over the vocabulary of normed states, `(rows, vocab)` f32.
     pub(super) fn head(&self, h: &Tensor) -> Result<Tensor> {
         let logits = match &self.kept {

@@ -17,6 +17,7 @@ pub mod site;
 pub mod spec;
 mod tuning;
 pub mod weights;
+pub mod words;
 
 pub use attention::{Buffers, Chunk, Kv};
 pub use config::Config;
@@ -26,6 +27,7 @@ pub use edit::{Change, Edit, Reach};
 pub use site::{Layers, Site};
 pub use spec::Spec;
 pub use tuning::{Parameter, Rank, Tuning};
+pub use words::words;
 
 impl From<tch::TchError> for crate::Error {
     fn from(error: tch::TchError) -> Self {
