@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use serde_json::json;
 
 use super::interrupt;
+use super::lens;
 use super::loaded::{Loaded, Setting, how_to_load};
 use crate::Result;
 use crate::analysis::summary::Sources;
@@ -27,9 +28,18 @@ pub(super) fn measure(
     printer: Printer,
 ) -> Result<()> {
     let (study, sources) = (loaded.study, loaded.sources(run));
-    let Some(entry) = &study.shift else { return Ok(()) };
     let sides = study.models.iter().zip(settings).map(|(entry, setting)| Side::new(study, entry, setting));
-    let sides = sides.collect::<Result<Vec<_>>>()?;
+    let mut sides = sides.collect::<Result<Vec<_>>>()?;
+    if let Some(entry) = &study.lens {
+        let pairs = study.shift.as_ref().map_or_else(Vec::new, |shift| shift.pairs(study));
+        for (place, side) in sides.iter_mut().enumerate() {
+            lens::look(&sources, entry, side, printer)?;
+            if pairs.iter().all(|&(before, after)| before != place && after != place) {
+                side.model = OnceCell::new();
+            }
+        }
+    }
+    let Some(entry) = &study.shift else { return Ok(()) };
     for (before, after) in entry.pairs(study) {
         let pair = Pair { sources: &sources, entry, before: &sides[before], after: &sides[after], printer };
         interrupt::check()?;

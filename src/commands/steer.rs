@@ -28,7 +28,7 @@ use crate::runner::{Limits, Tally};
 use crate::store::Turn;
 use crate::study::manifest::hash;
 use crate::study::steer::{Method, Source, SteerEntry};
-use crate::study::{ModelEntry, Scoring, Study};
+use crate::study::{ModelEntry, Study};
 use crate::task::{Item, select, split};
 use crate::{Error, Result};
 
@@ -166,13 +166,6 @@ impl Stand<'_> {
         self.study().origin.at(&format!("steer.{place}.{key}"), error)
     }
 
-    /// The scoring by which options are chosen: the first of the study's that reads letters.
-    fn scoring(&self) -> Scoring {
-        let mut asked = self.study().dialogue.scoring.iter();
-        let letters = asked.find(|scoring| matches!(scoring, Scoring::Letter | Scoring::LetterGiven));
-        letters.copied().unwrap_or(Scoring::Letter)
-    }
-
     fn steer(&self, printer: Printer) -> Result<()> {
         let (study, entry) = (self.study(), self.entry);
         let (_, task, condition) = entry.place(study);
@@ -237,7 +230,8 @@ impl Stand<'_> {
         (directions, layers, left_out, held_out): (ByLayer, Vec<usize>, Vec<usize>, bool),
         printer: Printer,
     ) -> Result<()> {
-        let (study, entry, scoring) = (self.study(), self.entry, self.scoring());
+        let (study, entry) = (self.study(), self.entry);
+        let scoring = study.dialogue.letters();
         let (_, task, condition) = entry.place(study);
         let script = self.setting.script(study);
         let limits = Limits::for_model(&model);

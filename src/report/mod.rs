@@ -4,6 +4,7 @@ pub mod alignment;
 pub mod cautions;
 pub mod draw;
 pub mod html;
+pub mod lens;
 pub mod scores;
 pub mod steer;
 pub mod table;
@@ -16,6 +17,7 @@ use alignment::Alignment;
 pub use table::Table;
 
 use crate::Result;
+use crate::analysis::lenses::Lenses;
 use crate::analysis::summary::{ModelSummary, Sources};
 use crate::intervene::Results;
 use crate::store::{Turn, atomic};
@@ -72,6 +74,8 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
     let mut tables = tables::tables(sources, summaries)?;
     let steered = Results::all(sources.run)?;
     tables.extend(steer::tables(&steered));
+    let lenses = Lenses::read(sources, summaries)?;
+    tables.extend(lens::tables(&lenses));
     let aligned = Alignment::of(sources.study, manifest, sources.bootstrap())?;
     tables.extend(aligned.iter().map(Alignment::table));
     tables.extend(tables::checks(manifest));
@@ -102,12 +106,14 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
         }
     }
     figures.extend(draw::steer::figures(sources.run, &steered)?);
+    figures.extend(draw::lens::figures(sources.run, &lenses)?);
     let page = Page {
         title: &sources.study.name,
         findings: [
             aligned.iter().map(Alignment::finding).collect(),
             words::findings(sources, summaries),
             steer::findings(&steered),
+            lens::findings(&lenses),
         ]
         .concat(),
         cautions: [
@@ -117,6 +123,7 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
                 .chain(alignment::other(sources.study, manifest)?)
                 .collect(),
             cautions::cautions(sources, summaries),
+            lens::cautions(&lenses),
             cautions::deviations(manifest),
         ]
         .concat(),
