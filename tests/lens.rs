@@ -198,6 +198,7 @@ fn what_a_study_cannot_look_at_is_said_with_its_line() {
         ("\n[lens]\nlimit = 0\n", ["lens.limit", "must be at least 1"]),
         ("\n[lens]\nsteps = 0\n", ["lens.steps", "must be at least 1"]),
         ("\n[lens]\ntexts = \"prose.txt\"\n", ["lens.texts", "lens.tuned = true"]),
+        ("\n[lens]\ntuned = true\ntexts = \"none.txt\"\n", ["lens.texts", "none.txt"]),
         ("\n[lens]\nlayer = 3\n", ["lens", "layer"]),
     ] {
         let refused =

@@ -40,7 +40,7 @@ pub struct Seen {
     pub through: Through,
     /// What it shows.
     pub lens: Lens,
-    /// The probability of an option where all are alike: one over their number, mean over items.
+    /// An even share: one over the number of options, mean over items.
     pub even: f64,
 }
 
@@ -54,12 +54,14 @@ pub struct Lenses {
 }
 
 impl Lenses {
-    /// Whether a layer of a model is shown through a lens: the tuned lens only where it is better held out.
+    /// Whether a layer of a model is shown through a lens: the tuned lens only where it is better held out, and at the last
+    /// layer, where both are the model itself.
     #[must_use]
     pub fn is_shown(&self, seen: &Seen, layer: usize) -> bool {
         let trained = self.tuned.iter().find(|(model, _)| *model == seen.model);
         let better = |tuned: &Tuned| tuned.layers.get(layer).is_some_and(|layer| layer.is_better());
-        seen.through == Through::Logit || trained.is_some_and(|(_, tuned)| better(tuned))
+        let last = seen.lens.cells.first().is_some_and(|row| layer + 1 == row.len());
+        last || seen.through == Through::Logit || trained.is_some_and(|(_, tuned)| better(tuned))
     }
 
     /// Reads what is there of a study's lenses.

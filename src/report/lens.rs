@@ -6,6 +6,7 @@ use crate::analysis::changes::Tested;
 use crate::analysis::lens::{Cell, ROLES, RoleCell};
 use crate::analysis::lenses::{Lenses, Seen, Through};
 use crate::analysis::paired::Mean;
+use crate::store::lens::HeldOut;
 use crate::task::Role;
 
 /// What a role is called in tables and figures.
@@ -138,7 +139,11 @@ fn layers(lenses: &Lenses) -> Table {
     for (seen, round, layer, cell) in cells(lenses) {
         let mut row = place(seen, round);
         let depth = depth(layer as f64, seen.lens.cells[round].len());
-        row.extend([layer.to_string(), number(Some(depth), 4), number(cell.mass.map(|mass| mass.value), 6)]);
+        row.extend([
+            layer.to_string(),
+            number(Some(depth), 4),
+            cell.mass.map_or_else(String::new, |mass| format!("{:.3e}", mass.value)),
+        ]);
         row.extend(mean(cell.same));
         row.extend(mean(cell.distance));
         row.push(n(cell.mass));
@@ -318,7 +323,7 @@ pub fn cautions(lenses: &Lenses) -> Vec<String> {
     ];
     all.extend(lenses.tuned.iter().map(|(model, tuned)| {
         let (n, better) = (tuned.layers.len(), tuned.layers.iter().filter(|layer| layer.is_better()).count());
-        let mean = |of: fn(&crate::store::lens::HeldOut) -> f64| {
+        let mean = |of: fn(&HeldOut) -> f64| {
             tuned.layers.iter().map(of).sum::<f64>() / n.max(1) as f64
         };
         format!(
@@ -332,4 +337,105 @@ pub fn cautions(lenses: &Lenses) -> Vec<String> {
         )
     }));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::bootstrap::Bootstrap;
+    use crate::analysis::lens::Views;
+    use crate::analysis::testing::item;
+    use crate::store::States;
+    use crate::store::lens::Tuned;
+    use crate::task::Item;
+
+    /// Sixteen items in eight groups: in round 1 the last two of four layers turn to the unknown option.
+    fn lenses() -> Lenses {
+        let roles = [Role::Other, Role::Unknown, Role::Stereotyped];
+        let items: Vec<Item> = (0..16).map(|at| item(&format!("g{}", at / 2), at, &roles)).collect();
+        let logprobs = |turns: bool| {
+            let mut values = Vec::new();
+            for at in 0..16 {
+                for round in 0..2 {
+                    for layer in 0..4 {
+                        let shift = 0.01 * (at % 3) as f32;
+                        let p = match turns && round == 1 && layer >= 2 {
+                            true => [0.1, 0.7 + shift, 0.1],
+                            false => [0.1, 0.2 + shift, 0.5],
+                        };
+                        values.extend(p.map(f32::ln));
+                    }
+                }
+            }
+            States { shape: vec![16, 2, 1, 4, 3], values }
+        };
+        let views = |turns| Views::new(items.iter().collect(), &logprobs(turns)).expect("views");
+        let settings = Bootstrap { resamples: 50, ..Bootstrap::default() };
+        let held = |logit, tuned| HeldOut { logit, tuned, steps: 5 };
+        Lenses {
+            seen: vec![Seen {
+                model: "m".into(),
+                task: "t".into(),
+                condition: "c".into(),
+                through: Through::Logit,
+                lens: views(true).lens(Some(&views(false)), settings),
+                even: 1.0 / 3.0,
+            }],
+            tuned: vec![(
+                "m".into(),
+                Tuned {
+                    trained: 90,
+                    watched: 30,
+                    held_out: 30,
+                    layers: vec![held(4.0, 2.0), held(3.0, 3.5), held(2.0, 1.0), held(0.0, 0.0)],
+                },
+            )],
+        }
+    }
+
+    #[test]
+    fn every_table_is_rectangular_and_nothing_undefined_is_a_number() {
+        let tables = tables(&lenses());
+        assert_eq!(tables.len(), 4);
+        for table in &tables {
+            assert!(table.rows.iter().all(|row| row.len() == table.header.len()), "{}", table.name);
+        }
+        let column = |name: &str| tables[0].header.iter().position(|head| head == name).expect("a column");
+        assert!(
+            tables[0].rows.iter().filter(|row| row[4] == "0").all(|row| row[column("change")].is_empty())
+        );
+        assert_eq!(tables[0].rows.len(), 2 * 4 * 3);
+        assert!(super::tables(&Lenses::default()).is_empty());
+    }
+
+    #[test]
+    fn findings_say_from_which_layer_on_and_against_what() {
+        let found = findings(&lenses());
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(
+            found[0].contains("in round 1 differs from round 0 from layer 2 to the last"),
+            "{}",
+            found[0]
+        );
+        assert!(found[0].contains("n = 16") && found[0].contains("at the last layer by +0."), "{}", found[0]);
+        assert!(
+            found[1].contains("stands from layer 2.0") && found[1].contains("2.0 layers later"),
+            "{}",
+            found[1]
+        );
+        assert!(
+            found[2].contains("base model") && found[2].contains("in round 1 from layer 2"),
+            "{}",
+            found[2]
+        );
+        assert!(!found[2].contains("in round 0"), "{}", found[2]);
+    }
+
+    #[test]
+    fn a_caution_says_how_good_the_tuned_lens_is() {
+        let said = cautions(&lenses());
+        assert_eq!(said.len(), 2);
+        assert!(said[1].contains("at 2 of 4 layers (mean KL 1.62 against 2.25 nats)"), "{}", said[1]);
+        assert!(cautions(&Lenses::default()).is_empty());
+    }
 }

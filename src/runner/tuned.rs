@@ -19,13 +19,13 @@ pub const FORMAT: &str = "recant-tuned-1";
 /// Bytes of states that are held while maps are trained.
 const HELD: usize = 1 << 30;
 /// Tokens of a step.
-const STEP: usize = 192;
+const STEP: usize = 96;
 /// Steps between two looks at the texts that say when to stop.
-const EVERY: usize = 5;
+const EVERY: usize = 10;
 /// Looks in a row without a better map after which a layer stops.
 const PATIENCE: usize = 2;
 /// The learning rate of the first step, of states in units of their root mean square; it falls linearly to nought.
-const LEARNING_RATE: f64 = 1e-3;
+const LEARNING_RATE: f64 = 2e-3;
 /// Decay towards no map.
 const WEIGHT_DECAY: f64 = 1e-2;
 
@@ -78,7 +78,8 @@ pub fn train(
         let rows = Tensor::f_from_slice(&order[at..(at + STEP).min(tokens)])?;
         at += STEP;
         let states = sides.trained.f_index_select(0, &rows)?;
-        let last = log_softmax(model, &states.f_select(1, n_layers as i64 - 1)?)?.f_detach()?;
+        let last =
+            log_softmax(model, &states.f_select(1, n_layers as i64 - 1)?)?.f_exp()?.f_flatten(0, -1)?;
         let rate = LEARNING_RATE * (1.0 - step as f64 / steps as f64);
         for (layer, own) in layers.iter_mut().enumerate().filter(|(_, own)| own.looks < PATIENCE) {
             own.step(model, &states.f_select(1, layer as i64)?, &last, rate)?;
@@ -134,12 +135,15 @@ impl Layer {
         Ok((a.tensor.shallow_clone(), b.tensor.f_mul_scalar(self.unit)?))
     }
 
+    /// One step; `last` holds the probabilities `(tokens * vocab)` that the model ends with.
     fn step(&mut self, model: &Model, states: &Tensor, last: &Tensor, rate: f64) -> Result<()> {
         let (a, b) = self.map()?;
-        let lens = log_softmax(model, &translated(states, &a, &b)?)?;
-        // The entropy of the last distribution, which is left out, hangs on no map.
-        let loss =
-            last.f_exp()?.f_mul(&lens)?.f_sum(Kind::Float)?.f_div_scalar(-(states.size()[0] as f64))?;
+        let logits = model.unembed(&translated(states, &a, &b)?)?;
+        // KL but for the entropy of the last distribution, which hangs on no map; a product of two flat tensors holds less
+        // memory than the logarithms of all probabilities.
+        let total = logits.f_logsumexp(-1, false)?.f_sum(logits.kind())?;
+        let shared = logits.f_flatten(0, -1)?.f_dot(last)?;
+        let loss = total.f_sub(&shared)?.f_div_scalar(states.size()[0] as f64)?;
         loss.f_backward()?;
         self.optimiser.step(rate, f64::INFINITY)?;
         Ok(())

@@ -66,7 +66,7 @@ fn map(lenses: &Lenses, seen: &[&Seen], name: String) -> Option<LayerRoundMap> {
         let heat = |own: &&Seen| {
             let (layers, rounds) = grid(own);
             let all = |layer: usize| (0..rounds).map(move |round| cell(own, place, layer, round));
-            let value = |cell: Option<RoleCell>| cell.and_then(|cell| Some(cell.probability?.value));
+            let value = |cell: Option<RoleCell>| Some(cell?.probability?.value - own.even);
             let passes = |cell: Option<RoleCell>| {
                 cell.and_then(|cell| cell.change).is_some_and(|change| change.passes())
             };
@@ -86,8 +86,8 @@ fn map(lenses: &Lenses, seen: &[&Seen], name: String) -> Option<LayerRoundMap> {
         rows,
         x_label: "Round".into(),
         y_label: "Layer".into(),
-        value_label: format!("Probability through the {} lens", first.through.name()),
-        colours: HeatColours::Diverging { null: first.even, reach: None },
+        value_label: format!("Probability less an even share, {} lens", first.through.name()),
+        colours: HeatColours::Diverging { null: 0.0, reach: None },
         significance: match first.through {
             Through::Logit => CHANGED.into(),
             Through::Tuned => {
@@ -118,11 +118,7 @@ fn lines(lenses: &Lenses, seen: &[&Seen], name: String) -> Option<LayerProfile> 
         n.max().filter(|_| there).map(|n| ProfilePanel {
             title: format!("{} (n = {n})", own.condition),
             profiles,
-            references: vec![Reference {
-                label: "all options alike".into(),
-                value: own.even,
-                interval: None,
-            }],
+            references: vec![Reference { label: "even share".into(), value: own.even, interval: None }],
             baselines: Vec::new(),
             null: None,
         })
@@ -133,7 +129,7 @@ fn lines(lenses: &Lenses, seen: &[&Seen], name: String) -> Option<LayerProfile> 
         panels,
         x_label: "Layer".into(),
         y_label: format!("p(unknown), {} lens", first.through.name()),
-        y_range: Some((0.0, 1.0)),
+        y_range: None,
         interval: "95 % bootstrap intervals over item groups".into(),
         significance: CHANGED.into(),
         columns: None,
@@ -167,7 +163,7 @@ fn divergence(lenses: &Lenses) -> Option<LayerProfile> {
         x_label: "Layer".into(),
         y_label: "KL(final || lens) (nats)".into(),
         y_range: None,
-        interval: "none, means over tokens".into(),
+        interval: "none (means over tokens)".into(),
         significance: String::new(),
         columns: None,
     })
