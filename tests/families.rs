@@ -188,6 +188,22 @@ fn every_family_agrees_with_transformers_at_every_layer() {
     eprintln!("largest difference {:.1e} ({})", worst.0, worst.1);
 }
 
+#[test]
+fn what_the_last_layer_leaves_unembeds_to_the_logits_in_every_family() {
+    for case in cases() {
+        let dir = TempDir::new().expect("a directory");
+        case.checkpoint(dir.path());
+        for stream in [false, true] {
+            let model = case.load(dir.path(), |how| how.stream = stream);
+            let (states, _) = forward(&model, &[chunk(&model, &case.rows[0])], false);
+            let last = states["resid_post"].select(1, model.spec.n_layers as i64 - 1);
+            let found = model.unembed(&last).expect("logits").to_device(Device::Cpu);
+            let worst = differences(&found, &states["logits"]).into_iter().fold(0.0, f64::max);
+            assert!(worst <= OURS, "{}: off by {worst:.1e}", case.case);
+        }
+    }
+}
+
 /// Names in the fixtures, with our site and layer.
 fn names(n_layers: usize) -> Vec<(String, &'static str, Option<usize>)> {
     let mut names = vec![

@@ -4,7 +4,6 @@
 //! [`example::examples`] turns the pairs that a study names into token ids, on two sides that share no group;
 //! [`trainer::Trainer`] takes the steps, and [`save`] keeps them.
 
-pub mod adamw;
 mod choices;
 pub mod example;
 pub mod loss;
@@ -13,5 +12,4 @@ pub mod save;
 mod texts;
 pub mod trainer;
 
-pub use adamw::AdamW;
 pub use example::{Example, Examples, examples};

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tch::Tensor;
 
-use super::AdamW;
 use super::example::Example;
 use super::loss::Logprobs;
 use super::trainer::Step;
 use crate::Result;
+use crate::model::AdamW;
 use crate::store::mapped::Mapped;
 use crate::store::{atomic, lines};
 

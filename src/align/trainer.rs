@@ -2,10 +2,9 @@
 
 use tch::Tensor;
 
-use super::AdamW;
 use super::example::Example;
 use super::loss::{Logprobs, dpo_sum, numbers, stretches};
-use crate::model::{Chunk, Model, Parameter};
+use crate::model::{AdamW, Chunk, Model, Parameter};
 use crate::random::SplitMix;
 use crate::{Error, Result};
 

@@ -12,6 +12,8 @@ pub mod directions;
 pub mod doubt;
 pub mod flips;
 pub mod leaks;
+pub mod lens;
+pub mod lenses;
 pub mod measure;
 pub mod measures;
 pub mod movement;

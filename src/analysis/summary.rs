@@ -21,7 +21,7 @@ use crate::task::Item;
 use crate::task::concept::Concept;
 use crate::{Error, Result};
 
-/// Sign flips behind a p-value of a concept's change.
+/// Sign flips behind a p-value of a change by layer.
 pub(super) const FLIPS: usize = 2000;
 
 /// One measure of one model's behaviour under one condition in one round.

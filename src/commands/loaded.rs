@@ -62,6 +62,10 @@ impl<'a> Loaded<'a> {
     /// too few groups for the folds, a device that is not there.
     pub fn check(&self) -> Result<Vec<Setting>> {
         devices(self.study)?;
+        if let Some(path) = self.study.lens.as_ref().and_then(|lens| lens.texts.as_ref()) {
+            let opened = std::fs::File::open(path).map_err(|error| Error::io(path, error));
+            opened.map_err(|error| self.study.origin.at("lens.texts", error))?;
+        }
         let arms = self.study.arms()?;
         for (i, arm) in arms.iter().enumerate() {
             let at = |error| self.study.origin.at(&format!("dialogue.conditions.{i}"), error);

@@ -11,6 +11,7 @@ pub mod generate;
 mod input;
 mod interrupt;
 mod judge;
+mod lens;
 mod loaded;
 mod memory;
 pub mod merge;

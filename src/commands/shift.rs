@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::loaded::{Loaded, Setting, how_to_load};
-use super::{interrupt, steer};
+use super::{interrupt, lens, steer};
 use crate::analysis::shift::{About, key};
 use crate::analysis::summary::Sources;
 use crate::cli::run::Stage;
@@ -77,12 +77,22 @@ pub(super) fn measure(
 ) -> Result<()> {
     let (study, sources) = (loaded.study, loaded.sources(run));
     let sides = study.models.iter().zip(settings).map(|(entry, setting)| Side::new(study, entry, setting));
-    let sides = sides.collect::<Result<Vec<_>>>()?;
-    for (before, after) in study.shift.iter().flat_map(|entry| entry.pairs(study)) {
-        let Some(entry) = &study.shift else { continue };
-        let about = About::of(entry, sides[before].entry, sides[after].entry)?;
-        let (before, after) = (&sides[before], &sides[after]);
-        Pair { sources: &sources, about, before, after, printer }.measure()?;
+    let mut sides = sides.collect::<Result<Vec<_>>>()?;
+    let pairs = study.shift.as_ref().map_or_else(Vec::new, |shift| shift.pairs(study));
+    if let Some(entry) = &study.lens {
+        for (place, side) in sides.iter_mut().enumerate() {
+            lens::look(&sources, entry, side, printer)?;
+            if pairs.iter().all(|&(before, after)| before != place && after != place) {
+                side.model = OnceCell::new();
+            }
+        }
+    }
+    if let Some(entry) = &study.shift {
+        for (before, after) in pairs {
+            let about = About::of(entry, sides[before].entry, sides[after].entry)?;
+            let (before, after) = (&sides[before], &sides[after]);
+            Pair { sources: &sources, about, before, after, printer }.measure()?;
+        }
     }
     scale_keys(&sources, &sides, printer)
 }
@@ -156,6 +166,7 @@ pub(super) struct Pair<'a> {
 /// What one model was asked on a task under a condition, and what it said.
 pub(super) struct Asked {
     pub items: Vec<Item>,
+    /// Turns, item by item and round by round.
     pub said: Vec<Turn>,
 }
 

@@ -10,6 +10,7 @@ use super::interrupt;
 use super::loaded::{Loaded, Setting, how_to_load};
 use super::memory;
 use super::run::{analyse, gather};
+use super::shift::Asked;
 use crate::analysis::summary::Sources;
 use crate::cli::run::Stage;
 use crate::cli::steer::Steer;
@@ -28,7 +29,7 @@ use crate::runner::{Limits, Tally};
 use crate::store::Turn;
 use crate::study::manifest::hash;
 use crate::study::steer::{Method, Source, SteerEntry};
-use crate::study::{ModelEntry, Scoring, Study};
+use crate::study::{ModelEntry, Study};
 use crate::task::{Item, select, split};
 use crate::{Error, Result};
 
@@ -151,13 +152,6 @@ struct Stand<'a> {
     spec: &'a Spec,
 }
 
-/// What is asked.
-struct Asked {
-    items: Vec<Item>,
-    /// Turns of the condition, item by item and round by round.
-    said: Vec<Turn>,
-}
-
 impl Stand<'_> {
     fn study(&self) -> &Study {
         self.sources.study
@@ -168,13 +162,6 @@ impl Stand<'_> {
         let place = self.study().steer.iter().position(|entry| entry.name == self.entry.name);
         let key = place.map_or_else(|| "shift.keys".into(), |place| format!("steer.{place}.{key}"));
         self.study().origin.at(&key, error)
-    }
-
-    /// The scoring by which options are chosen: the first of the study's that reads letters.
-    fn scoring(&self) -> Scoring {
-        let mut asked = self.study().dialogue.scoring.iter();
-        let letters = asked.find(|scoring| matches!(scoring, Scoring::Letter | Scoring::LetterGiven));
-        letters.copied().unwrap_or(Scoring::Letter)
     }
 
     fn steer(&self, printer: Printer) -> Result<()> {
@@ -241,7 +228,8 @@ impl Stand<'_> {
         (directions, layers, left_out, held_out): (ByLayer, Vec<usize>, Vec<usize>, bool),
         printer: Printer,
     ) -> Result<()> {
-        let (study, entry, scoring) = (self.study(), self.entry, self.scoring());
+        let (study, entry) = (self.study(), self.entry);
+        let scoring = study.dialogue.letters();
         let (_, task, condition) = entry.place(study);
         let script = self.setting.script(study);
         let limits = Limits::for_model(&model);

@@ -1,5 +1,6 @@
 //! The model: a checkpoint directory becomes one decoder whose every site can be read.
 
+pub mod adamw;
 mod attention;
 mod block;
 mod config;
@@ -15,10 +16,12 @@ mod initial;
 mod rope;
 pub mod site;
 pub mod spec;
+pub mod translators;
 mod tuning;
 pub mod weights;
 pub mod words;
 
+pub use adamw::AdamW;
 pub use attention::{Buffers, Chunk, Kv};
 pub use config::Config;
 pub use decoder::{Load, Model, Output, Want};
@@ -26,6 +29,7 @@ pub use device::Dtype;
 pub use edit::{Change, Edit, Reach};
 pub use site::{Layers, Site};
 pub use spec::Spec;
+pub use translators::Translators;
 pub use tuning::{Parameter, Rank, Tuning};
 pub use words::words;
 

@@ -6,7 +6,7 @@ use super::Model;
 use crate::{Error, Result};
 
 /// Bytes of scores that are held at once.
-const HELD: usize = 256 << 20;
+const HELD: usize = 128 << 20;
 
 /// How many rows of `vocab` f32 scores are computed at once.
 pub(crate) fn rows_at_once(vocab: i64) -> usize {

@@ -4,6 +4,7 @@ pub mod alignment;
 pub mod cautions;
 pub mod draw;
 pub mod html;
+pub mod lens;
 pub mod scores;
 pub mod shift;
 pub mod steer;
@@ -19,6 +20,7 @@ use alignment::Alignment;
 pub use table::Table;
 
 use crate::Result;
+use crate::analysis::lenses::Lenses;
 use crate::analysis::shift::PairShift;
 use crate::analysis::shift::prompt::prompt_shifts;
 use crate::analysis::summary::{ModelSummary, Sources};
@@ -82,6 +84,8 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
     let (shifted, weighed) = (PairTokens::all(sources)?, PairWeights::all(sources)?);
     tables.extend(tokens::tables(&shifted));
     tables.extend(weights::tables(&weighed, sources.bootstrap()));
+    let lenses = Lenses::read(sources, summaries)?;
+    tables.extend(lens::tables(&lenses));
     let aligned = Alignment::of(sources.study, manifest, sources.bootstrap())?;
     tables.extend(aligned.iter().map(Alignment::table));
     let pairs = PairShift::all(sources, summaries)?;
@@ -123,6 +127,7 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
     figures.extend(draw::steer::figures(sources.run, &steered)?);
     figures.extend(draw::tokens::figures(sources.run, &shifted)?);
     figures.extend(draw::weights::figures(sources.run, &weighed)?);
+    figures.extend(draw::lens::figures(sources.run, &lenses)?);
     let page = Page {
         title: &sources.study.name,
         findings: [
@@ -132,6 +137,7 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
             steer::findings(&steered),
             tokens::findings(&shifted),
             weights::findings(sources, &weighed, &steered)?,
+            lens::findings(&lenses),
         ]
         .concat(),
         cautions: [
@@ -143,6 +149,7 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
             cautions::cautions(sources, summaries),
             shift::cautions(&pairs),
             weights::cautions(&weighed),
+            lens::cautions(&lenses),
             cautions::deviations(manifest),
         ]
         .concat(),

@@ -5,6 +5,7 @@ pub mod check;
 pub mod concept;
 pub mod critic;
 pub mod engine;
+pub mod lens;
 pub mod perplexity;
 pub mod plan;
 pub mod replay;
@@ -14,6 +15,7 @@ pub mod study;
 pub mod tally;
 pub mod token_shift;
 pub mod tree;
+pub mod tuned;
 
 pub use engine::{Encoded, Engine, Generated, Limits, Request, Stop};
 pub use sample::Sampler;

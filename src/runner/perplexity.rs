@@ -44,6 +44,11 @@ impl Texts {
         }
     }
 
+    /// The tokens of each text.
+    pub(super) fn lines(&self) -> &[Vec<i64>] {
+        &self.ids
+    }
+
     /// Tokens that are predicted.
     #[must_use]
     pub fn tokens(&self) -> usize {

@@ -4,6 +4,7 @@ pub mod atomic;
 pub mod failures;
 pub mod features;
 pub mod judged;
+pub mod lens;
 pub mod lines;
 pub mod mapped;
 pub mod measured;

@@ -69,13 +69,20 @@ pub struct About<'a> {
 /// # Errors
 /// The disk is full or the directory is not writable.
 pub fn write(path: &Path, sites: &[(String, Tensor)], kind: Kind, about: &About<'_>) -> Result<()> {
+    write_of(path, sites, kind, json!(about))
+}
+
+/// Writes a shard of other numbers than states; `about`, which names the `run_key`, is what it says of them.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_of(path: &Path, sites: &[(String, Tensor)], kind: Kind, mut about: Value) -> Result<()> {
     let stored: Vec<(String, Tensor)> = sites
         .iter()
         .map(|(site, tensor)| {
             Ok((site.clone(), tensor.f_to_device(Device::Cpu)?.f_to_kind(kind)?.f_contiguous()?))
         })
         .collect::<Result<_>>()?;
-    let mut about = json!(about);
     about["format"] = "recant-states-1".into();
     let parts = stored
         .iter()
@@ -140,10 +147,8 @@ impl Shard {
         let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
         let shard = Self { path: path.to_path_buf(), bytes };
         let file = shard.file()?;
-        let (_, header) =
-            SafeTensors::read_metadata(&shard.bytes).map_err(|error| shard.damaged(&error.to_string()))?;
         let parts = file.iter().map(|(name, view)| described(name, view.shape(), view.data())).collect();
-        let mut about = stored_about(&header);
+        let mut about = shard.about()?;
         let sum = about.as_object_mut().and_then(|map| map.shift_remove("sha256"));
         if sum != Some(checksum(&about, parts).into()) {
             return Err(shard.damaged("the checksum does not fit: the file is damaged"));
@@ -152,6 +157,16 @@ impl Shard {
             return Err(shard.damaged("belongs to another run: its run key is not the manifest's"));
         }
         Ok(shard)
+    }
+
+    /// What it says of itself.
+    ///
+    /// # Errors
+    /// The header cannot be read.
+    pub fn about(&self) -> Result<Value> {
+        let header = SafeTensors::read_metadata(&self.bytes);
+        let (_, header) = header.map_err(|error| self.damaged(&error.to_string()))?;
+        Ok(stored_about(&header))
     }
 
     /// One site as f32.

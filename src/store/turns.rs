@@ -115,9 +115,9 @@ impl Turn {
             Scoring::LetterGiven | Scoring::TextAlone => self.orders.get(..1)?,
             _ => &self.orders[..],
         };
-        let mut mean: Vec<f64> = Vec::new();
+        let mut all: Vec<Vec<f64>> = Vec::with_capacity(orders.len());
         for order in orders {
-            let raw: Vec<f64> = match scoring {
+            all.push(match scoring {
                 Scoring::Letter | Scoring::LetterGiven => order.logprobs.clone(),
                 Scoring::TextSum => order.texts.iter().map(|text| text.logprob).collect(),
                 Scoring::TextMean => {
@@ -131,16 +131,25 @@ impl Turn {
                     .collect(),
                 Scoring::TextAlone => self.unconditional.clone(),
                 Scoring::TextPmi | Scoring::Parsed => return None,
-            };
-            if raw.is_empty() {
-                return None;
-            }
-            let raw = normalise(&raw);
-            mean.resize(raw.len(), 0.0);
-            mean.iter_mut().zip(raw).for_each(|(sum, value)| *sum += value / orders.len() as f64);
+            });
         }
-        (!mean.is_empty()).then(|| normalise(&mean))
+        over_orders(&all)
     }
+}
+
+/// Log-probabilities of options `[order][option of the file]` as one distribution: normalised within each order, averaged
+/// over the orders, normalised again. `None` where there is no order, or one without options.
+#[must_use]
+pub fn over_orders(orders: &[Vec<f64>]) -> Option<Vec<f64>> {
+    let mut mean: Vec<f64> = Vec::new();
+    for raw in orders {
+        if raw.is_empty() {
+            return None;
+        }
+        mean.resize(raw.len(), 0.0);
+        mean.iter_mut().zip(normalise(raw)).for_each(|(sum, value)| *sum += value / orders.len() as f64);
+    }
+    (!mean.is_empty()).then(|| normalise(&mean))
 }
 
 /// The index of the largest value, the first on a tie.

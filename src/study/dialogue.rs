@@ -67,6 +67,15 @@ pub enum Scoring {
     Parsed,
 }
 
+impl DialogueEntry {
+    /// The first scoring of the study's that reads letters: where options are scored anew, they are scored by it.
+    #[must_use]
+    pub fn letters(&self) -> Scoring {
+        let letters = |scoring: &&Scoring| matches!(scoring, Scoring::Letter | Scoring::LetterGiven);
+        self.scoring.iter().find(letters).copied().unwrap_or(Scoring::Letter)
+    }
+}
+
 impl Scoring {
     /// The name used in studies and tables.
     #[must_use]

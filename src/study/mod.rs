@@ -569,7 +569,11 @@ mod tests {
                 "conditions = [\"baseline\", \"specificity-1\", \"negation\", \"neutral\"]",
                 "baselin",
             ),
-            ("sites = [\"resid\"]", "sites = [\"attn_out\", \"mlp_out\", \"resid_post\"]", "resid"),
+            (
+                "sites = [\"resid\"]",
+                "sites = [\"attn_out\", \"mlp_out\", \"resid_post\", \"final_norm\"]",
+                "resid",
+            ),
             ("[probe]\nsites = [\"mlp_act\"]", "[probe]", "mlp_act is not among the per-layer sites"),
             ("positions = [\"lasst\"]", "positions = [\"last\"]", "lasst"),
             ("rounds = 0", "rounds = 3", "at least 1"),

@@ -24,11 +24,13 @@ pub struct LensEntry {
     /// Plain text to train it on, a text a line; the built-in prose without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub texts: Option<PathBuf>,
+    /// The most steps of that training.
+    pub steps: usize,
 }
 
 impl Default for LensEntry {
     fn default() -> Self {
-        Self { conditions: Vec::new(), limit: None, tuned: false, texts: None }
+        Self { conditions: Vec::new(), limit: None, tuned: false, texts: None, steps: 40 }
     }
 }
 
@@ -78,8 +80,7 @@ impl ShiftEntry {
             let named = |[before, after]: &[String; 2]| Some((place(before)?, place(after)?));
             return self.pairs.iter().filter_map(named).collect();
         }
-        let is_base = |model: &ModelEntry| model.role.as_deref() == Some("base");
-        let base = study.models.iter().position(is_base).unwrap_or(0);
+        let base = study.base();
         (0..study.models.len()).filter(|&other| other != base).map(|other| (base, other)).collect()
     }
 
@@ -186,6 +187,15 @@ pub fn intervention(concept: &str, model: &str) -> String {
     format!("keys-{concept}-{model}")
 }
 
+impl Study {
+    /// The place of the model that others are compared with: the one whose role is `base`, or else the first.
+    #[must_use]
+    pub fn base(&self) -> usize {
+        let is_base = |model: &ModelEntry| model.role.as_deref() == Some("base");
+        self.models.iter().position(is_base).unwrap_or(0)
+    }
+}
+
 /// Checks `[lens]` and `[shift]`.
 ///
 /// # Errors
@@ -194,6 +204,14 @@ pub(super) fn check(study: &Study) -> Result<()> {
     if let Some(lens) = &study.lens {
         known(study, "lens.conditions", &lens.conditions)?;
         limit(study, "lens.limit", lens.limit)?;
+        if lens.texts.is_some() && !lens.tuned {
+            return Err(study
+                .wrong("lens.texts", "is what a tuned lens is trained on")
+                .hint("set lens.tuned = true"));
+        }
+        if lens.steps == 0 {
+            return Err(study.wrong("lens.steps", "must be at least 1"));
+        }
     }
     study.shift.as_ref().map_or(Ok(()), |shift| shift.check(study))
 }

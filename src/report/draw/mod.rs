@@ -1,6 +1,7 @@
 //! The figures of a run.
 
 pub mod alignment;
+pub mod lens;
 mod places;
 mod relations;
 mod scale;

@@ -334,9 +334,9 @@ fn projections(sources: &Sources<'_>, summary: &ModelSummary, pair: &PairShift) 
                         .zip(&layer.scores)
                         .map(|(label, values)| Sample { label: label.clone(), values: values.clone() })
                         .collect(),
-                    note: effect
-                        .value
-                        .map_or_else(String::new, |_| format!("d = {}{interval}", number(effect.value, 2))),
+                    note: effect.value.map_or_else(String::new, |_| {
+                        format!("d = {}{interval}", number(effect.value, 2)).replace('-', "\u{2212}")
+                    }),
                 })
             };
             let rows: Vec<DistributionRow> = wanted.into_iter().filter_map(row).collect();
@@ -444,6 +444,8 @@ fn prompt_figure(sources: &Sources<'_>, name: String, shifts: &[PromptShift]) ->
         y_label: "Cosine of shift and concept".into(),
         interval: OVER_GROUPS.into(),
         depth: Depth::Relative,
+        // Both modes of a concept and task side by side.
+        columns: Some(2),
         ..LayerProfile::default()
     })
 }

@@ -1,6 +1,7 @@
 //! What the numbers say of a pair, said where they reach significance and refused where they do not.
 
 use super::in_full;
+use crate::analysis::shift::concepts::DIRECTIONS;
 use crate::analysis::shift::separation::Apart;
 use crate::analysis::shift::{
     Answers, COUNTED, Cell, ConceptCell, ConceptLayer, LayerCell, LayerSeparation, PairShift, Separation,
@@ -164,39 +165,45 @@ fn moved(pair: &str, task: &str, cell: &Cell) -> Option<String> {
     ))
 }
 
-/// Whether the shift goes along a concept.
+/// Whether the shift goes along a concept's direction, by its probe or by the difference of means.
 fn along(pair: &str, task: &str, concept: &str, cell: &ConceptCell) -> Option<String> {
-    let reach = |layer: &&ConceptLayer| -> Option<f64> {
-        let cosine = &layer.cosines[0];
+    let believed: Vec<&ConceptLayer> = cell.layers.iter().filter(|layer| layer.believed).collect();
+    let reach = |layer: &ConceptLayer, which: usize| -> Option<f64> {
+        let cosine = &layer.cosines[which];
         let chance = cosine.shuffled?.chance.max(cosine.gaussian?.chance);
         Some(cosine.of_mean.value?.abs() / chance)
     };
-    let beyond = |layer: &&ConceptLayer| reach(layer).is_some_and(|times| times > TWICE);
-    let believed: Vec<_> = cell.layers.iter().filter(|layer| layer.believed).collect();
-    let found: Vec<_> = believed.iter().copied().filter(|layer| beyond(layer)).collect();
-    if believed.is_empty() {
-        return None;
-    }
-    let Some(most) = found.iter().max_by(|a, b| reach(a).unwrap_or(0.0).total_cmp(&reach(b).unwrap_or(0.0)))
-    else {
-        return Some(format!(
-            "{pair}, {task}: at none of the {} layers whose {concept} probe is believed does the shift lie along its direction beyond \
-             chance (twice the 95 % quantile of both nulls).",
+    let said: Vec<String> = (0..DIRECTIONS.len())
+        .filter_map(|which| {
+            let reached = believed.iter().filter_map(|layer| Some((layer, reach(layer, which)?)));
+            let found: Vec<_> = reached.filter(|(_, times)| *times > TWICE).collect();
+            let (most, _) = found.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+            let cosine = &most.cosines[which];
+            let interval =
+                cosine.of_mean.ci.map_or_else(String::new, |ci| format!(" [{:.2}, {:.2}]", ci.low, ci.high));
+            Some(format!(
+                "by the {} at {} of {}, most at layer {}: cosine {}{interval}, where 95 % of shuffled directions stay within {}",
+                DIRECTIONS[which],
+                found.len(),
+                believed.len(),
+                most.beside.before.1,
+                number(cosine.of_mean.value, 2),
+                number(cosine.shuffled.map(|null| null.chance), 2),
+            ))
+        })
+        .collect();
+    let place = format!("{pair}, {task}, the {concept} direction, layers whose probe is believed");
+    match (believed.is_empty(), said.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(format!(
+            "{place}: at none of {} does the shift lie along it beyond chance (twice the 95 % quantile of both nulls), neither by the \
+             probe nor by the difference of means.",
             believed.len()
-        ));
-    };
-    let cosine = &most.cosines[0];
-    let interval =
-        cosine.of_mean.ci.map_or_else(String::new, |ci| format!(" [{:.2}, {:.2}]", ci.low, ci.high));
-    Some(format!(
-        "{pair}, {task}: the shift lies along the {concept} direction beyond chance at {} of {} layers whose probe is believed, most at \
-         layer {}: cosine {}{interval}, where 95 % of shuffled directions stay within {}.",
-        found.len(),
-        believed.len(),
-        most.beside.before.1,
-        number(cosine.of_mean.value, 2),
-        number(cosine.shuffled.map(|null| null.chance), 2),
-    ))
+        )),
+        (false, false) => {
+            Some(format!("{place}: the shift lies along it beyond chance {}.", said.join("; ")))
+        }
+    }
 }
 
 /// Whether a concept is gone or hidden, or why that cannot be said.
@@ -243,7 +250,8 @@ fn verdict(
             "The answers have changed and the concept reads worse, but it still reads: it is weakened, not gone."
         }
         (true, true, true) => {
-            "The answers have changed and the concept reads no worse: as far as a linear probe tells, it is hidden and not gone."
+            "The answers have changed and the concept reads no worse: as far as a linear probe tells it is not gone, and where the answers no \
+             longer show it, it is hidden."
         }
         (true, false, true) if less => {
             "The answers have changed and the probe no longer beats its controls: as far as a linear probe tells, the concept is gone."

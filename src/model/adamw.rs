@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::model::Parameter;
+use super::Parameter;
 use crate::{Error, Result};
 
 /// Decay of the mean of gradients.
