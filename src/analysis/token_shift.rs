@@ -228,7 +228,9 @@ pub fn shift(passages: &[&Passage], position: Option<usize>, bootstrap: Bootstra
 /// The shifted tokens that are met most often.
 fn exchanged<'a>(all: impl Iterator<Item = &'a Passages>) -> Vec<Exchanged> {
     let mut words: HashMap<i64, &str> = HashMap::new();
-    let mut met: BTreeMap<(i64, i64), (usize, HashSet<(usize, usize)>)> = BTreeMap::new();
+    // How often, and in which passages.
+    type Met = (usize, HashSet<(usize, usize)>);
+    let mut met: BTreeMap<(i64, i64), Met> = BTreeMap::new();
     for (number, own) in all.enumerate() {
         words.extend(own.words.iter().map(|(id, word)| (*id, word.as_str())));
         for (place, passage) in own.passages.iter().enumerate() {
@@ -244,7 +246,7 @@ fn exchanged<'a>(all: impl Iterator<Item = &'a Passages>) -> Vec<Exchanged> {
     let word = |id: i64| words.get(&id).copied().unwrap_or_default().to_owned();
     let mut found: Vec<_> = met.into_iter().collect();
     found.sort_by_key(|(ids, (count, _))| (std::cmp::Reverse(*count), *ids));
-    let one = |((first, said), (count, passages)): ((i64, i64), (usize, HashSet<_>))| Exchanged {
+    let one = |((first, said), (count, passages)): ((i64, i64), Met)| Exchanged {
         first: word(first),
         said: word(said),
         count,

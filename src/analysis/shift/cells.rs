@@ -204,6 +204,9 @@ pub fn cells(sources: &Sources<'_>, about: &About, layers: &[Beside], heads: usi
     Ok(all)
 }
 
+/// A layer, or one head of it, with the states of both models.
+type Read = (Beside, Option<usize>, [Array2<f32>; 2]);
+
 fn cell(
     sources: &Sources<'_>,
     about: &About,
@@ -219,8 +222,7 @@ fn cell(
         return Ok(None);
     }
     let at = |layer: usize| At { round: place.round, position: place.position, layer };
-    // Layers, or heads of layers.
-    let read: Vec<(Beside, Option<usize>, [Array2<f32>; 2])> = layers
+    let read: Vec<Read> = layers
         .iter()
         .flat_map(|beside| {
             let states = sides.states(&items, [at(beside.before.0), at(beside.after.0)]);
@@ -234,31 +236,30 @@ fn cell(
     };
     let views: Vec<_> = deltas.iter().map(|deltas| deltas.view()).collect();
     let moved = if views.is_empty() { Vec::new() } else { shifts(&views, &groups, &settings)? };
-    let layer =
-        |(which, (beside, head, [before, after])): (usize, &(Beside, Option<usize>, [Array2<f32>; 2]))| {
-            let spectrum =
-                deltas.get(which).map(|deltas| ShiftSpectrum::of(deltas.view())).transpose()?.flatten();
-            let alike = match head {
-                Some(_) => None,
-                None => Some(Alike {
-                    cka: cka_jackknife(before.view(), after.view(), &groups, settings.level)?,
-                    procrustes: procrustes(before.view(), after.view())?,
-                    angles: match about.other_axes {
-                        None => principal_angles(before.view(), after.view(), ANGLES)?,
-                        Some(_) => Vec::new(),
-                    },
-                }),
-            };
-            let shift = moved.get(which).cloned();
-            Ok(LayerCell {
-                beside: *beside,
-                head: *head,
-                unit: deviation(before, &classes),
-                shift,
-                spectrum,
-                alike,
-            })
+    let layer = |(which, (beside, head, [before, after])): (usize, &Read)| {
+        let spectrum =
+            deltas.get(which).map(|deltas| ShiftSpectrum::of(deltas.view())).transpose()?.flatten();
+        let alike = match head {
+            Some(_) => None,
+            None => Some(Alike {
+                cka: cka_jackknife(before.view(), after.view(), &groups, settings.level)?,
+                procrustes: procrustes(before.view(), after.view())?,
+                angles: match about.other_axes {
+                    None => principal_angles(before.view(), after.view(), ANGLES)?,
+                    Some(_) => Vec::new(),
+                },
+            }),
         };
+        let shift = moved.get(which).cloned();
+        Ok(LayerCell {
+            beside: *beside,
+            head: *head,
+            unit: deviation(before, &classes),
+            shift,
+            spectrum,
+            alike,
+        })
+    };
     let layers = read.par_iter().enumerate().map(layer).collect::<Result<Vec<_>>>()?;
     let n_groups = groups.iter().max().map_or(0, |last| last + 1);
     Ok(Some(Cell { place, n: items.len(), groups: n_groups, layers }))

@@ -1,5 +1,6 @@
 //! What lies between the weights of a pair, and how it shows in the activations and the stream of both on the same prompts.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
 use tch::{Device, Kind, Tensor};
@@ -237,11 +238,12 @@ fn along(pair: &Pair<'_>, site: Site) -> Result<Vec<Along>> {
         let found = nearest(before, &directions, pair.about.entry.neurons)?;
         let (mut neurons, mut vectors) = (Vec::new(), Vec::new());
         for &(layer, neuron, cosine) in &found {
-            if !layers.contains_key(&layer) {
-                layers.insert(layer, [values(before, layer)?, values(after, layer)?]);
-            }
+            let [old, new] = match layers.entry(layer) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => free.insert([values(before, layer)?, values(after, layer)?]),
+            };
             let row = |values: &Tensor| Ok::<_, Error>(Vec::<f64>::try_from(values.f_get(neuron)?)?);
-            let [old, new] = [row(&layers[&layer][0])?, row(&layers[&layer][1])?];
+            let [old, new] = [row(old)?, row(new)?];
             let change: Vec<f64> = new.iter().zip(&old).map(|(new, old)| new - old).collect();
             let relative = length(&change) / length(&old);
             let unit = &directions[&layer].unit;

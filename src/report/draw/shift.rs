@@ -202,7 +202,7 @@ fn likeness(sources: &Sources<'_>, pairs: &[PairShift]) -> Option<Curves> {
 }
 
 /// The cells of concepts under the first condition in round 0 on the text that is shown.
-fn concept_cells<'a>(pair: &'a PairShift, task: usize, concept: usize) -> Option<&'a ConceptCell> {
+fn concept_cells(pair: &PairShift, task: usize, concept: usize) -> Option<&ConceptCell> {
     let text = pair.text();
     pair.concepts.iter().find(|cell| {
         let place = &cell.place;
