@@ -5,7 +5,7 @@ mod tokens;
 mod weights;
 
 use std::cell::OnceCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -13,13 +13,15 @@ use super::loaded::{Loaded, Setting, how_to_load};
 use super::{interrupt, lens, steer};
 use crate::analysis::shift::{About, key};
 use crate::analysis::summary::Sources;
+use crate::analysis::token_shift::PROSE;
+use crate::analysis::weight_shift::FILES;
 use crate::cli::run::Stage;
 use crate::cli::shift::Shift;
 use crate::model::{Model, Spec};
 use crate::printer::Printer;
 use crate::runner::Tally;
 use crate::runner::replay::{Exchange, by_item, exchanges};
-use crate::store::{RunDir, Turn, measured};
+use crate::store::{RunDir, Turn, atomic, measured};
 use crate::study::manifest::hash;
 use crate::study::{ModelEntry, PAIR, ShiftEntry, Study};
 use crate::task::{Item, select};
@@ -59,8 +61,11 @@ fn of_run(root: &Path) -> Result<Study> {
         .hint("a study with two [[models]], or recant shift BEFORE AFTER"));
     }
     let pairs = RunDir::pairs(root)?;
-    let known = pairs.iter().map(|pair| measured::read::<About>(&pair.join("about.json")));
-    let known = known.collect::<Result<Vec<_>>>()?.into_iter().flatten().next();
+    // The settings that were asked for last.
+    let asked =
+        |pair: &&PathBuf| std::fs::metadata(pair.join("about.json")).and_then(|file| file.modified()).ok();
+    let last = pairs.iter().max_by_key(asked);
+    let known = last.map(|pair| measured::read::<About>(&pair.join("about.json"))).transpose()?.flatten();
     study.shift = Some(known.map_or_else(ShiftEntry::default, |about| about.entry));
     Ok(study)
 }
@@ -79,19 +84,20 @@ pub(super) fn measure(
     let sides = study.models.iter().zip(settings).map(|(entry, setting)| Side::new(study, entry, setting));
     let mut sides = sides.collect::<Result<Vec<_>>>()?;
     let pairs = study.shift.as_ref().map_or_else(Vec::new, |shift| shift.pairs(study));
-    if let Some(entry) = &study.lens {
-        for (place, side) in sides.iter_mut().enumerate() {
-            lens::look(&sources, entry, side, printer)?;
-            if pairs.iter().all(|&(before, after)| before != place && after != place) {
-                side.model = OnceCell::new();
-            }
-        }
+    let in_pair = |pair: Option<&(usize, usize)>, place: usize| {
+        pair.is_some_and(|&(before, after)| before == place || after == place)
+    };
+    for (place, side) in sides.iter_mut().enumerate() {
+        let Some(entry) = &study.lens else { break };
+        lens::look(&sources, entry, side, printer)?;
+        side.keep_if(in_pair(pairs.first(), place));
     }
-    if let Some(entry) = &study.shift {
-        for (before, after) in pairs {
-            let about = About::of(entry, sides[before].entry, sides[after].entry)?;
-            let (before, after) = (&sides[before], &sides[after]);
-            Pair { sources: &sources, about, before, after, printer }.measure()?;
+    for (number, &(before, after)) in pairs.iter().enumerate() {
+        let Some(entry) = &study.shift else { break };
+        let about = About::of(entry, sides[before].entry, sides[after].entry)?;
+        Pair { sources: &sources, about, before: &sides[before], after: &sides[after], printer }.measure()?;
+        for (place, side) in sides.iter_mut().enumerate() {
+            side.keep_if(in_pair(pairs.get(number + 1), place));
         }
     }
     scale_keys(&sources, &sides, printer)
@@ -141,6 +147,13 @@ impl<'a> Side<'a> {
         &self.entry.name
     }
 
+    /// Lets go of the model, unless it is to be kept: no more than a pair is in memory at once.
+    fn keep_if(&mut self, keep: bool) {
+        if !keep {
+            self.model = OnceCell::new();
+        }
+    }
+
     /// The model itself.
     ///
     /// # Errors
@@ -183,6 +196,10 @@ impl Pair<'_> {
     /// Measures what is missing.
     fn measure(&self) -> Result<()> {
         let path = self.sources.run.of_pair(&self.name(), "about.json")?;
+        if let Some(known) = measured::read::<About>(&path)? {
+            self.forget(&known.entry, &path)?;
+            atomic::directory(path.parent().unwrap_or(&path))?;
+        }
         measured::write(&path, self.sources.run.key(), &self.about)?;
         let progress = self.printer.progress(0, &self.name());
         let after = |encoded: usize, _: usize| {
@@ -200,11 +217,32 @@ impl Pair<'_> {
         Ok(())
     }
 
-    /// The conditions that both read, as places in the study.
+    /// Deletes what was measured under other settings, so that it never stands beside what is measured now.
+    fn forget(&self, known: &ShiftEntry, about: &Path) -> Result<()> {
+        let (entry, dir) = (&self.about.entry, about.parent().unwrap_or(about));
+        let failed = |error| Error::io(dir, error);
+        if known.limit != entry.limit {
+            return std::fs::remove_dir_all(dir).map_err(failed);
+        }
+        let mut stale: Vec<&str> = Vec::new();
+        if known.texts != entry.texts {
+            stale.push(PROSE);
+        }
+        if (known.neurons, &known.conditions) != (entry.neurons, &entry.conditions) {
+            stale.extend(&FILES[1..]);
+        }
+        let files = stale.iter().map(|file| dir.join(file)).filter(|file| file.is_file());
+        files.map(std::fs::remove_file).collect::<std::io::Result<()>>().map_err(failed)
+    }
+
+    /// The conditions that both read, as places in the study. What a critic said is not recorded, so dialogues with
+    /// feedback cannot be read again.
     pub fn conditions(&self) -> Vec<usize> {
         let named = &self.about.entry.conditions;
-        let all = self.study().dialogue.conditions.iter().enumerate();
-        all.filter(|(_, name)| named.is_empty() || named.contains(name)).map(|(place, _)| place).collect()
+        let all = self.study().dialogue.conditions.iter().zip(&self.before.setting.arms).enumerate();
+        all.filter(|(_, (name, arm))| arm.feedback.is_none() && (named.is_empty() || named.contains(name)))
+            .map(|(place, _)| place)
+            .collect()
     }
 
     /// What a measurement of this name hangs on.

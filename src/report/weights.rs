@@ -13,7 +13,6 @@ use crate::intervene::Results;
 use crate::intervene::effect::{Effect, Reader};
 use crate::intervene::results::{Of, stereotype, unknown};
 use crate::store::Turn;
-use crate::study::Scoring;
 use crate::study::shift::intervention;
 use crate::task::select;
 
@@ -211,6 +210,9 @@ pub fn findings(sources: &Sources<'_>, pairs: &[PairWeights], steered: &[Results
 
 fn weights_finding(pair: &PairWeights) -> Option<String> {
     let (name, weights) = (start(pair), pair.weights.as_ref()?);
+    if weights.tensors.is_empty() {
+        return None;
+    }
     if weights.all.identical {
         return Some(format!(
             "{name}: all {} tensors that both hold are the same, number for number.",
@@ -374,20 +376,24 @@ fn key_findings(sources: &Sources<'_>, pair: &PairWeights, steered: &[Results]) 
 }
 
 /// What lies between the answers of the second model and those of the first in round 0 of the intervention's condition, of
-/// the same items, by the study's first scoring.
+/// the same items, scored as there.
 fn way_back(sources: &Sources<'_>, pair: &PairWeights, own: &Results) -> Result<Effect> {
     let study = sources.study;
     let task = study.tasks.iter().position(|task| task.name == own.about.task).unwrap_or(0);
     let condition =
         study.dialogue.conditions.iter().position(|name| *name == own.about.condition).unwrap_or(0);
+    let scoring = study.dialogue.letters();
     let first = |model: &str| -> Result<Vec<Turn>> {
         let mut turns = sources.said(model, task)?.swap_remove(condition);
         turns.retain(|turn| turn.round == 0);
+        // As the intervention reads them, whatever decides in the study.
+        turns.iter_mut().for_each(|turn| turn.logprobs = turn.by(scoring).unwrap_or_default());
         Ok(turns)
     };
     let (before, after) = (first(&pair.about.before)?, first(&pair.about.after)?);
     let (mut items, mut from, mut to) = (Vec::new(), Vec::new(), Vec::new());
-    let mut asked = sources.tasks[task].1.clone();
+    let (name, all) = &sources.tasks[task];
+    let (mut asked, _) = sources.ran(&pair.about.after, name, all)?;
     select::first(&mut asked, pair.about.entry.limit, |item| &item.category);
     for item in &asked {
         let of = |turns: &[Turn]| turns.iter().find(|turn| turn.item == item.id).cloned();
@@ -397,7 +403,6 @@ fn way_back(sources: &Sources<'_>, pair: &PairWeights, own: &Results) -> Result<
             to.push(before);
         }
     }
-    let scoring = study.dialogue.scoring.first().copied().unwrap_or(Scoring::Letter);
     let names = (pair.about.after.as_str(), own.about.task.as_str(), study.tasks[task].kind());
     Reader { items: &items, names, scoring, bootstrap: sources.bootstrap() }.changes(&from, Some(&to))
 }

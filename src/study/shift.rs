@@ -96,7 +96,11 @@ impl ShiftEntry {
             let model = &study.models[after].name;
             for concept in &study.concepts {
                 let name = intervention(&concept.name, model);
-                if all.iter().all(|entry| entry.name != name) {
+                let same = |entry: &SteerEntry| {
+                    let direction = entry.direction.as_ref().and_then(|direction| direction.concept.as_ref());
+                    entry.model.as_ref() == Some(model) && direction == Some(&concept.name)
+                };
+                if !all.iter().any(same) {
                     all.push(SteerEntry {
                         name,
                         model: Some(model.clone()),
@@ -131,7 +135,12 @@ impl ShiftEntry {
         if self.keys.iter().any(|factor| !factor.is_finite()) {
             return Err(wrong("holds a factor that is not finite".into()));
         }
-        for entry in self.interventions(study) {
+        let own = self.interventions(study);
+        for (place, entry) in own.iter().enumerate() {
+            if own[..place].iter().any(|other| other.name == entry.name) {
+                return Err(wrong(format!("makes two interventions called {}", entry.name))
+                    .hint("give a model or a concept another name"));
+            }
             if study.steer.iter().any(|own| own.name == entry.name) {
                 let why = format!("makes an intervention {}, and [[steer]] has one of that name", entry.name);
                 return Err(wrong(why).hint("give that one another name"));

@@ -60,7 +60,14 @@ fn answers(pair: &Pair<'_>, task: usize, condition: usize, tally: &Tally<'_>) ->
         said.push(own);
     }
     let models = [pair.before.model()?, pair.after.model()?];
-    let found = token_shift(models, &requests, &said, tally)?;
+    // An answer without tokens has none to compare, and a pass without logits brings none.
+    let some: Vec<usize> = (0..said.len()).filter(|&place| !said[place].is_empty()).collect();
+    let requests: Vec<Request> = some.iter().map(|&place| requests[place].clone()).collect();
+    let known: Vec<_> = some.iter().map(|&place| said[place].clone()).collect();
+    let mut found: Vec<Vec<Token>> = said.iter().map(|_| Vec::new()).collect();
+    for (place, tokens) in some.into_iter().zip(token_shift(models, &requests, &known, tally)?) {
+        found[place] = tokens;
+    }
     let passages = exchanges.iter().zip(&found).map(|(exchange, tokens)| {
         let item = &asked.items[exchange.item];
         passage((&item.id, &item.group), exchange.round, tokens)

@@ -1,7 +1,6 @@
 //! What lies between the weights of a pair, and how it shows in the activations and the stream of both on the same prompts.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use tch::{Device, Kind, Tensor};
 
@@ -43,7 +42,8 @@ pub(super) fn measure(pair: &Pair<'_>, tally: &Tally<'_>) -> Result<()> {
     if !measured::holds(&tensors, &key)? {
         measured::write(&tensors, &key, compared(pair)?)?;
     }
-    let key = pair.key(&format!("neurons 1 {}", pair.about.entry.neurons));
+    let condition = pair.conditions().first().map(|&place| pair.study().dialogue.conditions[place].as_str());
+    let key = pair.key(&format!("neurons 1 {} {condition:?}", pair.about.entry.neurons));
     if !measured::holds(&neurons, &key)? || !measured::holds(&offsets, &key)? {
         let (found, moved) = watched(pair, tally)?;
         measured::write(&neurons, &key, found)?;
@@ -127,7 +127,8 @@ struct Seen {
 fn watched(pair: &Pair<'_>, tally: &Tally<'_>) -> Result<(Neurons, Offsets)> {
     let study = pair.study();
     let site: Site = study.probe.site.parse()?;
-    let condition = pair.conditions().first().copied().unwrap_or(0);
+    let conditions = pair.conditions();
+    let condition = conditions.first().copied().unwrap_or(0);
     let mut neurons = Neurons {
         site: site.name().into(),
         task: study.tasks[0].name.clone(),
@@ -160,6 +161,12 @@ fn watched(pair: &Pair<'_>, tally: &Tally<'_>) -> Result<(Neurons, Offsets)> {
         return Ok((neurons, offsets));
     }
     let asked = pair.asked(pair.before, 0, condition)?;
+    if asked.items.is_empty() || conditions.is_empty() {
+        neurons
+            .not_compared
+            .push("there are no dialogues that both could read, so activations are not compared.".into());
+        return Ok((neurons, offsets));
+    }
     let (mut requests, mut prompts) = (Vec::new(), Vec::new());
     for exchange in pair.exchanges(pair.before, &asked, condition)? {
         let (item, last) = (&asked.items[exchange.item], exchange.prompt.last);
@@ -224,7 +231,6 @@ fn values(model: &Model, layer: usize) -> Result<Tensor> {
 fn along(pair: &Pair<'_>, site: Site) -> Result<Vec<Along>> {
     let _guard = tch::no_grad_guard();
     let (before, after) = (pair.before.model()?, pair.after.model()?);
-    let mut layers: BTreeMap<usize, [Tensor; 2]> = BTreeMap::new();
     let mut all = Vec::new();
     for concept in pair.sources.concepts {
         let wanted = Wanted {
@@ -238,12 +244,11 @@ fn along(pair: &Pair<'_>, site: Site) -> Result<Vec<Along>> {
         let found = nearest(before, &directions, pair.about.entry.neurons)?;
         let (mut neurons, mut vectors) = (Vec::new(), Vec::new());
         for &(layer, neuron, cosine) in &found {
-            let [old, new] = match layers.entry(layer) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(free) => free.insert([values(before, layer)?, values(after, layer)?]),
+            let row = |model: &Model| -> Result<Vec<f64>> {
+                let own = model.value_vectors(layer)?.f_get(neuron)?;
+                Ok(Vec::try_from(own.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?)?)
             };
-            let row = |values: &Tensor| Ok::<_, Error>(Vec::<f64>::try_from(values.f_get(neuron)?)?);
-            let [old, new] = [row(old)?, row(new)?];
+            let [old, new] = [row(before)?, row(after)?];
             let change: Vec<f64> = new.iter().zip(&old).map(|(new, old)| new - old).collect();
             let relative = length(&change) / length(&old);
             let unit = &directions[&layer].unit;
