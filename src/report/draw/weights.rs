@@ -29,7 +29,7 @@ fn changes(pair: &PairWeights) -> Option<Curves> {
         let own = weights.parts.iter().filter(|part| part.kind == kind);
         let point = |(layer, y)| CurvePoint { x: layer as f64, y, interval: None };
         let points = own.filter_map(|part| Some(point((part.layer?, part.change.relative)))).collect();
-        Curve { label: label.into(), points, marked: true }
+        Curve { label: label.into(), points, marked: false }
     };
     let lines = several(vec![line("attention", "attention"), line("mlp", "MLP")]);
     let heights = lines.iter().flat_map(|line| &line.points).filter_map(|point| point.y);
@@ -52,7 +52,7 @@ fn offsets(pair: &PairWeights) -> Option<Curves> {
             let toward = of(source);
             CurvePoint { x: source.layer as f64, y: toward.mean, interval: toward.low.zip(toward.high) }
         };
-        Curve { label: label.into(), points: offset.sources.iter().map(point).collect(), marked: true }
+        Curve { label: label.into(), points: offset.sources.iter().map(point).collect(), marked: false }
     };
     let panel = |offset: &Offset| CurvePanel {
         title: format!("offset after layer {}", offset.layer),
