@@ -199,10 +199,12 @@ fn what_a_study_cannot_look_at_is_said_with_its_line() {
         ("\n[lens]\nsteps = 0\n", ["lens.steps", "must be at least 1"]),
         ("\n[lens]\ntexts = \"prose.txt\"\n", ["lens.texts", "lens.tuned = true"]),
         ("\n[lens]\ntuned = true\ntexts = \"none.txt\"\n", ["lens.texts", "none.txt"]),
+        ("\n[lens]\ntuned = true\ntexts = \"two.txt\"\n", ["lens.texts", "fewer than three"]),
         ("\n[lens]\nlayer = 3\n", ["lens", "layer"]),
     ] {
-        let refused =
-            desk(lens).recant(&["run", "study.toml", "-o", "run"]).output().expect("the binary starts");
+        let desk = desk(lens);
+        fs::write(desk.at("two.txt"), "One line.\nAnother line.\n").expect("texts");
+        let refused = desk.recant(&["run", "study.toml", "-o", "run"]).output().expect("the binary starts");
         let told = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success() && told.contains("study.toml: line "), "{told}");
         assert!(parts.iter().all(|part| told.contains(part)), "{told}");

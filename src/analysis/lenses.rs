@@ -1,6 +1,7 @@
 //! The lenses of a run, read from its directory.
 
 use rayon::prelude::*;
+use serde_json::{Value, json};
 
 use super::lens::{Lens, Views};
 use super::summary::{ModelSummary, Sources};
@@ -51,6 +52,8 @@ pub struct Lenses {
     pub seen: Vec<Seen>,
     /// The training of each model's tuned lens.
     pub tuned: Vec<(String, Tuned)>,
+    /// What was seen under other settings than the rest of its model: model, task and condition.
+    pub left_out: Vec<String>,
 }
 
 impl Lenses {
@@ -71,16 +74,24 @@ impl Lenses {
     pub fn read(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Result<Self> {
         let study = sources.study;
         let base = &study.models[study.base()].name;
+        let of_base = settings(sources, base)?;
         let mut jobs: Vec<Job<'_>> = Vec::new();
+        let mut left_out = Vec::new();
         for summary in summaries {
+            let of = settings(sources, &summary.model)?;
             for (task, entry) in study.tasks.iter().enumerate() {
                 for condition in &study.dialogue.conditions {
                     let read = |model: &str| -> Result<Option<LensShard>> {
                         lens::read(sources.run, &lens::place(sources.run, model, &entry.name, condition)?)
                     };
                     let Some(own) = read(&summary.model)? else { continue };
-                    let of_base = if summary.model == *base { None } else { read(base)? };
-                    jobs.push((summary, task, condition, own, of_base));
+                    if of.as_ref() != Some(&own.of) {
+                        left_out.push(format!("{}, {} under {condition}", summary.model, entry.name));
+                        continue;
+                    }
+                    let base = if summary.model == *base { None } else { read(base)? };
+                    let base = base.filter(|shard| of_base.as_ref() == Some(&shard.of));
+                    jobs.push((summary, task, condition, own, base));
                 }
             }
         }
@@ -109,8 +120,32 @@ impl Lenses {
             let found = lens::tuned(sources.run, &summary.model)?;
             trained.extend(found.map(|found| (summary.model.clone(), found)));
         }
-        Ok(Self { seen: seen.into_iter().flatten().collect(), tuned: trained })
+        Ok(Self { seen: seen.into_iter().flatten().collect(), tuned: trained, left_out })
     }
+}
+
+/// The settings whose shards of a model are read, so that none are mixed: those of the study's `[lens]` where a shard has
+/// them, or else those of most shards. A shard of another tuned lens than the one that is kept is never read.
+fn settings(sources: &Sources<'_>, model: &str) -> Result<Option<Value>> {
+    let study = sources.study;
+    let trained = lens::tuned_key(sources.run, model)?;
+    let mut all = Vec::new();
+    for entry in &study.tasks {
+        for condition in &study.dialogue.conditions {
+            let path = lens::place(sources.run, model, &entry.name, condition)?;
+            all.extend(lens::read(sources.run, &path)?.map(|shard| shard.of));
+        }
+    }
+    all.retain(|of| of["tuned"].is_null() || of["tuned"].as_str() == trained.as_deref());
+    let asked = |of: &&Value| {
+        study.lens.as_ref().is_some_and(|entry| {
+            of["limit"] == json!(entry.limit)
+                && of["scoring"] == json!(study.dialogue.letters())
+                && of["tuned"].is_string() == entry.tuned
+        })
+    };
+    let alike = |of: &&Value| all.iter().filter(|other| other == of).count();
+    Ok(all.iter().find(asked).or_else(|| all.iter().max_by_key(alike)).cloned())
 }
 
 /// A model, the places of a task and the name of a condition, what its layers said, and what the base's said.

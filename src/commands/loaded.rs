@@ -9,6 +9,8 @@ use crate::analysis::summary::Sources;
 use crate::dialogue::{Dialogue, Script, fill, filler::Filler, orders};
 use crate::model::{Config, Layers, Load, Spec, device};
 use crate::runner::critic::Reader;
+use crate::runner::perplexity::Texts;
+use crate::runner::tuned;
 use crate::store::RunDir;
 use crate::study::manifest::{Manifest, hash};
 use crate::study::{Arm, ConceptEntry, History, ModelEntry, Orders, Study, TaskEntry};
@@ -62,10 +64,10 @@ impl<'a> Loaded<'a> {
     /// too few groups for the folds, a device that is not there.
     pub fn check(&self) -> Result<Vec<Setting>> {
         devices(self.study)?;
-        if let Some(path) = self.study.lens.as_ref().and_then(|lens| lens.texts.as_ref()) {
-            let opened = std::fs::File::open(path).map_err(|error| Error::io(path, error));
-            opened.map_err(|error| self.study.origin.at("lens.texts", error))?;
-        }
+        let at_texts = |error| self.study.origin.at("lens.texts", error);
+        let path = self.study.lens.as_ref().and_then(|lens| lens.texts.as_ref());
+        let read = |path| std::fs::read_to_string(path).map_err(|error| at_texts(Error::io(path, error)));
+        let texts = path.map(read).transpose()?;
         let arms = self.study.arms()?;
         for (i, arm) in arms.iter().enumerate() {
             let at = |error| self.study.origin.at(&format!("dialogue.conditions.{i}"), error);
@@ -93,6 +95,10 @@ impl<'a> Loaded<'a> {
             layers.resolve(spec.n_layers).map_err(wrong)?;
             self.study.sites()?.into_iter().try_for_each(|site| spec.offers(site)).map_err(wrong)?;
             let setting = Setting::of(self.study, entry).map_err(at)?;
+            if let Some(texts) = &texts {
+                let texts = Texts::new(&setting.tokenizer, &setting.document, texts);
+                texts.and_then(|texts| tuned::enough(&texts)).map_err(at_texts)?;
+            }
             self.rehearse(&setting)?;
             self.fits(&setting, spec.n_ctx as usize).map_err(at)?;
             settings.push(setting);

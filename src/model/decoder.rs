@@ -474,8 +474,22 @@ impl Model {
     /// # Errors
     /// Another width than the stream's, no memory on the device.
     pub fn unembed(&self, states: &Tensor) -> Result<Tensor> {
-        let here = states.f_to_device(self.devices[self.devices.len() - 1])?;
-        self.head(&self.final_norm.forward(&here.f_to_kind(self.kind)?)?)
+        self.unembedder()?.unembed(states)
+    }
+
+    /// What unembeds many states with one reading of the head, where the model is streamed.
+    ///
+    /// # Errors
+    /// The weights cannot be read.
+    pub fn unembedder(&self) -> Result<Unembed<'_>> {
+        let head = if self.kept.is_some() { None } else { Some(self.read_head()?) };
+        Ok(Unembed { model: self, head })
+    }
+
+    /// The head as the files have it.
+    fn read_head(&self) -> Result<Linear> {
+        let source = self.source(self.devices[self.devices.len() - 1]);
+        source.head(|| source.embedding())
     }
 
     /// The unembedding `(vocab, d_model)`: each row scores a token.
@@ -485,22 +499,20 @@ impl Model {
     pub fn unembedding(&self) -> Result<Tensor> {
         match &self.kept {
             Some(kept) => Ok(kept.head.weight.shallow_clone()),
-            None => {
-                let source = self.source(self.devices[self.devices.len() - 1]);
-                Ok(source.head(|| source.embedding())?.weight)
-            }
+            None => Ok(self.read_head()?.weight),
         }
     }
 
     /// Scores over the vocabulary of normed states, `(rows, vocab)` f32.
     pub(super) fn head(&self, h: &Tensor) -> Result<Tensor> {
-        let logits = match &self.kept {
-            Some(kept) => kept.head.forward(h)?,
-            None => {
-                let source = self.source(h.device());
-                source.head(|| source.embedding())?.forward(h)?
-            }
-        };
+        match &self.kept {
+            Some(kept) => self.scores(&kept.head, h),
+            None => self.scores(&self.read_head()?, h),
+        }
+    }
+
+    fn scores(&self, by: &Linear, h: &Tensor) -> Result<Tensor> {
+        let logits = by.forward(h)?;
         let head = &self.spec.head;
         let logits = if head.scale == 1.0 { logits } else { logits.f_mul_scalar(head.scale)? };
         let logits = match head.soft_cap {
@@ -508,6 +520,26 @@ impl Model {
             None => logits,
         };
         Ok(logits.f_to_kind(at_least_single(logits.kind()))?)
+    }
+}
+
+/// The final norm and the head of a model.
+pub struct Unembed<'m> {
+    model: &'m Model,
+    /// None where the model keeps its own.
+    head: Option<Linear>,
+}
+
+impl Unembed<'_> {
+    /// As [`Model::unembed`].
+    ///
+    /// # Errors
+    /// Another width than the stream's, no memory on the device.
+    pub fn unembed(&self, states: &Tensor) -> Result<Tensor> {
+        let model = self.model;
+        let here = states.f_to_device(model.devices[model.devices.len() - 1])?;
+        let h = model.final_norm.forward(&here.f_to_kind(model.kind)?)?;
+        self.head.as_ref().map_or_else(|| model.head(&h), |head| model.scores(head, &h))
     }
 }
 

@@ -3,6 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::Model;
+use super::decoder::at_least_single;
 use crate::{Error, Result};
 
 /// Bytes of scores that are held at once.
@@ -27,12 +28,19 @@ pub fn words(model: &Model, vectors: &[Vec<f64>], top: usize) -> Result<Vec<Vec<
         return Err(Error::input("a direction", why).hint("it belongs to another model, or to another site"));
     }
     let unembedding = model.unembedding()?;
+    // In half precision the best scores would be ties.
+    let wide = at_least_single(unembedding.kind());
+    let at_once = rows_at_once(width as i64) as i64;
     let top = top.min(model.spec.vocab as usize);
     let mut all = Vec::with_capacity(vectors.len());
     for block in vectors.chunks(rows_at_once(model.spec.vocab)) {
         let rows = Tensor::f_from_slice(&block.concat())?.f_view([block.len() as i64, width as i64])?;
-        let rows = rows.f_to_device(unembedding.device())?.f_to_kind(unembedding.kind())?;
-        let scores = rows.f_matmul(&unembedding.f_transpose(0, 1)?)?.f_to_kind(Kind::Double)?; // (rows, vocab)
+        let rows = rows.f_to_device(unembedding.device())?.f_to_kind(wide)?;
+        let mut parts = Vec::new();
+        for part in unembedding.f_split(at_once, 0)? {
+            parts.push(rows.f_matmul(&part.f_to_kind(wide)?.f_transpose(0, 1)?)?);
+        }
+        let scores = Tensor::f_cat(&parts, 1)?.f_to_kind(Kind::Double)?; // (rows, vocab)
         let (values, ids) = scores.f_topk(top as i64, -1, true, true)?;
         let (values, ids) = (Vec::<Vec<f64>>::try_from(values)?, Vec::<Vec<i64>>::try_from(ids)?);
         all.extend(ids.into_iter().zip(values).map(|(ids, values)| ids.into_iter().zip(values).collect()));

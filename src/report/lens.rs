@@ -312,7 +312,7 @@ fn beside_base(seen: &Seen) -> Option<String> {
 /// What a reader must know of lenses.
 #[must_use]
 pub fn cautions(lenses: &Lenses) -> Vec<String> {
-    if lenses.seen.is_empty() {
+    if lenses.seen.is_empty() && lenses.left_out.is_empty() {
         return Vec::new();
     }
     let mut all = vec![
@@ -321,6 +321,13 @@ pub fn cautions(lenses: &Lenses) -> Vec<String> {
          where the options together have next to none, their shares are shares of nothing."
             .to_string(),
     ];
+    if !lenses.left_out.is_empty() {
+        all.push(format!(
+            "Lenses of {} were seen under other settings of [lens] than the rest and are left out; run the study again \
+             with those conditions to have them.",
+            lenses.left_out.join("; ")
+        ));
+    }
     all.extend(lenses.tuned.iter().map(|(model, tuned)| {
         let (n, better) = (tuned.layers.len(), tuned.layers.iter().filter(|layer| layer.is_better()).count());
         let mean = |of: fn(&HeldOut) -> f64| {
@@ -390,6 +397,7 @@ mod tests {
                     layers: vec![held(4.0, 2.0), held(3.0, 3.5), held(2.0, 1.0), held(0.0, 0.0)],
                 },
             )],
+            left_out: Vec::new(),
         }
     }
 

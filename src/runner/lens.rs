@@ -12,6 +12,7 @@ use super::engine::Request;
 use super::replay::read;
 use super::round::answer_requests;
 use super::tally::Tally;
+use crate::model::decoder::Unembed;
 use crate::model::words::rows_at_once;
 use crate::model::{Model, Site, Translators};
 use crate::{Error, Result};
@@ -48,6 +49,10 @@ pub fn look(
     tally: &Tally<'_>,
 ) -> Result<Vec<Seen>> {
     let _guard = tch::no_grad_guard();
+    let head = model.unembedder()?;
+    let add = |states: &Tensor, targets: &[Target], take: &mut dyn FnMut(&Target, f64)| {
+        add((&head, model.spec.vocab), states, targets, take)
+    };
     let layers: Vec<usize> = (0..model.spec.n_layers).collect();
     let mut requests: Vec<Request> = Vec::new();
     let mut options: Vec<Vec<(usize, usize)>> = Vec::new(); // of each request, (question, option)
@@ -80,11 +85,11 @@ pub fn look(
         }
         for &layer in &layers {
             let states = states.f_select(1, layer as i64)?; // (rows, d_model)
-            add(model, &states, &targets, |target, logprob| {
+            add(&states, &targets, &mut |target, logprob| {
                 seen[target.question].logit[layer][target.option] += logprob;
             })?;
             if let Some(maps) = maps {
-                add(model, &maps.apply(layer, &states)?, &targets, |target, logprob| {
+                add(&maps.apply(layer, &states)?, &targets, &mut |target, logprob| {
                     seen[target.question].tuned[layer][target.option] += logprob;
                 })?;
             }
@@ -100,17 +105,22 @@ pub fn look(
 }
 
 /// Hands the log-probability of each target's token to `take`, a block of rows at a time.
-fn add(model: &Model, states: &Tensor, targets: &[Target], mut take: impl FnMut(&Target, f64)) -> Result<()> {
+fn add(
+    (head, vocab): (&Unembed<'_>, i64),
+    states: &Tensor,
+    targets: &[Target],
+    take: &mut dyn FnMut(&Target, f64),
+) -> Result<()> {
     let mut by_row: BTreeMap<i64, Vec<&Target>> = BTreeMap::new();
     targets.iter().for_each(|target| by_row.entry(target.row).or_default().push(target));
     let rows: Vec<(i64, Vec<&Target>)> = by_row.into_iter().collect();
-    for block in rows.chunks(rows_at_once(model.spec.vocab)) {
+    for block in rows.chunks(rows_at_once(vocab)) {
         let index: Vec<i64> = block.iter().map(|(row, _)| *row).collect();
-        let logits = model.unembed(&states.f_index_select(0, &Tensor::f_from_slice(&index)?)?)?; // (rows, vocab)
+        let logits = head.unembed(&states.f_index_select(0, &Tensor::f_from_slice(&index)?)?)?; // (rows, vocab)
         let log_z = Vec::<f64>::try_from(logits.f_logsumexp(-1, false)?.f_to_kind(Kind::Double)?)?;
         let mut places = Vec::new();
         for (row, (_, targets)) in block.iter().enumerate() {
-            places.extend(targets.iter().map(|target| row as i64 * model.spec.vocab + target.id));
+            places.extend(targets.iter().map(|target| row as i64 * vocab + target.id));
         }
         let places = Tensor::f_from_slice(&places)?.f_to_device(logits.device())?;
         let own = logits.f_flatten(0, -1)?.f_index_select(0, &places)?.f_to_kind(Kind::Double)?;

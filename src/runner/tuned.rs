@@ -14,7 +14,7 @@ use crate::store::lens::{HeldOut, Tuned};
 use crate::{Error, Result};
 
 /// Version of the training: another one gives other maps.
-pub const FORMAT: &str = "recant-tuned-1";
+pub const FORMAT: &str = "recant-tuned-2";
 
 /// Bytes of states that are held while maps are trained.
 const HELD: usize = 1 << 30;
@@ -143,8 +143,8 @@ impl Layer {
         // memory than the logarithms of all probabilities.
         let total = logits.f_logsumexp(-1, false)?.f_sum(logits.kind())?;
         let shared = logits.f_flatten(0, -1)?.f_dot(last)?;
-        let loss = total.f_sub(&shared)?.f_div_scalar(states.size()[0] as f64)?;
-        loss.f_backward()?;
+        // The sum over tokens, not the mean: Adam asks for no scale, and in f16 gradients of a mean are nought.
+        total.f_sub(&shared)?.f_backward()?;
         self.optimiser.step(rate, f64::INFINITY)?;
         Ok(())
     }
@@ -210,8 +210,21 @@ fn log_softmax(model: &Model, states: &Tensor) -> Result<Tensor> {
     Ok(logits.f_log_softmax(-1, logits.kind())?)
 }
 
+/// Whether there is a text for each of the three parts.
+///
+/// # Errors
+/// There is not.
+pub fn enough(texts: &Texts) -> Result<()> {
+    match texts.lines().len() {
+        0..3 => Err(Error::input("the texts of the tuned lens", "are fewer than three")
+            .hint("one text a line, as plain text")),
+        _ => Ok(()),
+    }
+}
+
 /// Reads the texts, as many as may be held, and shares them out.
 fn sides(model: &Model, texts: &Texts, seed: u64, tally: &Tally<'_>) -> Result<Sides> {
+    enough(texts)?;
     let n_layers = model.spec.n_layers;
     let most = (HELD / (4 * n_layers * model.spec.d_model as usize)).max(1);
     let mut lines: Vec<&[i64]> = texts.lines().iter().map(Vec::as_slice).collect();
@@ -222,10 +235,6 @@ fn sides(model: &Model, texts: &Texts, seed: u64, tally: &Tally<'_>) -> Result<S
         kept += 1;
     }
     lines.truncate(kept);
-    if lines.len() < 3 {
-        return Err(Error::input("the texts of the tuned lens", "are fewer than three")
-            .hint("one text a line, as plain text"));
-    }
     let apart = (lines.len() / 5).max(1);
     let (held_out, rest) = lines.split_at(apart);
     let (watched, trained) = rest.split_at(apart);

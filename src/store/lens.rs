@@ -25,6 +25,8 @@ pub struct LensShard {
     pub logit: States,
     /// Through the tuned lens, where one was trained.
     pub tuned: Option<States>,
+    /// The settings that it was seen under.
+    pub of: Value,
 }
 
 /// Path of the log-probabilities of (model, task, condition).
@@ -72,7 +74,8 @@ pub fn read(run: &RunDir, path: &Path) -> Result<Option<LensShard>> {
     let items = about["item_ids"].as_array().into_iter().flatten();
     let items: Vec<String> = items.filter_map(|id| id.as_str().map(str::to_owned)).collect();
     let tuned = if about["of"]["tuned"].is_string() { Some(shard.site("tuned")?) } else { None };
-    let found = LensShard { logit: shard.site("logit")?, items, tuned };
+    let of = about["of"].clone();
+    let found = LensShard { logit: shard.site("logit")?, items, tuned, of };
     let fits = |states: &States| states.shape.len() == AXES.len() && states.shape[0] == found.items.len();
     match fits(&found.logit) && found.tuned.iter().all(|tuned| tuned.shape == found.logit.shape) {
         true => Ok(Some(found)),
@@ -124,6 +127,23 @@ fn tuned_place(run: &RunDir, model: &str, extension: &str) -> Result<PathBuf> {
 /// The file cannot be read.
 pub fn tuned(run: &RunDir, model: &str) -> Result<Option<Tuned>> {
     measured::read(&tuned_place(run, model, "json")?)
+}
+
+/// The key of a model's tuned lens; None where there is none.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn tuned_key(run: &RunDir, model: &str) -> Result<Option<String>> {
+    #[derive(Deserialize)]
+    struct Key {
+        key: String,
+    }
+    let path = tuned_place(run, model, "json")?;
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+    Ok(serde_json::from_str::<Key>(&text).ok().map(|found| found.key))
 }
 
 /// Writes a model's tuned lens.

@@ -218,6 +218,10 @@ pub(super) fn check(study: &Study) -> Result<()> {
                 .wrong("lens.texts", "is what a tuned lens is trained on")
                 .hint("set lens.tuned = true"));
         }
+        if lens.tuned && study.run.stream {
+            let why = "takes the head at every step, and that of a streamed model is read anew each time";
+            return Err(study.wrong("lens.tuned", why).hint("run.stream = false"));
+        }
         if lens.steps == 0 {
             return Err(study.wrong("lens.steps", "must be at least 1"));
         }
