@@ -231,8 +231,8 @@ impl Pair<'_> {
         if (known.neurons, &known.conditions) != (entry.neurons, &entry.conditions) {
             stale.extend(&FILES[1..]);
         }
-        let files = stale.iter().map(|file| dir.join(file)).filter(|file| file.is_file());
-        files.map(std::fs::remove_file).collect::<std::io::Result<()>>().map_err(failed)
+        let mut files = stale.iter().map(|file| dir.join(file)).filter(|file| file.is_file());
+        files.try_for_each(std::fs::remove_file).map_err(failed)
     }
 
     /// The conditions that both read, as places in the study. What a critic said is not recorded, so dialogues with
