@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::Result;
 use crate::analysis::summary::Sources;
-use crate::model::Spec;
 use crate::model::diff::Tokenizers;
+use crate::model::{Site, Spec};
 use crate::store::{RunDir, measured};
 use crate::study::manifest::hash;
 use crate::study::{ModelEntry, ShiftEntry};
@@ -42,7 +42,9 @@ impl About {
         } else if a.n_layers != b.n_layers {
             Some(format!("they have {} and {} layers", a.n_layers, b.n_layers))
         } else {
-            None
+            let width = |site: &&Site| a.width(**site) != b.width(**site);
+            let other = Site::ALL.iter().filter(|site| site.per_layer()).find(width);
+            other.map(|site| format!("their {site} is {} and {} wide", a.width(*site), b.width(*site)))
         };
         let (before, after) = (before.name.clone(), after.name.clone());
         Ok(Self { before, after, entry: entry.clone(), other_ids, other_axes })

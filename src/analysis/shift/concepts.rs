@@ -99,6 +99,10 @@ pub fn cells(
     });
     let concepts: Vec<Known> = found.collect::<Result<_>>()?;
     let mut all = Vec::new();
+    // Without a concept nothing says that the main site was captured.
+    if concepts.is_empty() {
+        return Ok(all);
+    }
     for task in 0..study.tasks.len() {
         let groups: HashMap<&str, &str> =
             sources.tasks[task].1.iter().map(|item| (item.id.as_str(), item.group.as_str())).collect();

@@ -65,6 +65,17 @@ impl PairShift {
         if same { Text::Same } else { Text::Own }
     }
 
+    /// The condition that is wanted, or where it was not read on the text that is shown, the first that was.
+    #[must_use]
+    pub fn condition(&self, wanted: usize) -> usize {
+        let text = self.text();
+        let mut read = self.cells.iter().map(|cell| &cell.place).filter(|place| place.text == text);
+        match read.clone().any(|place| place.condition == wanted) {
+            true => wanted,
+            false => read.next().map_or(wanted, |place| place.condition),
+        }
+    }
+
     fn of(
         sources: &Sources<'_>,
         about: About,

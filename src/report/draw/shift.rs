@@ -64,9 +64,9 @@ fn is_main(sources: &Sources<'_>, place: &Place) -> bool {
 /// in every round under the condition that is shown.
 fn wanted<'a>(sources: &Sources<'_>, pair: &'a PairShift, task: usize, alone: bool) -> Vec<&'a Cell> {
     let text = pair.text();
+    let condition = pair.condition(if alone { sources.study.shown() } else { 0 });
     let own = |cell: &&Cell| {
         let place = &cell.place;
-        let condition = if alone { sources.study.shown() } else { 0 };
         place.text == text
             && place.task == task
             && place.condition == condition
@@ -203,13 +203,13 @@ fn likeness(sources: &Sources<'_>, pairs: &[PairShift]) -> Option<Curves> {
 
 /// The cells of concepts under the first condition in round 0 on the text that is shown.
 fn concept_cells(pair: &PairShift, task: usize, concept: usize) -> Option<&ConceptCell> {
-    let text = pair.text();
+    let (text, condition) = (pair.text(), pair.condition(0));
     pair.concepts.iter().find(|cell| {
         let place = &cell.place;
         cell.concept == concept
             && place.task == task
             && place.text == text
-            && place.condition == 0
+            && place.condition == condition
             && place.round == 0
     })
 }

@@ -9,6 +9,7 @@ use crate::analysis::shift::{
 };
 use crate::analysis::summary::{ModelSummary, Sources};
 use crate::report::tables::{bracket, number};
+use crate::study::TaskEntry;
 
 /// The level of a test.
 const ALPHA: f64 = 0.05;
@@ -24,8 +25,10 @@ pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary], pairs: &[Pair
         let name = pair.about.name();
         let tasks = || sources.study.tasks.iter().enumerate();
         all.extend(tasks().filter_map(|(_, task)| answered(&name, first(pair, &task.name)?)));
+        let condition = &sources.study.dialogue.conditions[pair.condition(0)];
+        let asked = |task: &TaskEntry| format!("{}, {condition}, round 0", task.name);
         all.extend(
-            tasks().filter_map(|(place, task)| moved(&name, &task.name, main_cell(sources, pair, place)?)),
+            tasks().filter_map(|(place, task)| moved(&name, &asked(task), main_cell(sources, pair, place)?)),
         );
         let before = summaries.iter().find(|summary| summary.model == pair.about.before);
         let probes = before.iter().flat_map(|before| &before.probes);
@@ -33,7 +36,7 @@ pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary], pairs: &[Pair
             let Some(layer) = separation.layers.get(probes.best()) else { continue };
             all.push(verdict(sources, pair, separation, layer));
             let along = tasks().filter_map(|(place, task)| {
-                along(&name, &task.name, &separation.concept, main_concept(pair, place, concept)?)
+                along(&name, &asked(task), &separation.concept, main_concept(pair, place, concept)?)
             });
             all.extend(along);
         }
@@ -70,21 +73,21 @@ fn first<'a>(pair: &'a PairShift, task: &str) -> Option<&'a Answers> {
 }
 
 fn main_cell<'a>(sources: &Sources<'_>, pair: &'a PairShift, task: usize) -> Option<&'a Cell> {
-    let (study, text) = (sources.study, pair.text());
+    let (study, text, condition) = (sources.study, pair.text(), pair.condition(0));
     pair.cells.iter().find(|cell| {
         let place = &cell.place;
         let main = place.site.name() == study.probe.site
             && study.capture.positions[place.position] == study.probe.position;
-        main && place.text == text && (place.task, place.condition, place.round) == (task, 0, 0)
+        main && place.text == text && (place.task, place.condition, place.round) == (task, condition, 0)
     })
 }
 
 fn main_concept(pair: &PairShift, task: usize, concept: usize) -> Option<&ConceptCell> {
-    let text = pair.text();
+    let (text, condition) = (pair.text(), pair.condition(0));
     pair.concepts.iter().find(|cell| {
         let place = &cell.place;
         let at = (cell.concept, place.task, place.condition, place.round);
-        place.text == text && at == (concept, task, 0, 0)
+        place.text == text && at == (concept, task, condition, 0)
     })
 }
 
