@@ -68,6 +68,10 @@ impl<'a> Loaded<'a> {
         let path = self.study.lens.as_ref().and_then(|lens| lens.texts.as_ref());
         let read = |path| std::fs::read_to_string(path).map_err(|error| at_texts(Error::io(path, error)));
         let texts = path.map(read).transpose()?;
+        if let Some(path) = self.study.shift.as_ref().and_then(|shift| shift.texts.as_ref()) {
+            let failed = |error| self.study.origin.at("shift.texts", Error::io(path, error));
+            std::fs::File::open(path).map_err(failed)?;
+        }
         let arms = self.study.arms()?;
         for (i, arm) in arms.iter().enumerate() {
             let at = |error| self.study.origin.at(&format!("dialogue.conditions.{i}"), error);
