@@ -78,7 +78,7 @@ pub fn shift_cosine(
     let dimensions = direction.len();
     let gaussian = of_mean.value.map(|value| CosineNull {
         chance: sphere::quantile(0.95, dimensions),
-        p: 1.0 - sphere::within(value.abs(), dimensions),
+        p: (1.0 - sphere::within(value.abs(), dimensions)).max(0.0),
     });
     let shuffled = of_mean.value.and_then(|value| against_shuffled(settings, &sums.mean(), value, direction));
     Ok(ShiftCosine { of_mean, of_rows, shuffled, gaussian })

@@ -41,6 +41,8 @@ impl About {
             Some(format!("their states are {} and {} wide", a.d_model, b.d_model))
         } else if a.n_layers != b.n_layers {
             Some(format!("they have {} and {} layers", a.n_layers, b.n_layers))
+        } else if a.n_heads != b.n_heads {
+            Some(format!("they have {} and {} heads", a.n_heads, b.n_heads))
         } else {
             let width = |site: &&Site| a.width(**site) != b.width(**site);
             let other = Site::ALL.iter().filter(|site| site.per_layer()).find(width);

@@ -18,6 +18,9 @@ use crate::model::Site;
 /// Leading principal directions whose angles are looked at.
 const ANGLES: usize = 5;
 
+/// Items of which every one is compared with every other.
+const MOST: usize = 2000;
+
 /// On whose words two models are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Text {
@@ -82,7 +85,7 @@ pub struct LayerCell {
     pub shift: Option<Shift>,
     /// Along how many directions the items moved; none where none moved.
     pub spectrum: Option<ShiftSpectrum>,
-    /// What needs no axes in common; none of heads.
+    /// What needs no axes in common, at the main site and position.
     pub alike: Option<Alike>,
 }
 
@@ -117,6 +120,10 @@ impl Sides {
         let own = |model: &str| Grid::own(sources, model, task, name, site.name());
         let (before, after) = (own(&about.before)?, own(&about.after)?);
         let mut all = vec![(Text::Own, Self::new(before, after))];
+        let conditions = &about.entry.conditions;
+        if !conditions.is_empty() && !conditions.contains(name) {
+            return Ok(all);
+        }
         if let Some(same) = Grid::same(sources, about, (task, name), site.name())? {
             all.push((Text::Same, Self::new(own(&about.before)?, same)));
         }
@@ -230,6 +237,11 @@ fn cell(
         })
         .collect();
     let settings = settings(sources);
+    // What compares every item with every other is for the main place, and for as many items as memory allows.
+    let study = sources.study;
+    let main = place.site.name() == study.probe.site
+        && study.capture.positions[place.position] == study.probe.position;
+    let alike_too = main && items.len() <= MOST;
     let deltas: Vec<Array2<f32>> = match about.other_axes {
         None => read.iter().map(|(_, _, [before, after])| after - before).collect(),
         Some(_) => Vec::new(),
@@ -239,9 +251,9 @@ fn cell(
     let layer = |(which, (beside, head, [before, after])): (usize, &Read)| {
         let spectrum =
             deltas.get(which).map(|deltas| ShiftSpectrum::of(deltas.view())).transpose()?.flatten();
-        let alike = match head {
-            Some(_) => None,
-            None => Some(Alike {
+        let alike = match alike_too {
+            false => None,
+            true => Some(Alike {
                 cka: cka_jackknife(before.view(), after.view(), &groups, settings.level)?,
                 procrustes: procrustes(before.view(), after.view())?,
                 angles: match about.other_axes {

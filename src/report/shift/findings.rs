@@ -13,6 +13,10 @@ use crate::study::TaskEntry;
 
 /// The level of a test.
 const ALPHA: f64 = 0.05;
+/// What part of a deviation may be rounding.
+const ROUNDING: f64 = 1e-3;
+/// An AUROC that surely falls by less is no worse.
+const MARGIN: f64 = 0.02;
 /// How often a cosine must reach the 95 % quantile of both its nulls: a normal deviate of 3.9, so that thirty layers may be
 /// looked at.
 const TWICE: f64 = 2.0;
@@ -36,7 +40,8 @@ pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary], pairs: &[Pair
             let Some(layer) = separation.layers.get(probes.best()) else { continue };
             all.push(verdict(sources, pair, separation, layer));
             let along = tasks().filter_map(|(place, task)| {
-                along(&name, &asked(task), &separation.concept, main_concept(pair, place, concept)?)
+                let cells = (main_concept(pair, place, concept)?, main_cell(sources, pair, place)?);
+                along(&name, &asked(task), &separation.concept, cells)
             });
             all.extend(along);
         }
@@ -102,33 +107,45 @@ const SAID: [&str; COUNTED.len()] = [
 fn answered(pair: &str, answers: &Answers) -> Option<String> {
     let known: Vec<_> =
         SAID.iter().zip(&answers.changes).filter_map(|(name, of)| Some((name, (*of)?))).collect();
-    let n = known.first()?.1.change.mean.n;
+    known.first()?;
+    if known.iter().all(|(_, counted)| counted.change.test.is_none()) {
+        return None;
+    }
     let said: Vec<String> = known
         .iter()
         .filter(|(_, counted)| clear(counted.change.test.map(|test| test.p)))
         .map(|(name, counted)| {
             let change = &counted.change;
             format!(
-                "{name} from {:.2} to {:.2} ({:+.2}{}{})",
+                "{name} from {:.2} to {:.2} ({:+.2}{}{}, n = {})",
                 counted.before,
                 counted.after,
                 change.mean.value,
                 bracket(change.mean.interval),
-                p_of(change.test.map(|test| test.p))
+                p_of(change.test.map(|test| test.p)),
+                change.mean.n,
             )
         })
         .collect();
     let place = format!("{pair}, {}: under {} in round 0", answers.task, answers.condition);
     Some(match said.is_empty() {
-        true => format!("{place} no change of the answers is beyond chance (n = {n})."),
-        false => format!("{place} the answers change: {} (n = {n}).", said.join("; ")),
+        true => format!("{place} no change of the answers is beyond chance."),
+        false => format!("{place} the answers change: {}.", said.join("; ")),
     })
 }
 
 fn moved(pair: &str, task: &str, cell: &Cell) -> Option<String> {
     let layers: Vec<_> =
         cell.layers.iter().filter_map(|layer| Some((layer, layer.shift.as_ref()?))).collect();
-    let beyond: Vec<_> = layers.iter().filter(|(_, shift)| clear(shift.p_max)).collect();
+    // Less than a thousandth of a deviation is rounding.
+    let real = |layer: &LayerCell, norm: Option<f64>| {
+        norm.zip(layer.unit).is_none_or(|(norm, unit)| norm > ROUNDING * unit)
+    };
+    let beyond: Vec<_> =
+        layers.iter().filter(|(layer, shift)| clear(shift.p_max) && real(layer, shift.norm.value)).collect();
+    if layers.iter().all(|(_, shift)| shift.p_max.is_none()) {
+        return None;
+    }
     let on = match cell.place.text {
         Text::Same => "on the same words",
         Text::Own => "on each model's own words",
@@ -156,11 +173,11 @@ fn moved(pair: &str, task: &str, cell: &Cell) -> Option<String> {
         )
     });
     Some(format!(
-        "{pair}, {task}: {on} the states have moved from layer {} on, at {} of {} layers (p < {ALPHA} over all layers, n = {}), most at \
+        "{pair}, {task}: {on} the states have moved at {} of {} layers, layer {} first (p < {ALPHA} over all layers, n = {}), most at \
          layer {}: by {}{interval} within-category deviations{spectrum}. CKA there is {}.",
-        entered.beside.before.1,
         beyond.len(),
         layers.len(),
+        entered.beside.before.1,
         cell.n,
         most.0.beside.before.1,
         number(units(&most), 2),
@@ -169,8 +186,19 @@ fn moved(pair: &str, task: &str, cell: &Cell) -> Option<String> {
 }
 
 /// Whether the shift goes along a concept's direction, by its probe or by the difference of means.
-fn along(pair: &str, task: &str, concept: &str, cell: &ConceptCell) -> Option<String> {
-    let believed: Vec<&ConceptLayer> = cell.layers.iter().filter(|layer| layer.believed).collect();
+fn along(pair: &str, task: &str, concept: &str, (cell, moved): (&ConceptCell, &Cell)) -> Option<String> {
+    // A shift that chance explains has no direction of its own.
+    let shifted = |place: usize| {
+        let shift = moved.layers.get(place).and_then(|layer| layer.shift.as_ref());
+        shift.is_some_and(|shift| clear(shift.p_max))
+    };
+    let believed: Vec<&ConceptLayer> = cell
+        .layers
+        .iter()
+        .enumerate()
+        .filter(|(place, layer)| layer.believed && shifted(*place))
+        .map(|(_, layer)| layer)
+        .collect();
     let reach = |layer: &ConceptLayer, which: usize| -> Option<f64> {
         let cosine = &layer.cosines[which];
         let chance = cosine.shuffled?.chance.max(cosine.gaussian?.chance);
@@ -179,7 +207,11 @@ fn along(pair: &str, task: &str, concept: &str, cell: &ConceptCell) -> Option<St
     let said: Vec<String> = (0..DIRECTIONS.len())
         .filter_map(|which| {
             let reached = believed.iter().filter_map(|layer| Some((layer, reach(layer, which)?)));
-            let found: Vec<_> = reached.filter(|(_, times)| *times > TWICE).collect();
+            let sure = |layer: &ConceptLayer| {
+                layer.cosines[which].of_mean.ci.is_some_and(|ci| ci.low > 0.0 || ci.high < 0.0)
+            };
+            let found: Vec<_> =
+                reached.filter(|(layer, times)| *times > TWICE && sure(layer)).collect();
             let (most, _) = found.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
             let cosine = &most.cosines[which];
             let interval =
@@ -195,7 +227,8 @@ fn along(pair: &str, task: &str, concept: &str, cell: &ConceptCell) -> Option<St
             ))
         })
         .collect();
-    let place = format!("{pair}, {task}, the {concept} direction, layers whose probe is believed");
+    let place =
+        format!("{pair}, {task}, the {concept} direction, layers that moved and whose probe is believed");
     match (believed.is_empty(), said.is_empty()) {
         (true, _) => None,
         (false, true) => Some(format!(
@@ -209,6 +242,39 @@ fn along(pair: &str, task: &str, concept: &str, cell: &ConceptCell) -> Option<St
     }
 }
 
+/// Whether the stereotype's option lost under the first condition in round 0.
+enum Lost {
+    /// There was nothing to test, or too few groups for any p to be small.
+    Untested,
+    /// Not beyond chance.
+    No,
+    /// How.
+    Yes(String),
+}
+
+/// Looks at its probability and at how often it is chosen, in every task, with p times the number of tests (Bonferroni).
+fn lost(sources: &Sources<'_>, pair: &PairShift) -> Lost {
+    let answers = sources.study.tasks.iter().filter_map(|task| first(pair, &task.name));
+    let counts = answers.flat_map(|answers| [0, 2].map(|which| (answers, which)));
+    let tested: Vec<_> = counts
+        .filter_map(|(answers, which)| {
+            let counted = answers.changes[which]?;
+            Some((answers, which, counted, counted.change.test?.p))
+        })
+        .collect();
+    let corrected = |p: f64| p * tested.len() as f64;
+    let found =
+        tested.iter().filter(|(_, _, counted, p)| counted.change.mean.value < 0.0 && corrected(*p) < ALPHA);
+    match found.min_by(|a, b| a.3.total_cmp(&b.3)) {
+        _ if tested.is_empty() => Lost::Untested,
+        None => Lost::No,
+        Some((answers, which, counted, _)) => Lost::Yes(format!(
+            "In {} {} fell from {:.2} to {:.2}",
+            answers.task, SAID[*which], counted.before, counted.after
+        )),
+    }
+}
+
 /// Whether a concept is gone or hidden, or why that cannot be said.
 fn verdict(
     sources: &Sources<'_>,
@@ -217,11 +283,7 @@ fn verdict(
     layer: &LayerSeparation,
 ) -> String {
     let (name, concept) = (pair.about.name(), &separation.concept);
-    let answers = sources.study.tasks.iter().filter_map(|task| first(pair, &task.name));
-    let changed = answers
-        .flat_map(|answers| &answers.changes)
-        .flatten()
-        .any(|counted| clear(counted.change.test.map(|test| test.p)));
+    let lost = lost(sources, pair);
     let auroc = |side: &Apart| number(side.auroc.value, 2);
     let (before, after) = (&layer.before, &layer.after);
     let change = &layer.auroc_change;
@@ -242,26 +304,23 @@ fn verdict(
         )
     });
     let less = clear(change.p) && change.value.is_some_and(|value| value < 0.0);
-    let so = match (before.believed, after.believed, changed) {
-        (false, _, _) => {
-            "The probe is not believed in the model before, so it cannot be told whether the concept is gone or hidden."
+    let no_worse = change.ci.as_ref().is_some_and(|ci| ci.low > -MARGIN);
+    let so = match (&lost, before.believed, after.believed) {
+        (Lost::Untested, _, _) => "Whether the stereotype's option lost was not tested (no options, or too few groups), so it cannot be told \
+             what is gone or hidden."
+            .into(),
+        (_, false, _) => "The probe is not believed in the model before, so it cannot be told whether the concept is gone or hidden.".into(),
+        (Lost::No, true, _) => "The stereotype's option has not lost beyond chance, so there is nothing that could be gone or hidden.".into(),
+        (Lost::Yes(what), true, true) if less => format!("{what}, and the concept reads worse, but still reads: it is weakened, not gone."),
+        (Lost::Yes(what), true, true) if no_worse => format!(
+            "{what}, and the concept reads no worse (by less than {MARGIN} surely): as far as a linear probe tells it is not gone, and where \
+             the answers no longer show it, it is hidden."
+        ),
+        (Lost::Yes(what), true, false) if less => {
+            format!("{what}, and the probe no longer beats its controls: as far as a linear probe tells, the concept is gone.")
         }
-        (true, _, false) => {
-            "The answers have not changed beyond chance, so there is nothing that could be gone or hidden."
-        }
-        (true, true, true) if less => {
-            "The answers have changed and the concept reads worse, but it still reads: it is weakened, not gone."
-        }
-        (true, true, true) => {
-            "The answers have changed and the concept reads no worse: as far as a linear probe tells it is not gone, and where the answers no \
-             longer show it, it is hidden."
-        }
-        (true, false, true) if less => {
-            "The answers have changed and the probe no longer beats its controls: as far as a linear probe tells, the concept is gone."
-        }
-        (true, false, true) => {
-            "The answers have changed and the probe after does not beat its controls, but it does not read worse beyond chance either: \
-             whether the concept is gone or hidden is not decided."
+        (Lost::Yes(what), true, _) => {
+            format!("{what}; whether the concept reads worse is not decided, and so neither is whether it is gone or hidden.")
         }
     };
     format!("{reads}{moved}. {so}")
