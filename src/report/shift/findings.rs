@@ -313,7 +313,7 @@ fn verdict(
         (Lost::No, true, _) => "The stereotype's option has not lost beyond chance, so there is nothing that could be gone or hidden.".into(),
         (Lost::Yes(what), true, true) if less => format!("{what}, and the concept reads worse, but still reads: it is weakened, not gone."),
         (Lost::Yes(what), true, true) if no_worse => format!(
-            "{what}, and the concept reads no worse (by less than {MARGIN} surely): as far as a linear probe tells it is not gone, and where \
+            "{what}, and the concept reads no worse (surely by less than {MARGIN}): as far as a linear probe tells it is not gone, and where \
              the answers no longer show it, it is hidden."
         ),
         (Lost::Yes(what), true, false) if less => {
