@@ -125,9 +125,7 @@ impl Sources<'_> {
             return Ok(());
         };
         let Some(first) = probes.first() else { return Ok(()) };
-        let position =
-            self.study.capture.positions.iter().position(|name| *name == self.study.probe.position);
-        let position = position.unwrap_or(0);
+        let position = self.study.main_position();
         let groups: Vec<String> = asked.items.iter().map(|item| item.group.clone()).collect();
         let said = Said::of(asked, *scoring)?;
         let window = self.window(&first.layers, asked.n_layers);

@@ -1,5 +1,6 @@
 //! Everything that tables, figures and the report say of a run, computed from its directory.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -290,6 +291,17 @@ impl Sources<'_> {
     /// The captured layers of one of the study's models.
     pub(super) fn layers(&self, model: &str) -> Result<Vec<usize>> {
         self.study.capture.layers.parse::<Layers>()?.resolve(self.n_layers(model)?)
+    }
+
+    /// How intervals of probes' scores are drawn.
+    pub(super) fn resampling(&self) -> recant_probes::Bootstrap {
+        let (resamples, seed) = (self.study.probe.bootstrap, self.study.seed);
+        recant_probes::Bootstrap { resamples, seed, ..recant_probes::Bootstrap::default() }
+    }
+
+    /// The group of each item of a task, which is named by its place in the study.
+    pub(super) fn groups(&self, task: usize) -> HashMap<&str, &str> {
+        self.tasks[task].1.iter().map(|item| (item.id.as_str(), item.group.as_str())).collect()
     }
 
     /// How intervals over groups are drawn.

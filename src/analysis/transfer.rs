@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use ndarray::Array2;
 use recant_probes::{
-    Bootstrap, Comparison, Dataset, Estimator, Kind, Labelled, Logistic, Similarity, Transfer,
-    TransferSettings, similarities, transfer,
+    Comparison, Dataset, Estimator, Kind, Labelled, Logistic, Similarity, Transfer, TransferSettings,
+    similarities, transfer,
 };
 
 use super::probing::ConceptProbes;
@@ -94,7 +94,7 @@ impl Sources<'_> {
             .iter()
             .map(|set| Dataset::new(set.x.view(), &set.labelled))
             .collect::<recant_probes::Result<_>>()?;
-        let bootstrap = Bootstrap { resamples: entry.bootstrap, seed, ..Bootstrap::default() };
+        let bootstrap = self.resampling();
         let cells = transfer(&data, &estimator, &TransferSettings { folds: entry.folds, bootstrap, seed });
         let with_twins: Vec<_> = data.iter().map(|data| (*data, estimator.twin(data))).collect();
         let comparison = Comparison { permutations: entry.permutations, halvings: HALVINGS, seed };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::interrupt;
-use super::shift::{Asked, Side, asked};
+use super::shift::{Asked, Side, asked, conditions};
 use crate::analysis::summary::Sources;
 use crate::model::Translators;
 use crate::printer::Printer;
@@ -37,7 +37,7 @@ pub(super) fn look(
     let training = stage.training()?;
     let mut missing = Vec::new();
     for task in 0..sources.study.tasks.len() {
-        for condition in stage.conditions() {
+        for condition in conditions(&entry.conditions, side.setting) {
             missing.extend(stage.missing(task, condition, training.as_ref())?);
         }
     }
@@ -81,15 +81,6 @@ struct View {
 }
 
 impl Stage<'_> {
-    /// The conditions that are looked at, by their places in the study. What a critic said is not recorded, so dialogues with
-    /// feedback cannot be replayed.
-    fn conditions(&self) -> Vec<usize> {
-        let named = &self.entry.conditions;
-        let all = self.sources.study.dialogue.conditions.iter().enumerate();
-        let wanted = all.filter(|(_, name)| named.is_empty() || named.contains(name)).map(|(place, _)| place);
-        wanted.filter(|&place| self.side.setting.arms[place].feedback.is_none()).collect()
-    }
-
     /// What a tuned lens hangs on.
     fn training(&self) -> Result<Option<Training>> {
         if !self.entry.tuned {

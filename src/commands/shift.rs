@@ -23,7 +23,7 @@ use crate::runner::Tally;
 use crate::runner::replay::{Exchange, by_item, exchanges};
 use crate::store::{RunDir, Turn, atomic, measured};
 use crate::study::manifest::hash;
-use crate::study::{ModelEntry, PAIR, ShiftEntry, Study};
+use crate::study::{Arm, ModelEntry, PAIR, ShiftEntry, Study};
 use crate::task::{Item, select};
 use crate::{Error, Result};
 
@@ -87,17 +87,20 @@ pub(super) fn measure(
     let in_pair = |pair: Option<&(usize, usize)>, place: usize| {
         pair.is_some_and(|&(before, after)| before == place || after == place)
     };
-    for (place, side) in sides.iter_mut().enumerate() {
-        let Some(entry) = &study.lens else { break };
-        lens::look(&sources, entry, side, printer)?;
-        side.keep_if(in_pair(pairs.first(), place));
-    }
-    for (number, &(before, after)) in pairs.iter().enumerate() {
-        let Some(entry) = &study.shift else { break };
-        let about = About::of(entry, sides[before].entry, sides[after].entry)?;
-        Pair { sources: &sources, about, before: &sides[before], after: &sides[after], printer }.measure()?;
+    if let Some(entry) = &study.lens {
         for (place, side) in sides.iter_mut().enumerate() {
-            side.keep_if(in_pair(pairs.get(number + 1), place));
+            lens::look(&sources, entry, side, printer)?;
+            side.keep_if(in_pair(pairs.first(), place));
+        }
+    }
+    if let Some(entry) = &study.shift {
+        for (number, &(before, after)) in pairs.iter().enumerate() {
+            let about = About::of(entry, sides[before].entry, sides[after].entry)?;
+            let (before, after) = (&sides[before], &sides[after]);
+            Pair { sources: &sources, about, before, after, printer }.measure()?;
+            for (place, side) in sides.iter_mut().enumerate() {
+                side.keep_if(in_pair(pairs.get(number + 1), place));
+            }
         }
     }
     scale_keys(&sources, &sides, printer)
@@ -235,14 +238,9 @@ impl Pair<'_> {
         files.try_for_each(std::fs::remove_file).map_err(failed)
     }
 
-    /// The conditions that both read, as places in the study. What a critic said is not recorded, so dialogues with
-    /// feedback cannot be read again.
+    /// The conditions that both read, as places in the study.
     pub fn conditions(&self) -> Vec<usize> {
-        let named = &self.about.entry.conditions;
-        let all = self.study().dialogue.conditions.iter().zip(&self.before.setting.arms).enumerate();
-        all.filter(|(_, (name, arm))| arm.feedback.is_none() && (named.is_empty() || named.contains(name)))
-            .map(|(place, _)| place)
-            .collect()
+        conditions(&self.about.entry.conditions, self.before.setting)
     }
 
     /// What a measurement of this name hangs on.
@@ -267,6 +265,13 @@ impl Pair<'_> {
         let said = by_item(&asked.items, asked.said.iter());
         exchanges(&script, &asked.items, &side.setting.arms[condition], &said)
     }
+}
+
+/// The conditions of a study that are named, all of them where none is, as places in it. What a critic said is not recorded,
+/// so dialogues with feedback cannot be read again.
+pub(super) fn conditions(named: &[String], setting: &Setting) -> Vec<usize> {
+    let wanted = |arm: &Arm| arm.feedback.is_none() && (named.is_empty() || named.contains(&arm.name));
+    (0..setting.arms.len()).filter(|&place| wanted(&setting.arms[place])).collect()
 }
 
 /// The items of a task that a model was asked, at most `limit` of each category, and its turns under a condition.

@@ -119,6 +119,19 @@ pub struct Reply {
     pub ended: bool,
 }
 
+impl Prompt {
+    /// The position of the last token of what the user said.
+    ///
+    /// # Errors
+    /// The template changes the words.
+    pub fn instruction_end(&self) -> Result<usize> {
+        self.instruction_end.ok_or_else(|| {
+            Error::input("position instruction_end", "the chat template changes what the user said")
+                .hint("leave it out of capture.positions")
+        })
+    }
+}
+
 impl<'a> Dialogue<'a> {
     /// A dialogue in which nothing was said yet.
     #[must_use]

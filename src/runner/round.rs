@@ -374,10 +374,7 @@ fn prompt_positions(prompt: &Prompt, ask: &Ask<'_>) -> Result<Vec<usize>> {
     for position in ask.positions {
         match position {
             Position::Last => places.push(prompt.last),
-            Position::InstructionEnd => places.push(prompt.instruction_end.ok_or_else(|| {
-                Error::input("position instruction_end", "the chat template changes what the user said")
-                    .hint("leave it out of capture.positions")
-            })?),
+            Position::InstructionEnd => places.push(prompt.instruction_end()?),
             _ => {}
         }
     }

@@ -134,16 +134,7 @@ pub fn tuned(run: &RunDir, model: &str) -> Result<Option<Tuned>> {
 /// # Errors
 /// The file cannot be read.
 pub fn tuned_key(run: &RunDir, model: &str) -> Result<Option<String>> {
-    #[derive(Deserialize)]
-    struct Key {
-        key: String,
-    }
-    let path = tuned_place(run, model, "json")?;
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
-    Ok(serde_json::from_str::<Key>(&text).ok().map(|found| found.key))
+    measured::key(&tuned_place(run, model, "json")?)
 }
 
 /// Writes a model's tuned lens.

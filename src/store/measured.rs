@@ -16,16 +16,24 @@ struct Measured<T> {
     found: T,
 }
 
-/// Whether a file holds what was measured under this key; one of another key is of other settings.
+/// The key of such a file; None where there is none, or something else.
 ///
 /// # Errors
 /// It is there and cannot be read.
-pub fn holds(path: &Path, key: &str) -> Result<bool> {
+pub fn key(path: &Path) -> Result<Option<String>> {
     if !path.is_file() {
-        return Ok(false);
+        return Ok(None);
     }
     let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
-    Ok(serde_json::from_str::<Measured<serde_json::Value>>(&text).is_ok_and(|measured| measured.key == key))
+    Ok(serde_json::from_str::<Measured<serde_json::Value>>(&text).ok().map(|measured| measured.key))
+}
+
+/// Whether a file holds what was measured under this key; one of another key is of other settings.
+///
+/// # Errors
+/// As [`key`].
+pub fn holds(path: &Path, wanted: &str) -> Result<bool> {
+    Ok(key(path)?.is_some_and(|key| key == wanted))
 }
 
 /// Reads such a file, whatever its key; None where there is none.

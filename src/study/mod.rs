@@ -486,6 +486,12 @@ impl Study {
         Ok(std::iter::once(main).chain(others).collect())
     }
 
+    /// The main position's place among the captured ones.
+    #[must_use]
+    pub fn main_position(&self) -> usize {
+        self.capture.positions.iter().position(|name| *name == self.probe.position).unwrap_or(0)
+    }
+
     /// The condition whose dialogues go on without an instruction, by its place: `neutral`, or else the first.
     #[must_use]
     pub fn control(&self) -> usize {

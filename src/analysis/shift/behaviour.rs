@@ -1,5 +1,6 @@
 //! How the answers of one model differ from those of another to the same items.
 
+use super::grid::shared;
 use crate::analysis::bootstrap::Bootstrap;
 use crate::analysis::changes::Tested;
 use crate::analysis::paired::{Draws, Groups, Sums};
@@ -47,6 +48,10 @@ fn counted(which: usize, item: &Item, turn: &Turn) -> Option<f64> {
     }
 }
 
+fn names(items: &[Item]) -> impl Iterator<Item = &str> {
+    items.iter().map(|item| item.id.as_str())
+}
+
 /// The changes of every task, condition and round. Conditions and rounds are those of the study.
 #[must_use]
 pub fn answers(
@@ -58,11 +63,9 @@ pub fn answers(
     let mut all = Vec::new();
     for (task, entry) in study.tasks.iter().enumerate() {
         let (items, there) = (&before.items[task], &after.items[task]);
-        let place = |item: &Item| there.iter().position(|other| other.id == item.id);
-        let both: Vec<(usize, usize)> =
-            items.iter().enumerate().filter_map(|(here, item)| Some((here, place(item)?))).collect();
-        let names: Vec<String> = both.iter().map(|(here, _)| items[*here].group.clone()).collect();
-        let groups = Groups::of(&names);
+        let both = shared(names(items), names(there));
+        let of_group: Vec<String> = both.iter().map(|(here, _)| items[*here].group.clone()).collect();
+        let groups = Groups::of(&of_group);
         let draws = Draws::new(&groups, bootstrap, flips);
         let rounds = study.dialogue.rounds;
         for (arm, condition) in study.dialogue.conditions.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! How far states have moved, how alike they still are, and along how many directions they moved.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -9,11 +10,12 @@ use recant_probes::{
 };
 
 use super::about::About;
-use super::grid::{At, Grid};
+use super::grid::{At, Grid, shared};
 use super::layers::Beside;
 use crate::Result;
 use crate::analysis::summary::Sources;
 use crate::model::Site;
+use crate::study::Study;
 
 /// Leading principal directions whose angles are looked at.
 const ANGLES: usize = 5;
@@ -56,6 +58,19 @@ pub struct Place {
     pub position: usize,
     /// The round.
     pub round: usize,
+}
+
+impl Place {
+    /// Whether it is at the study's main site and position.
+    #[must_use]
+    pub fn is_main(&self, study: &Study) -> bool {
+        self.site.name() == study.probe.site && self.position == study.main_position()
+    }
+
+    /// What of it a reader chooses: text, task, condition and round.
+    pub(super) fn shown(&self) -> (Text, usize, usize, usize) {
+        (self.text, self.task, self.condition, self.round)
+    }
 }
 
 /// What moved at one place, layer by layer.
@@ -102,7 +117,7 @@ pub struct Alike {
 
 /// The states of one model and another on a task under a condition at a site, item beside item.
 pub(super) struct Sides {
-    pub before: Grid,
+    pub before: Arc<Grid>,
     pub after: Grid,
     /// The places of each item in both.
     pub items: Vec<(usize, usize)>,
@@ -118,20 +133,20 @@ impl Sides {
     ) -> Result<Vec<(Text, Self)>> {
         let name = &sources.study.dialogue.conditions[condition];
         let own = |model: &str| Grid::own(sources, model, task, name, site.name());
-        let (before, after) = (own(&about.before)?, own(&about.after)?);
-        let mut all = vec![(Text::Own, Self::new(before, after))];
+        let before = Arc::new(own(&about.before)?);
+        let mut all = vec![(Text::Own, Self::new(before.clone(), own(&about.after)?))];
         let conditions = &about.entry.conditions;
         if !conditions.is_empty() && !conditions.contains(name) {
             return Ok(all);
         }
         if let Some(same) = Grid::same(sources, about, (task, name), site.name())? {
-            all.push((Text::Same, Self::new(own(&about.before)?, same)));
+            all.push((Text::Same, Self::new(before, same)));
         }
         Ok(all)
     }
 
-    fn new(before: Grid, after: Grid) -> Self {
-        let items = before.shared(&after);
+    fn new(before: Arc<Grid>, after: Grid) -> Self {
+        let items = shared(before.names(), after.names());
         Self { before, after, items }
     }
 
@@ -238,10 +253,7 @@ fn cell(
         .collect();
     let settings = settings(sources);
     // What compares every item with every other is for the main place, and for as many items as memory allows.
-    let study = sources.study;
-    let main = place.site.name() == study.probe.site
-        && study.capture.positions[place.position] == study.probe.position;
-    let alike_too = main && items.len() <= MOST;
+    let alike_too = place.is_main(sources.study) && items.len() <= MOST;
     let deltas: Vec<Array2<f32>> = match about.other_axes {
         None => read.iter().map(|(_, _, [before, after])| after - before).collect(),
         Some(_) => Vec::new(),

@@ -1,7 +1,5 @@
 //! Whether the shift goes along a concept, and what became of the concept's scores.
 
-use std::collections::HashMap;
-
 use ndarray::{Array1, Array2, ArrayView1};
 use rayon::prelude::*;
 use recant_probes::{Effect, ShiftCosine, effect, shift_cosine};
@@ -93,7 +91,7 @@ pub fn cells(
     before: &ModelSummary,
 ) -> Result<Vec<ConceptCell>> {
     let study = sources.study;
-    let position = study.capture.positions.iter().position(|name| *name == study.probe.position).unwrap_or(0);
+    let position = study.main_position();
     let found = sources.concepts.iter().zip(&before.probes).map(|(concept, probes)| {
         Ok((probes.readouts(), directions(sources, &about.before, concept, probes)?, probes.readable()))
     });
@@ -104,8 +102,7 @@ pub fn cells(
         return Ok(all);
     }
     for task in 0..study.tasks.len() {
-        let groups: HashMap<&str, &str> =
-            sources.tasks[task].1.iter().map(|item| (item.id.as_str(), item.group.as_str())).collect();
+        let groups = sources.groups(task);
         for condition in 0..study.dialogue.conditions.len() {
             let site = study.probed()?[0];
             for (text, sides) in Sides::read(sources, about, (task, condition), site)? {
@@ -144,12 +141,7 @@ fn of_layers(
 ) -> Result<Vec<ConceptLayer>> {
     let settings = settings(sources);
     let groups = numbered(names.iter().map(String::as_str));
-    let bootstrap = recant_probes::Bootstrap {
-        resamples: settings.resamples,
-        level: settings.level,
-        seed: settings.seed,
-        ..recant_probes::Bootstrap::default()
-    };
+    let bootstrap = sources.resampling();
     let at = |layer: usize| At { round: place.round, position: place.position, layer };
     let layer = |beside: &Beside| -> Result<ConceptLayer> {
         let here = beside.before.0;

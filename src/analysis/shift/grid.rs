@@ -102,13 +102,9 @@ impl Grid {
         self.sizes[2]
     }
 
-    /// The places of the items that both have, as (here, there), in the order of this one.
-    #[must_use]
-    pub fn shared(&self, other: &Self) -> Vec<(usize, usize)> {
-        let there: HashMap<&str, usize> =
-            other.items.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();
-        let place = |(here, id): (usize, &String)| Some((here, *there.get(id.as_str())?));
-        self.items.iter().enumerate().filter_map(place).collect()
+    /// The items' names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().map(String::as_str)
     }
 
     /// Items.
@@ -146,4 +142,13 @@ impl Grid {
         let width = self.sizes[3];
         Array2::from_shape_fn((items.len(), width), |(row, unit)| self.state(items[row], at)[unit])
     }
+}
+
+/// The places of what stands in both of two lists of names, as (here, there), in the order of the first.
+pub fn shared<'a>(
+    here: impl Iterator<Item = &'a str>,
+    there: impl Iterator<Item = &'a str>,
+) -> Vec<(usize, usize)> {
+    let there: HashMap<&str, usize> = there.enumerate().map(|(place, name)| (name, place)).collect();
+    here.enumerate().filter_map(|(place, name)| Some((place, *there.get(name)?))).collect()
 }

@@ -21,6 +21,7 @@ pub use separation::{LayerSeparation, Separation};
 use super::summary::{ModelSummary, Sources};
 use crate::Result;
 use crate::model::Spec;
+use crate::study::Study;
 
 /// Sign flips behind a p-value.
 const FLIPS: usize = 1000;
@@ -74,6 +75,20 @@ impl PairShift {
             true => wanted,
             false => read.next().map_or(wanted, |place| place.condition),
         }
+    }
+
+    /// A task at the main site and position in round 0, on the text and under the condition that are shown.
+    #[must_use]
+    pub fn main(&self, study: &Study, task: usize) -> Option<&Cell> {
+        let shown = (self.text(), task, self.condition(0), 0);
+        self.cells.iter().find(|cell| cell.place.is_main(study) && cell.place.shown() == shown)
+    }
+
+    /// A concept there.
+    #[must_use]
+    pub fn concept(&self, task: usize, concept: usize) -> Option<&ConceptCell> {
+        let shown = (self.text(), task, self.condition(0), 0);
+        self.concepts.iter().find(|cell| cell.concept == concept && cell.place.shown() == shown)
     }
 
     fn of(

@@ -1,8 +1,6 @@
 //! What an instruction does to a model's own states: the shift from one round to the next, beside the directions of
 //! concepts (arXiv 2505.11924).
 
-use std::collections::HashMap;
-
 use rayon::prelude::*;
 use recant_probes::{ShiftCosine, shift_cosine};
 
@@ -59,7 +57,7 @@ pub struct PromptShift {
 /// States are missing or damaged.
 pub fn prompt_shifts(sources: &Sources<'_>, summary: &ModelSummary) -> Result<Vec<PromptShift>> {
     let study = sources.study;
-    let position = study.capture.positions.iter().position(|name| *name == study.probe.position).unwrap_or(0);
+    let position = study.main_position();
     let (main, settings) = (study.probed()?[0], settings(sources));
     let known = sources.concepts.iter().zip(&summary.probes);
     let known = known.map(|(concept, probes)| directions(sources, &summary.model, concept, probes));
@@ -72,8 +70,7 @@ pub fn prompt_shifts(sources: &Sources<'_>, summary: &ModelSummary) -> Result<Ve
         return Ok(all);
     }
     for task in 0..study.tasks.len() {
-        let groups: HashMap<&str, &str> =
-            sources.tasks[task].1.iter().map(|item| (item.id.as_str(), item.group.as_str())).collect();
+        let groups = sources.groups(task);
         for (condition, name) in study.dialogue.conditions.iter().enumerate() {
             let own = |site: Site| Grid::own(sources, &summary.model, task, name, site.name());
             let matched = own(main)?;

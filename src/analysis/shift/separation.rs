@@ -69,9 +69,7 @@ pub fn separations(
             sources.concept_states(&after.model, concept, site)?,
         ];
         let labelled = Labelled::from_bools(&concept.labels(), &concept.group_numbers())?;
-        let entry = &sources.study.probe;
-        let bootstrap =
-            Bootstrap { resamples: entry.bootstrap, seed: sources.study.seed, ..Bootstrap::default() };
+        let bootstrap = sources.resampling();
         let at = |beside: &Beside| -> Result<LayerSeparation> {
             let (here, there) = (beside.before.0, beside.after.0);
             let matrix = sources.between_models(

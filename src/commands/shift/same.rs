@@ -3,12 +3,12 @@
 use tch::{Device, Kind, Tensor};
 
 use super::Pair;
+use crate::Result;
 use crate::model::{Layers, Site};
 use crate::runner::replay::{Exchange, read};
 use crate::runner::{Encoded, Request, Tally};
 use crate::store::states;
 use crate::study::Position;
-use crate::{Error, Result};
 
 /// Captures what is missing.
 ///
@@ -110,10 +110,7 @@ fn tokens(position: Position, exchange: &Exchange) -> Result<Vec<usize>> {
     let answer = exchange.prompt.ids.len()..exchange.prompt.ids.len() + exchange.answer.len();
     Ok(match position {
         Position::Last => vec![exchange.prompt.last],
-        Position::InstructionEnd => vec![exchange.prompt.instruction_end.ok_or_else(|| {
-            Error::input("position instruction_end", "the chat template changes what the user said")
-                .hint("leave it out of capture.positions")
-        })?],
+        Position::InstructionEnd => vec![exchange.prompt.instruction_end()?],
         Position::AnswerFirst => answer.take(1).collect(),
         Position::AnswerLast => answer.last().into_iter().collect(),
         Position::AnswerMean => answer.collect(),

@@ -47,25 +47,26 @@ fn answers(pair: &Pair<'_>, task: usize, condition: usize, tally: &Tally<'_>) ->
     let sampled = pair.study().dialogue.sampling.is_some();
     let asked = pair.asked(pair.after, task, condition)?;
     let exchanges = pair.exchanges(pair.after, &asked, condition)?;
-    let (mut requests, mut said) = (Vec::new(), Vec::new());
+    // An answer without tokens has none to compare, and a pass without logits brings none.
+    let (mut requests, mut said, mut places) = (Vec::new(), Vec::new(), Vec::new());
     let turns = by_item(&asked.items, asked.said.iter());
-    for (exchange, turn) in exchanges.iter().zip(turns.iter().flatten()) {
+    for (place, (exchange, turn)) in exchanges.iter().zip(turns.iter().flatten()).enumerate() {
         let ended = !sampled && turn.orders[0].ended;
         let start = exchange.prompt.ids.len() - 1;
         let own: Vec<Option<i64>> =
             exchange.answer.iter().copied().map(Some).chain(ended.then_some(None)).collect();
+        if own.is_empty() {
+            continue;
+        }
         let mut ids = exchange.ids();
-        ids.truncate((start + own.len()).max(1));
+        ids.truncate(start + own.len());
         requests.push(Request { ids, logits: (start..start + own.len()).collect(), ..Request::default() });
         said.push(own);
+        places.push(place);
     }
     let models = [pair.before.model()?, pair.after.model()?];
-    // An answer without tokens has none to compare, and a pass without logits brings none.
-    let some: Vec<usize> = (0..said.len()).filter(|&place| !said[place].is_empty()).collect();
-    let requests: Vec<Request> = some.iter().map(|&place| requests[place].clone()).collect();
-    let known: Vec<_> = some.iter().map(|&place| said[place].clone()).collect();
-    let mut found: Vec<Vec<Token>> = said.iter().map(|_| Vec::new()).collect();
-    for (place, tokens) in some.into_iter().zip(token_shift(models, &requests, &known, tally)?) {
+    let mut found: Vec<Vec<Token>> = exchanges.iter().map(|_| Vec::new()).collect();
+    for (place, tokens) in places.into_iter().zip(token_shift(models, &requests, &said, tally)?) {
         found[place] = tokens;
     }
     let passages = exchanges.iter().zip(&found).map(|(exchange, tokens)| {

@@ -48,31 +48,31 @@ pub fn draw(sources: &Sources<'_>, summary: &ModelSummary) -> Result<Vec<FigureE
     let mut figures: Vec<(Box<dyn Figure>, &Style)> = Vec::new();
     if !summary.behaviour.is_empty() {
         let parts = split::rounds(&behaviour(study, summary, format!("behaviour{suffix}")));
-        figures.extend(parts.into_iter().map(|part| (Box::new(part) as Box<dyn Figure>, &page)));
+        figures.extend(parts.into_iter().map(|part| (boxed(part), &page)));
     }
     let told = sources.told(&summary.model, &summary.turns);
     let bias = places::position_bias_of(&told, format!("position-bias{suffix}"), sources.bootstrap());
-    figures.extend(bias.map(|bias| (Box::new(bias) as Box<dyn Figure>, &page)));
+    figures.extend(bias.map(|bias| (boxed(bias), &page)));
     if !summary.probes.is_empty() {
         figures.push((Box::new(auroc(study, summary, format!("probe-auroc{suffix}"))), &page));
         let by_site = sites::auroc(study, summary, format!("site-auroc{suffix}"));
-        figures.extend(by_site.map(|figure| (Box::new(figure) as Box<dyn Figure>, &page)));
+        figures.extend(by_site.map(|figure| (boxed(figure), &page)));
         let by_head = sites::head_auroc(study, summary, format!("head-auroc{suffix}"));
-        figures.extend(by_head.map(|figure| (Box::new(figure) as Box<dyn Figure>, &page)));
+        figures.extend(by_head.map(|figure| (boxed(figure), &page)));
     }
     if summary.movements.iter().any(Movement::is_scored) {
         let map = map(study, summary, format!("concept-map{suffix}"));
         if !map.rows.is_empty() {
             let style = if map.rows.len() > 2 { &low } else { &page };
             let parts = split::maps(map);
-            figures.extend(parts.into_iter().map(|part| (Box::new(part) as Box<dyn Figure>, style)));
+            figures.extend(parts.into_iter().map(|part| (boxed(part), style)));
         }
         let parts = split::rounds(&movement(study, summary, format!("concept-rounds{suffix}")));
-        figures.extend(parts.into_iter().map(|part| (Box::new(part) as Box<dyn Figure>, &page)));
+        figures.extend(parts.into_iter().map(|part| (boxed(part), &page)));
         let by_site = sites::changes(study, summary, format!("site-changes{suffix}"));
-        figures.extend(by_site.map(|figure| (Box::new(figure) as Box<dyn Figure>, &page)));
+        figures.extend(by_site.map(|figure| (boxed(figure), &page)));
         let by_head = sites::head_changes(study, summary, format!("head-changes{suffix}"));
-        figures.extend(by_head.map(|figure| (Box::new(figure) as Box<dyn Figure>, &page)));
+        figures.extend(by_head.map(|figure| (boxed(figure), &page)));
     }
     for figure in relations::figures(study, summary, &suffix) {
         figures.push((figure, &page));
@@ -89,6 +89,11 @@ pub fn over_models(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Result<
     let whole = scale::scores_by_scale(sources.study, summaries);
     let figures: Vec<_> = whole.iter().flat_map(split::scales).collect();
     figures.iter().map(|figure| write(sources.run, figure, &page)).collect()
+}
+
+/// A figure among others of other kinds.
+fn boxed(figure: impl Figure + 'static) -> Box<dyn Figure> {
+    Box::new(figure)
 }
 
 fn write(run: &RunDir, figure: &dyn Figure, style: &Style) -> Result<FigureEntry> {

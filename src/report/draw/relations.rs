@@ -17,8 +17,7 @@ use crate::study::Study;
 pub fn figures(study: &Study, summary: &ModelSummary, suffix: &str) -> Vec<Box<dyn Figure>> {
     let relations = &summary.relations;
     let matrices = relations.transfers.iter().filter_map(|found| matrix(found, suffix));
-    let mut figures: Vec<Box<dyn Figure>> =
-        matrices.map(|matrix| Box::new(matrix) as Box<dyn Figure>).collect();
+    let mut figures: Vec<Box<dyn Figure>> = matrices.map(super::boxed).collect();
     // The vector at the same site and layer is the one that a cosine can be read against.
     let shown: Vec<&Curve> =
         relations.curves.iter().filter(|curve| curve.vector == Vector::Statements && known(curve)).collect();
@@ -32,7 +31,7 @@ pub fn figures(study: &Study, summary: &ModelSummary, suffix: &str) -> Vec<Box<d
         let own: Vec<&Curve> =
             shown.iter().filter(|curve| curve.task == task && curve.site == site).copied().collect();
         let parts = split::rounds(&rounds(study, &own, format!("cosine-rounds-{task}-{site}{suffix}")));
-        figures.extend(parts.into_iter().map(|part| Box::new(part) as Box<dyn Figure>));
+        figures.extend(parts.into_iter().map(super::boxed));
         if site == study.probe.site {
             figures.push(Box::new(layers(&own, format!("cosine-layers-{task}{suffix}"))));
         }

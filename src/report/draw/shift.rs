@@ -5,10 +5,12 @@ use recant_figures::{
     LayerProfile, NullBand, Profile, ProfilePanel, Reference, Sample, Series, Style, Width,
 };
 
-use super::{series, write};
+use recant_probes::ShiftCosine;
+
+use super::{boxed, series, write};
 use crate::Result;
 use crate::analysis::shift::concepts::DIRECTIONS;
-use crate::analysis::shift::{Cell, ConceptCell, LayerCell, Mode, PairShift, Place, PromptShift};
+use crate::analysis::shift::{Cell, LayerCell, Mode, PairShift, PromptShift};
 use crate::analysis::summary::{ModelSummary, Sources};
 use crate::report::FigureEntry;
 use crate::report::shift::in_full;
@@ -31,16 +33,16 @@ pub fn figures(
     let page = Style::at(Width::Page);
     let mut all: Vec<Box<dyn Figure>> = Vec::new();
     if !pairs.is_empty() {
-        all.extend(size(sources, pairs).map(|figure| Box::new(figure) as Box<dyn Figure>));
-        all.extend(likeness(sources, pairs).map(|figure| Box::new(figure) as Box<dyn Figure>));
+        all.extend(size(sources, pairs).map(boxed));
+        all.extend(likeness(sources, pairs).map(boxed));
     }
     for pair in in_full(pairs) {
         let summary = summaries.iter().find(|summary| summary.model == pair.about.before);
-        all.extend(cosines(sources, pair).map(|figure| Box::new(figure) as Box<dyn Figure>));
-        all.extend(separations(pair).map(|figure| Box::new(figure) as Box<dyn Figure>));
+        all.extend(cosines(sources, pair).map(boxed));
+        all.extend(separations(pair).map(boxed));
         let projections = summary.and_then(|summary| projections(sources, summary, pair));
-        all.extend(projections.map(|figure| Box::new(figure) as Box<dyn Figure>));
-        all.extend(spectra(sources, pair).map(|figure| Box::new(figure) as Box<dyn Figure>));
+        all.extend(projections.map(boxed));
+        all.extend(spectra(sources, pair).map(boxed));
     }
     all.iter().map(|figure| write(sources.run, figure.as_ref(), &page)).collect()
 }
@@ -55,23 +57,16 @@ pub fn prompt(sources: &Sources<'_>, model: &str, shifts: &[PromptShift]) -> Res
     figure.map(|figure| write(sources.run, &figure, &Style::at(Width::Page))).transpose()
 }
 
-fn is_main(sources: &Sources<'_>, place: &Place) -> bool {
-    let study = sources.study;
-    study.capture.positions[place.position] == study.probe.position && place.site.name() == study.probe.site
-}
-
 /// The cells of a task at the main site and position, under the first condition in round 0 for several pairs; of one pair
 /// in every round under the condition that is shown.
 fn wanted<'a>(sources: &Sources<'_>, pair: &'a PairShift, task: usize, alone: bool) -> Vec<&'a Cell> {
-    let text = pair.text();
-    let condition = pair.condition(if alone { sources.study.shown() } else { 0 });
+    if !alone {
+        return pair.main(sources.study, task).into_iter().collect();
+    }
+    let (text, condition) = (pair.text(), pair.condition(sources.study.shown()));
     let own = |cell: &&Cell| {
         let place = &cell.place;
-        place.text == text
-            && place.task == task
-            && place.condition == condition
-            && (alone || place.round == 0)
-            && is_main(sources, place)
+        (place.text, place.task, place.condition) == (text, task, condition) && place.is_main(sources.study)
     };
     pair.cells.iter().filter(own).collect()
 }
@@ -201,16 +196,24 @@ fn likeness(sources: &Sources<'_>, pairs: &[PairShift]) -> Option<Curves> {
     })
 }
 
-/// The cells of concepts under the first condition in round 0 on the text that is shown.
-fn concept_cells(pair: &PairShift, task: usize, concept: usize) -> Option<&ConceptCell> {
-    let (text, condition) = (pair.text(), pair.condition(0));
-    pair.concepts.iter().find(|cell| {
-        let place = &cell.place;
-        cell.concept == concept
-            && place.task == task
-            && place.text == text
-            && place.condition == condition
-            && place.round == 0
+/// Cosines by layer before those with shuffled coordinates; None where there is no cosine.
+fn cosine_panel<'a>(
+    title: String,
+    profiles: Vec<Profile>,
+    nulls: impl Iterator<Item = &'a ShiftCosine>,
+) -> Option<ProfilePanel> {
+    let hi: Vec<Option<f64>> = nulls.map(|cosine| cosine.shuffled.map(|null| null.chance)).collect();
+    let any = profiles.iter().any(|profile| profile.scores.value.iter().any(Option::is_some));
+    any.then(|| ProfilePanel {
+        title,
+        profiles,
+        references: vec![Reference { label: String::new(), value: 0.0, interval: None }],
+        null: Some(NullBand {
+            label: "coordinates shuffled, 95 %".into(),
+            lo: hi.iter().map(|hi| hi.map(|hi| -hi)).collect(),
+            hi,
+        }),
+        ..ProfilePanel::default()
     })
 }
 
@@ -218,7 +221,7 @@ fn cosines(sources: &Sources<'_>, pair: &PairShift) -> Option<LayerProfile> {
     let mut panels = Vec::new();
     for (concept, spec) in sources.concepts.iter().enumerate() {
         for (task, entry) in sources.study.tasks.iter().enumerate() {
-            let Some(cell) = concept_cells(pair, task, concept) else { continue };
+            let Some(cell) = pair.concept(task, concept) else { continue };
             let profile = |which: usize| Profile {
                 scores: series(
                     DIRECTIONS[which],
@@ -227,23 +230,9 @@ fn cosines(sources: &Sources<'_>, pair: &PairShift) -> Option<LayerProfile> {
                 passes: Vec::new(),
                 mark_best: false,
             };
-            let profiles: Vec<Profile> = (0..2).map(profile).collect();
-            if profiles.iter().all(|profile| profile.scores.value.iter().all(Option::is_none)) {
-                continue;
-            }
-            let chance = cell.layers.iter().map(|layer| layer.cosines[0].shuffled.map(|null| null.chance));
-            let hi: Vec<Option<f64>> = chance.collect();
-            panels.push(ProfilePanel {
-                title: format!("{}, {} (n = {})", spec.spec.name, entry.name, cell.n),
-                profiles,
-                references: vec![Reference { label: String::new(), value: 0.0, interval: None }],
-                null: Some(NullBand {
-                    label: "coordinates shuffled, 95 %".into(),
-                    lo: hi.iter().map(|hi| hi.map(|hi| -hi)).collect(),
-                    hi,
-                }),
-                ..ProfilePanel::default()
-            });
+            let title = format!("{}, {} (n = {})", spec.spec.name, entry.name, cell.n);
+            let nulls = cell.layers.iter().map(|layer| &layer.cosines[0]);
+            panels.extend(cosine_panel(title, (0..2).map(profile).collect(), nulls));
         }
     }
     (!panels.is_empty()).then(|| LayerProfile {
@@ -357,7 +346,7 @@ fn projections(sources: &Sources<'_>, summary: &ModelSummary, pair: &PairShift) 
 
 fn spectra(sources: &Sources<'_>, pair: &PairShift) -> Option<Curves> {
     let panel = |task: usize| {
-        let cell = *wanted(sources, pair, task, false).first()?;
+        let cell = pair.main(sources.study, task)?;
         let count = cell.layers.len();
         let mut places: Vec<usize> = DEPTHS
             .iter()
@@ -417,23 +406,9 @@ fn prompt_figure(sources: &Sources<'_>, name: String, shifts: &[PromptShift]) ->
                     passes: Vec::new(),
                     mark_best: false,
                 };
-                let chance = first.layers.iter().map(|both| both[0].shuffled.map(|null| null.chance));
-                let hi: Vec<Option<f64>> = chance.collect();
-                let profiles: Vec<Profile> = own.iter().map(profile).collect();
-                if profiles.iter().all(|profile| profile.scores.value.iter().all(Option::is_none)) {
-                    continue;
-                }
-                panels.push(ProfilePanel {
-                    title: format!("{}, {}, {} (n = {})", spec.spec.name, entry.name, mode.name(), first.n),
-                    profiles,
-                    references: vec![Reference { label: String::new(), value: 0.0, interval: None }],
-                    null: Some(NullBand {
-                        label: "coordinates shuffled, 95 %".into(),
-                        lo: hi.iter().map(|hi| hi.map(|hi| -hi)).collect(),
-                        hi,
-                    }),
-                    ..ProfilePanel::default()
-                });
+                let title = format!("{}, {}, {} (n = {})", spec.spec.name, entry.name, mode.name(), first.n);
+                let nulls = first.layers.iter().map(|both| &both[0]);
+                panels.extend(cosine_panel(title, own.iter().map(profile).collect(), nulls));
             }
         }
     }

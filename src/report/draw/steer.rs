@@ -34,7 +34,7 @@ pub fn figures(run: &RunDir, results: &[Results]) -> Result<Vec<FigureEntry>> {
             drawn.extend(patch(own).map(|figure| boxed(own, figure)));
         } else {
             drawn.extend(layers(own).map(|figure| boxed(own, figure)));
-            drawn.extend(strengths(own).map(|figure| Box::new(figure) as Box<dyn Figure>));
+            drawn.extend(strengths(own).map(super::boxed));
         }
     }
     drawn.iter().map(|figure| write(run, figure.as_ref(), &page)).collect()

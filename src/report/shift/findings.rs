@@ -32,7 +32,7 @@ pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary], pairs: &[Pair
         let condition = &sources.study.dialogue.conditions[pair.condition(0)];
         let asked = |task: &TaskEntry| format!("{}, {condition}, round 0", task.name);
         all.extend(
-            tasks().filter_map(|(place, task)| moved(&name, &asked(task), main_cell(sources, pair, place)?)),
+            tasks().filter_map(|(place, task)| moved(&name, &asked(task), pair.main(sources.study, place)?)),
         );
         let before = summaries.iter().find(|summary| summary.model == pair.about.before);
         let probes = before.iter().flat_map(|before| &before.probes);
@@ -40,7 +40,7 @@ pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary], pairs: &[Pair
             let Some(layer) = separation.layers.get(probes.best()) else { continue };
             all.push(verdict(sources, pair, separation, layer));
             let along = tasks().filter_map(|(place, task)| {
-                let cells = (main_concept(pair, place, concept)?, main_cell(sources, pair, place)?);
+                let cells = (pair.concept(place, concept)?, pair.main(sources.study, place)?);
                 along(&name, &asked(task), &separation.concept, cells)
             });
             all.extend(along);
@@ -75,25 +75,6 @@ fn p_of(p: Option<f64>) -> String {
 /// The answers under the first condition in round 0.
 fn first<'a>(pair: &'a PairShift, task: &str) -> Option<&'a Answers> {
     pair.answers.iter().find(|answers| answers.task == task && answers.round == 0)
-}
-
-fn main_cell<'a>(sources: &Sources<'_>, pair: &'a PairShift, task: usize) -> Option<&'a Cell> {
-    let (study, text, condition) = (sources.study, pair.text(), pair.condition(0));
-    pair.cells.iter().find(|cell| {
-        let place = &cell.place;
-        let main = place.site.name() == study.probe.site
-            && study.capture.positions[place.position] == study.probe.position;
-        main && place.text == text && (place.task, place.condition, place.round) == (task, condition, 0)
-    })
-}
-
-fn main_concept(pair: &PairShift, task: usize, concept: usize) -> Option<&ConceptCell> {
-    let (text, condition) = (pair.text(), pair.condition(0));
-    pair.concepts.iter().find(|cell| {
-        let place = &cell.place;
-        let at = (cell.concept, place.task, place.condition, place.round);
-        place.text == text && at == (concept, task, condition, 0)
-    })
 }
 
 /// What a changed answer is called.

@@ -1,13 +1,13 @@
 //! The tables of shifts. A number that is undefined is an empty cell.
 
-use recant_probes::{CosineNull, Difference, Estimate};
+use recant_probes::{CosineNull, Difference};
 
 use crate::analysis::changes::Tested;
 use crate::analysis::shift::concepts::DIRECTIONS;
 use crate::analysis::shift::{Beside, COUNTED, Cell, PairShift, Place, PromptShift};
 use crate::analysis::summary::{ModelSummary, Sources};
 use crate::report::Table;
-use crate::report::tables::{ends, number};
+use crate::report::tables::{ends, fitted, number};
 
 /// The tables of all pairs.
 #[must_use]
@@ -77,16 +77,6 @@ fn heads(parts: &[&[&'static str]]) -> Vec<&'static str> {
     parts.concat()
 }
 
-/// The cells value, low, high.
-fn estimate(estimate: Option<&Estimate>) -> Vec<String> {
-    let interval = estimate.and_then(|estimate| estimate.ci.as_ref());
-    vec![
-        number(estimate.and_then(|estimate| estimate.value), 4),
-        number(interval.map(|ci| ci.low), 4),
-        number(interval.map(|ci| ci.high), 4),
-    ]
-}
-
 fn states(sources: &Sources<'_>, pairs: &[PairShift]) -> Table {
     let columns = heads(&[
         &PLACE,
@@ -124,7 +114,7 @@ fn state_rows(cell: &Cell) -> impl Iterator<Item = Vec<String>> {
         let mut row = beside(&layer.beside);
         row.push(layer.head.map_or_else(String::new, |head| head.to_string()));
         row.extend([cell.n.to_string(), cell.groups.to_string()]);
-        row.extend(estimate(shift.map(|shift| &shift.norm)));
+        row.extend(fitted(shift.map(|shift| &shift.norm)));
         row.extend([
             of(shift.and_then(|shift| shift.unbiased)),
             of(shift.and_then(|shift| shift.chance)),
@@ -138,7 +128,7 @@ fn state_rows(cell: &Cell) -> impl Iterator<Item = Vec<String>> {
                 .and_then(|spectrum| spectrum.directions_for(0.9).ok())
                 .map_or_else(String::new, |k| k.to_string()),
         ]);
-        row.extend(estimate(alike.map(|alike| &alike.cka)));
+        row.extend(fitted(alike.map(|alike| &alike.cka)));
         row.push(of(alike.and_then(|alike| alike.procrustes)));
         row.push(of(alike.and_then(|alike| alike.angles.last().copied())));
         row
@@ -164,10 +154,10 @@ const COSINE: [&str; 10] = [
 ];
 
 fn cosine(found: &recant_probes::ShiftCosine) -> Vec<String> {
-    let mut row = estimate(Some(&found.of_mean));
+    let mut row = fitted(Some(&found.of_mean)).to_vec();
     row.extend(null(found.shuffled.as_ref()));
     row.extend(null(found.gaussian.as_ref()));
-    row.extend(estimate(Some(&found.of_rows)));
+    row.extend(fitted(Some(&found.of_rows)));
     row
 }
 
@@ -223,7 +213,7 @@ fn scores(layer: &crate::analysis::shift::ConceptLayer) -> Vec<String> {
         number(test.map(|test| test.p), 4),
         number(test.map(|test| test.p_max), 4),
     ];
-    row.extend(estimate(Some(&layer.effect.d)));
+    row.extend(fitted(Some(&layer.effect.d)));
     row.extend([
         number(layer.effect.higher.value, 4),
         number(layer.effect.sd_ratio.value, 4),
@@ -267,14 +257,14 @@ fn separations(pairs: &[PairShift]) -> Table {
                 let mut row = vec![pair.about.name(), separation.concept.clone()];
                 row.extend(beside(&layer.beside));
                 for side in [&layer.before, &layer.after] {
-                    row.extend(estimate(Some(&side.auroc)));
+                    row.extend(fitted(Some(&side.auroc)));
                     row.push(side.believed.to_string());
                 }
                 row.extend(difference(&layer.auroc_change));
                 row.extend([&layer.before, &layer.after].map(|side| number(side.d_prime.value, 4)));
                 row.extend(difference(&layer.d_prime_change));
                 for moved in [&layer.there, &layer.back] {
-                    row.extend(estimate(moved.as_ref().map(|moved| &moved.auroc)));
+                    row.extend(fitted(moved.as_ref().map(|moved| &moved.auroc)));
                 }
                 let beside = layer.directions.as_ref();
                 row.extend([

@@ -83,6 +83,13 @@ pub(super) fn estimate(estimate: &Estimate) -> [String; 3] {
     [number(estimate.value, 4), low, high]
 }
 
+/// The same of a score of probes.
+pub(super) fn fitted(estimate: Option<&recant_probes::Estimate>) -> [String; 3] {
+    let ci = estimate.and_then(|estimate| estimate.ci.as_ref());
+    let value = estimate.and_then(|estimate| estimate.value);
+    [number(value, 4), number(ci.map(|ci| ci.low), 4), number(ci.map(|ci| ci.high), 4)]
+}
+
 /// The cells value, low, high, n.
 pub(super) fn counted(found: &Estimate) -> [String; 4] {
     let [value, low, high] = estimate(found);

@@ -3,7 +3,7 @@
 use recant_probes::multiple::benjamini_hochberg;
 use recant_probes::{Doubt, Estimate};
 
-use super::{ends, number};
+use super::{ends, fitted, number};
 use crate::analysis::changes::{Cell, Tested};
 use crate::analysis::paired::Mean;
 use crate::analysis::probing::ConceptProbes;
@@ -68,10 +68,7 @@ pub fn probe_table(summaries: &[ModelSummary]) -> Table {
 
 fn probe_row(model: &str, probes: &ConceptProbes, place: usize, q: Option<f64>) -> Vec<String> {
     let (probe, control) = (&probes.sweep[place], &probes.controls[place]);
-    let score = |estimate: &Estimate| {
-        let ci = estimate.ci.as_ref();
-        [number(estimate.value, 4), number(ci.map(|ci| ci.low), 4), number(ci.map(|ci| ci.high), 4)]
-    };
+    let score = |estimate: &Estimate| fitted(Some(estimate));
     let untrained = probes.untrained.as_ref().map(|layers| score(&layers[place].auroc)).unwrap_or_default();
     let doubts: Vec<String> = probes.doubts(place).map(|doubt| against(doubt).to_owned()).collect();
     let test = probe.permutation.as_ref();
