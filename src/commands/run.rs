@@ -9,10 +9,10 @@ use super::interrupt;
 use super::judge::judge;
 use super::loaded::{Loaded, Setting, how_to_load};
 use crate::analysis::summary::{ModelSummary, Sources};
-use crate::cli::run::{Demo, Report, Run, Shard, Stage};
+use crate::cli::run::{self as cli, Demo, Run, Shard, Stage};
 use crate::model::{Model, Spec};
 use crate::printer::Printer;
-use crate::report;
+use crate::report::{self, Report};
 use crate::runner::check;
 use crate::store::{RunDir, atomic};
 use crate::study::manifest::Manifest;
@@ -62,7 +62,7 @@ pub fn demo(args: &Demo, printer: Printer) -> Result<()> {
 ///
 /// # Errors
 /// The directory is no finished run, or the study's items or checkpoints have changed since.
-pub fn report(args: &Report, printer: Printer) -> Result<()> {
+pub fn report(args: &cli::Report, printer: Printer) -> Result<()> {
     let study = RunDir::manifest(&args.run)?.study()?;
     let loaded = Loaded::new(&study)?;
     let mut manifest = loaded.manifest()?;
@@ -178,7 +178,7 @@ pub(super) fn analyse(sources: &Sources<'_>, manifest: &Manifest, printer: Print
         summaries.push(summary);
         progress.inc(1);
     }
-    let page = report::write(sources, &summaries, manifest)?;
+    let page = Report::of(sources, &summaries, manifest)?.write(sources.run)?;
     progress.finish_and_clear();
     printer.say(format!("report: {}", page.display()));
     Ok(())

@@ -2,6 +2,7 @@
 //! [`super::draw`].
 
 use super::Table;
+use super::finding::{Finding, Topic};
 use super::tables::{bracket, ends, number};
 use crate::Result;
 use crate::align::loss::{Logprobs, dpo};
@@ -158,7 +159,7 @@ impl<'a> Alignment<'a> {
 
     /// What was found, in a sentence.
     #[must_use]
-    pub fn finding(&self) -> String {
+    pub fn finding(&self) -> Finding {
         let (first, last) = (&self.saved[0], &self.saved[self.saved.len() - 1]);
         let preferred =
             |saved: &Saved| format!("{}{}", number(saved.held[2].value, 2), bracket(saved.held[2].interval));
@@ -168,7 +169,7 @@ impl<'a> Alignment<'a> {
             }
             _ => String::new(),
         };
-        format!(
+        let text = format!(
             "Alignment of {} ({}, {}, {} steps of {} pairs): the chosen answer is the more probable one in {} of {} held-out \
              pairs ({} groups) at step {}, {} before training{cost}.",
             self.model,
@@ -188,7 +189,8 @@ impl<'a> Alignment<'a> {
             self.held.1,
             last.step,
             preferred(first),
-        )
+        );
+        Finding::new(Topic::Alignment, text).at("alignment")
     }
 
     /// What it is and what it is not.

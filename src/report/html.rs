@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{DialogueEntry, FigureEntry, Page, Table};
+use super::draw::Drawn;
+use super::{DialogueEntry, Report, Table};
 use crate::store::Turn;
 use crate::task::{Format, Item};
 
@@ -37,11 +38,12 @@ struct Section {
 /// Links to `figures/`, `tables/`, the turns and `manifest.json` are relative to the run directory, where it belongs.
 /// A figure's drawing is trusted as markup; one that is not a plain SVG is shown from its file instead.
 #[must_use]
-pub fn page(page: &Page<'_>) -> String {
+pub fn page(page: &Report<'_>, drawn: &[Drawn]) -> String {
+    let findings: Vec<String> = page.findings.iter().map(|finding| finding.text.clone()).collect();
     let all = [
-        sentences("findings", "Findings", &page.findings),
+        sentences("findings", "Findings", &findings),
         sentences("cautions", "Read with care", &page.cautions),
-        figures(&page.figures),
+        figures(drawn),
         tables(&page.tables),
         dialogues(page),
         manifest(page),
@@ -85,7 +87,7 @@ fn wrap(open: &str, inner: &str, close: &str) -> String {
 }
 
 /// What was run, in one line.
-fn summary(page: &Page<'_>) -> String {
+fn summary(page: &Report<'_>) -> String {
     let study = &page.manifest.inputs["study"];
     let texts = |values: &Value, key: Option<&str>| -> Vec<String> {
         let of = |value: &Value| key.map_or(value.as_str(), |key| value[key].as_str()).map(str::to_owned);
@@ -97,7 +99,7 @@ fn summary(page: &Page<'_>) -> String {
     let models = or_read(texts(&study["models"], Some("name")), |entry| entry.model.into());
     let tasks = or_read(texts(&study["tasks"], Some("name")), |entry| entry.task.into());
     let conditions = or_read(texts(&study["dialogue"]["conditions"], None), |entry| entry.condition.into());
-    let seen = page.dialogues.iter().flat_map(|entry| &entry.turns).map(|turn| turn.round as u64 + 1).max();
+    let seen = page.dialogues.iter().flat_map(|entry| entry.turns).map(|turn| turn.round as u64 + 1).max();
     let mut parts: Vec<String> = [("model", models), ("task", tasks), ("condition", conditions)]
         .into_iter()
         .filter(|(_, names)| !names.is_empty())
@@ -112,7 +114,7 @@ fn summary(page: &Page<'_>) -> String {
     parts.join(" \u{b7} ")
 }
 
-fn short_key(page: &Page<'_>) -> String {
+fn short_key(page: &Report<'_>) -> String {
     escape(&page.manifest.key.chars().take(12).collect::<String>())
 }
 
@@ -121,14 +123,14 @@ fn sentences(id: &'static str, heading: &'static str, sentences: &[String]) -> S
     Section { id, heading, parts: Vec::new(), body: wrap("<ul>\n", &items, "</ul>\n") }
 }
 
-fn figures(figures: &[FigureEntry]) -> Section {
+fn figures(figures: &[Drawn]) -> Section {
     let numbered = || figures.iter().enumerate().map(|(index, figure)| (index + 1, figure));
     let parts = numbered().map(|(n, figure)| (format!("figure-{n}"), figure.name.clone())).collect();
     let body = numbered().map(|(n, entry)| figure(n, entry)).collect();
     Section { id: "figures", heading: "Figures", parts, body }
 }
 
-fn figure(n: usize, entry: &FigureEntry) -> String {
+fn figure(n: usize, entry: &Drawn) -> String {
     let (drawing, points) = match inline(&entry.svg, &format!("f{n}-")) {
         Some(drawn) => (drawn, width(&entry.svg)),
         None => {
@@ -230,7 +232,7 @@ fn file(folder: &str, name: &str, kind: &str) -> String {
     address + "." + kind
 }
 
-fn manifest(page: &Page<'_>) -> Section {
+fn manifest(page: &Report<'_>) -> Section {
     let inputs = &page.manifest.inputs;
     let nothing = inputs.is_null() || inputs.as_object().is_some_and(serde_json::Map::is_empty);
     let body = if nothing {
@@ -247,7 +249,7 @@ fn manifest(page: &Page<'_>) -> Section {
 }
 
 /// The reader's controls, and one block of JSON per model and task.
-fn dialogues(page: &Page<'_>) -> Section {
+fn dialogues(page: &Report<'_>) -> Section {
     let mut pairs: Vec<((&str, &str), Vec<&DialogueEntry<'_>>)> = Vec::new();
     for entry in page.dialogues.iter().filter(|entry| !entry.turns.is_empty()) {
         let key = (entry.model, entry.task);
@@ -308,7 +310,7 @@ fn block(entries: &[&DialogueEntry<'_>], conditions: &Value) -> Value {
     let mut said: Vec<BTreeMap<&str, Vec<&Turn>>> = Vec::new();
     for entry in entries {
         let mut rounds: BTreeMap<&str, Vec<&Turn>> = BTreeMap::new();
-        for turn in &entry.turns {
+        for turn in entry.turns {
             rounds.entry(&turn.item).or_default().push(turn);
         }
         said.push(rounds);
@@ -582,6 +584,7 @@ fn within(text: &str, prefix: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::finding::{Finding, Topic};
     use crate::store::OrderTurn;
     use crate::study::manifest::Manifest;
     use crate::task::{Choice, Context, Role};
@@ -647,18 +650,25 @@ mod tests {
         (vec![item(HOSTILE)], Manifest { inputs, key: HOSTILE.into(), checks: serde_json::Map::new() })
     }
 
-    fn full<'a>(items: &'a [Item], manifest: &'a Manifest) -> Page<'a> {
-        let figure = || FigureEntry { name: HOSTILE.into(), caption: HOSTILE.into(), svg: SVG.into() };
+    fn said(items: &[Item]) -> Vec<Turn> {
+        items.iter().flat_map(|item| [turn(item, 0, 0), turn(item, 1, 2)]).collect()
+    }
+
+    fn drawn() -> Vec<Drawn> {
+        let figure = || Drawn { name: HOSTILE.into(), caption: HOSTILE.into(), svg: SVG.into() };
+        vec![figure(), figure()]
+    }
+
+    fn full<'a>(items: &'a [Item], turns: &'a [Turn], manifest: &'a Manifest) -> Report<'a> {
         let mut long = Table::new(HOSTILE, HOSTILE, &[HOSTILE, "n"]);
         long.rows = vec![vec![HOSTILE.into(), "3".into()], vec![String::new(), String::new()]];
         let short = long.clone();
         long.rows.resize(LONG, vec![HOSTILE.into(), "<0.001".into()]);
-        let turns: Vec<Turn> = items.iter().flat_map(|item| [turn(item, 0, 0), turn(item, 1, 2)]).collect();
-        Page {
+        Report {
             title: HOSTILE,
-            findings: vec![HOSTILE.into()],
+            findings: vec![Finding::new(Topic::Answers, HOSTILE.into()).at(HOSTILE)],
             cautions: vec![HOSTILE.into()],
-            figures: vec![figure(), figure()],
+            figures: Vec::new(),
             tables: vec![short, long],
             dialogues: vec![DialogueEntry {
                 model: HOSTILE,
@@ -716,7 +726,8 @@ mod tests {
     #[test]
     fn hostile_text_in_every_field_stays_text() {
         let (items, manifest) = hostile();
-        let html = page(&full(&items, &manifest));
+        let said = said(&items);
+        let html = page(&full(&items, &said, &manifest), &drawn());
         let tags = tags(&html);
         assert!(!tags.iter().any(|tag| tag.starts_with("<b ")), "the text opened an element");
         assert_eq!(
@@ -733,7 +744,8 @@ mod tests {
     #[test]
     fn the_page_loads_nothing() {
         let (items, manifest) = hostile();
-        let html = page(&full(&items, &manifest));
+        let said = said(&items);
+        let html = page(&full(&items, &said, &manifest), &drawn());
         let tags = tags(&html);
         for name in ["src", "href", "action", "srcset", "data"] {
             for address in attributes(&tags, name) {
@@ -754,7 +766,8 @@ mod tests {
     #[test]
     fn ids_are_unique_and_every_local_link_has_its_target() {
         let (items, manifest) = hostile();
-        let html = page(&full(&items, &manifest));
+        let said = said(&items);
+        let html = page(&full(&items, &said, &manifest), &drawn());
         let tags = tags(&html);
         let ids = attributes(&tags, "id");
         assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{ids:?}");
@@ -773,13 +786,15 @@ mod tests {
     #[test]
     fn the_same_study_gives_the_same_page() {
         let (items, manifest) = hostile();
-        assert_eq!(page(&full(&items, &manifest)), page(&full(&items, &manifest)));
+        let said = said(&items);
+        let full = || full(&items, &said, &manifest);
+        assert_eq!(page(&full(), &drawn()), page(&full(), &drawn()));
     }
 
     #[test]
     fn what_a_study_lacks_leaves_no_heading() {
         let manifest = Manifest { inputs: Value::Null, key: String::new(), checks: serde_json::Map::new() };
-        let empty = Page {
+        let empty = Report {
             title: "bare",
             findings: Vec::new(),
             cautions: Vec::new(),
@@ -788,7 +803,7 @@ mod tests {
             dialogues: Vec::new(),
             manifest: &manifest,
         };
-        let html = page(&empty);
+        let html = page(&empty, &[]);
         let tags = tags(&html);
         assert!(
             !tags
@@ -796,7 +811,8 @@ mod tests {
                 .any(|tag| tag.starts_with("<section") || tag.starts_with("<h2") || tag.starts_with("<nav"))
         );
         let (items, manifest) = hostile();
-        let one = page(&Page { tables: Vec::new(), figures: Vec::new(), ..full(&items, &manifest) });
+        let said = said(&items);
+        let one = page(&Report { tables: Vec::new(), ..full(&items, &said, &manifest) }, &[]);
         assert!(
             !one.contains("href=\"#tables\"")
                 && !one.contains("id=\"figures\"")
@@ -824,7 +840,7 @@ mod tests {
             inline(&around("<g id='a'/>"), "p-").as_deref(),
             Some("<svg viewBox=\"0 0 1 1\"><g id='p-a'/></svg>")
         );
-        let entry = FigureEntry { name: "a b/c".into(), caption: "C".into(), svg: around("<script/>") };
+        let entry = Drawn { name: "a b/c".into(), caption: "C".into(), svg: around("<script/>") };
         assert!(figure(1, &entry).contains("<img src=\"figures/a%20b%2Fc.svg\" alt=\"C\">"));
     }
 
@@ -837,7 +853,7 @@ mod tests {
         turns[1].orders[0].ended = false;
         turns[1].orders[1].logprobs = vec![0.0, -1.0, -2.0];
         turns[1].logprobs = vec![f64::NAN, -20.0, 0.0];
-        let entry = DialogueEntry { model: "m", task: "t", condition: "c", items: &items, turns };
+        let entry = DialogueEntry { model: "m", task: "t", condition: "c", items: &items, turns: &turns };
         let data = block(&[&entry], &manifest.inputs);
         assert_eq!(data["strings"], json!([["Well: ", " Answer."], "Who?"]));
         assert_eq!(
@@ -865,7 +881,7 @@ mod tests {
             ended: false,
         });
         let turns = vec![turn];
-        let entry = DialogueEntry { model: "m", task: "t", condition: "c", items: &items, turns };
+        let entry = DialogueEntry { model: "m", task: "t", condition: "c", items: &items, turns: &turns };
         let data = block(&[&entry], &Value::Null);
         let row = &data["items"][0]["rounds"][0][0];
         assert_eq!((&row[2], &row[3], &row[4]), (&json!([250, 500, 250]), &json!(1), &json!(2)));
@@ -886,8 +902,8 @@ mod tests {
             ..item("Who?")
         };
         let items: Vec<Item> = (0..1550).map(named).collect();
-        let turns = items.iter().map(|item| turn(item, 0, 0)).collect();
-        let entry = DialogueEntry { model: "m", task: "t", condition: "c", items: &items, turns };
+        let turns: Vec<Turn> = items.iter().map(|item| turn(item, 0, 0)).collect();
+        let entry = DialogueEntry { model: "m", task: "t", condition: "c", items: &items, turns: &turns };
         let data = block(&[&entry], &Value::Null);
         let kept: Vec<&str> =
             data["items"].as_array().expect("items").iter().filter_map(|item| item["id"].as_str()).collect();
@@ -900,10 +916,12 @@ mod tests {
     #[test]
     fn an_item_that_a_condition_did_not_reach_has_no_rounds_there() {
         let items = [Item { id: "a".into(), ..item("Who?") }, Item { id: "b".into(), ..item("Who?") }];
-        let entry =
-            |condition, turns| DialogueEntry { model: "m", task: "t", condition, items: &items, turns };
-        let first = entry("c", vec![turn(&items[0], 0, 0)]);
-        let second = entry("d", vec![turn(&items[0], 0, 1), turn(&items[1], 0, 1)]);
+        fn entry<'a>(condition: &'a str, items: &'a [Item], turns: &'a [Turn]) -> DialogueEntry<'a> {
+            DialogueEntry { model: "m", task: "t", condition, items, turns }
+        }
+        let short = vec![turn(&items[0], 0, 0)];
+        let long = vec![turn(&items[0], 0, 1), turn(&items[1], 0, 1)];
+        let (first, second) = (entry("c", &items, &short), entry("d", &items, &long));
         let data = block(&[&first, &second], &Value::Null);
         assert_eq!(data["items"][1]["id"], "b");
         assert_eq!(data["items"][1]["rounds"].as_array().map(Vec::len), Some(2));
@@ -933,7 +951,8 @@ mod tests {
     #[test]
     fn long_tables_are_folded_and_say_how_long() {
         let (items, manifest) = hostile();
-        let html = page(&full(&items, &manifest));
+        let said = said(&items);
+        let html = page(&full(&items, &said, &manifest), &drawn());
         assert_eq!(html.matches(&format!("<summary>{LONG} rows</summary>")).count(), 1);
         assert_eq!(
             (grouped(7), grouped(1640), grouped(1_000_000)),

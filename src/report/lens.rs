@@ -1,6 +1,7 @@
 //! Lenses in the report: tables, findings, cautions. Figures are in [`super::draw`].
 
 use super::Table;
+use super::finding::{Finding, Topic};
 use super::tables::{bracket, ends, number};
 use crate::analysis::changes::Tested;
 use crate::analysis::lens::{Cell, ROLES, RoleCell};
@@ -229,9 +230,14 @@ fn tuned(lenses: &Lenses) -> Table {
 
 /// What stands clear of chance through the logit lens, a sentence each.
 #[must_use]
-pub fn findings(lenses: &Lenses) -> Vec<String> {
+pub fn findings(lenses: &Lenses) -> Vec<Finding> {
     let logit = lenses.seen.iter().filter(|seen| seen.through == Through::Logit);
-    logit.flat_map(|seen| [changed(seen), settled(seen), beside_base(seen)]).flatten().collect()
+    let of = |seen: &Seen| {
+        let figure = format!("lens-{}-{}", seen.model, seen.task);
+        let said = [changed(seen), settled(seen), beside_base(seen)].into_iter().flatten();
+        said.map(move |text| Finding::new(Topic::Lens, text).at(figure.clone()))
+    };
+    logit.flat_map(of).collect()
 }
 
 fn start(seen: &Seen) -> String {

@@ -3,6 +3,7 @@
 pub mod alignment;
 pub mod cautions;
 pub mod draw;
+pub mod finding;
 pub mod html;
 pub mod lens;
 pub mod scores;
@@ -17,6 +18,10 @@ pub mod words;
 use std::path::PathBuf;
 
 use alignment::Alignment;
+use draw::{Drawn, Format, Planned};
+use finding::Finding;
+use rayon::prelude::*;
+use recant_figures::{Style, Width};
 pub use table::Table;
 
 use crate::Result;
@@ -27,19 +32,9 @@ use crate::analysis::summary::{ModelSummary, Sources};
 use crate::analysis::token_shift::PairTokens;
 use crate::analysis::weight_shift::PairWeights;
 use crate::intervene::Results;
-use crate::store::{Turn, atomic};
+use crate::store::{RunDir, Turn, atomic};
 use crate::study::manifest::Manifest;
 use crate::task::Item;
-
-/// A drawn figure.
-pub struct FigureEntry {
-    /// The name of its files in `figures/`.
-    pub name: String,
-    /// What it shows, with n, interval and test.
-    pub caption: String,
-    /// The drawing.
-    pub svg: String,
-}
 
 /// The dialogues of one model on one task under one condition.
 pub struct DialogueEntry<'a> {
@@ -52,19 +47,19 @@ pub struct DialogueEntry<'a> {
     /// The items, in the order of the turns.
     pub items: &'a [Item],
     /// The rounds of each item, item by item.
-    pub turns: Vec<Turn>,
+    pub turns: &'a [Turn],
 }
 
-/// Everything that the page shows.
-pub struct Page<'a> {
+/// Everything that follows from a run, before any of it is written.
+pub struct Report<'a> {
     /// The study's name.
     pub title: &'a str,
-    /// What was found, one sentence each, with intervals.
-    pub findings: Vec<String>,
+    /// What was found.
+    pub findings: Vec<Finding>,
     /// What a reader must know before believing it, one sentence each.
     pub cautions: Vec<String>,
-    /// The figures.
-    pub figures: Vec<FigureEntry>,
+    /// The figures, in the order of the page.
+    pub figures: Vec<Planned>,
     /// The tables.
     pub tables: Vec<Table>,
     /// The dialogues to read.
@@ -73,64 +68,43 @@ pub struct Page<'a> {
     pub manifest: &'a Manifest,
 }
 
-/// Writes tables, figures and the page; returns the page's path.
-///
-/// # Errors
-/// The disk is full.
-pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manifest) -> Result<PathBuf> {
-    let mut tables = tables::tables(sources, summaries)?;
-    let steered = Results::all(sources.run)?;
-    tables.extend(steer::tables(&steered));
-    let (shifted, weighed) = (PairTokens::all(sources)?, PairWeights::all(sources)?);
-    tables.extend(tokens::tables(&shifted));
-    tables.extend(weights::tables(&weighed, sources.bootstrap()));
-    let lenses = Lenses::read(sources, summaries)?;
-    tables.extend(lens::tables(&lenses));
-    let aligned = Alignment::of(sources.study, manifest, sources.bootstrap())?;
-    tables.extend(aligned.iter().map(Alignment::table));
-    let pairs = PairShift::all(sources, summaries)?;
-    tables.extend(shift::tables(sources, &pairs));
-    let moved =
-        summaries.iter().map(|summary| prompt_shifts(sources, summary)).collect::<Result<Vec<_>>>()?;
-    tables.extend(shift::prompt_table(sources, summaries, &moved));
-    tables.extend(tables::checks(manifest));
-    for table in &tables {
-        let file = |extension: &str| sources.run.place(&["tables"], &format!("{}.{extension}", table.name));
-        atomic::write(&file("csv")?, table.csv().as_bytes())?;
-        atomic::write(&file("tex")?, table.latex().as_bytes())?;
-    }
-    let mut figures = Vec::new();
-    if let Some(alignment) = &aligned {
-        figures.push(draw::alignment::figure(sources.run, alignment)?);
-    }
-    figures.extend(draw::over_models(sources, summaries)?);
-    let mut dialogues = Vec::new();
-    for summary in summaries {
-        figures.extend(draw::draw(sources, summary)?);
-        let asked = sources.tasks.iter().zip(&summary.items).zip(&summary.turns);
-        for (((task, _), items), conditions) in asked {
-            for (condition, turns) in sources.study.dialogue.conditions.iter().zip(conditions) {
-                dialogues.push(DialogueEntry {
-                    model: &summary.model,
-                    task,
-                    condition,
-                    items,
-                    turns: turns.clone(),
-                });
-            }
-        }
-    }
-    figures.extend(draw::shift::figures(sources, summaries, &pairs)?);
-    for (summary, moved) in summaries.iter().zip(&moved) {
-        figures.extend(draw::shift::prompt(sources, &summary.model, moved)?);
-    }
-    figures.extend(draw::steer::figures(sources.run, &steered)?);
-    figures.extend(draw::tokens::figures(sources.run, &shifted)?);
-    figures.extend(draw::weights::figures(sources.run, &weighed)?);
-    figures.extend(draw::lens::figures(sources.run, &lenses)?);
-    let page = Page {
-        title: &sources.study.name,
-        findings: [
+impl<'a> Report<'a> {
+    /// Tests, tabulates and plans the figures of whatever a run directory holds.
+    ///
+    /// # Errors
+    /// A file of the run is missing or damaged.
+    pub fn of(sources: &Sources<'a>, summaries: &'a [ModelSummary], manifest: &'a Manifest) -> Result<Self> {
+        let (steered, lenses) = (Results::all(sources.run)?, Lenses::read(sources, summaries)?);
+        let (shifted, weighed) = (PairTokens::all(sources)?, PairWeights::all(sources)?);
+        let aligned = Alignment::of(sources.study, manifest, sources.bootstrap())?;
+        let pairs = PairShift::all(sources, summaries)?;
+        let moved =
+            summaries.iter().map(|summary| prompt_shifts(sources, summary)).collect::<Result<Vec<_>>>()?;
+
+        let mut tables = tables::tables(sources, summaries)?;
+        tables.extend(steer::tables(&steered));
+        tables.extend(tokens::tables(&shifted));
+        tables.extend(weights::tables(&weighed, sources.bootstrap()));
+        tables.extend(lens::tables(&lenses));
+        tables.extend(aligned.iter().map(Alignment::table));
+        tables.extend(shift::tables(sources, &pairs));
+        tables.extend(shift::prompt_table(sources, summaries, &moved));
+        tables.extend(tables::checks(manifest));
+
+        let mut figures: Vec<Planned> = aligned.iter().map(draw::alignment::figure).collect();
+        figures.extend(draw::over_models(sources, summaries));
+        figures.extend(summaries.iter().flat_map(|summary| draw::of_model(sources, summary)));
+        figures.extend(draw::shift::figures(sources, summaries, &pairs));
+        let prompted = summaries.iter().zip(&moved);
+        figures.extend(
+            prompted.filter_map(|(summary, moved)| draw::shift::prompt(sources, &summary.model, moved)),
+        );
+        figures.extend(draw::steer::figures(&steered));
+        figures.extend(draw::tokens::figures(&shifted));
+        figures.extend(draw::weights::figures(&weighed));
+        figures.extend(draw::lens::figures(&lenses));
+
+        let mut findings = [
             aligned.iter().map(Alignment::finding).collect(),
             words::findings(sources, summaries),
             shift::findings(sources, summaries, &pairs),
@@ -139,26 +113,53 @@ pub fn write(sources: &Sources<'_>, summaries: &[ModelSummary], manifest: &Manif
             weights::findings(sources, &weighed, &steered)?,
             lens::findings(&lenses),
         ]
-        .concat(),
-        cautions: [
-            aligned
-                .iter()
-                .map(Alignment::caution)
-                .chain(alignment::other(sources.study, manifest)?)
-                .collect(),
+        .concat();
+        findings.sort_by_key(|finding| finding.topic);
+        let other_alignment = alignment::other(sources.study, manifest)?;
+        let cautions = [
+            aligned.iter().map(Alignment::caution).chain(other_alignment).collect(),
             cautions::cautions(sources, summaries),
             shift::cautions(&pairs),
             weights::cautions(&weighed),
             lens::cautions(&lenses),
             cautions::deviations(manifest),
         ]
-        .concat(),
-        figures,
-        tables,
-        dialogues,
-        manifest,
-    };
-    let path = sources.run.place(&[], "report.html")?;
-    atomic::write(&path, html::page(&page).as_bytes())?;
-    Ok(path)
+        .concat();
+        let title = &sources.study.name;
+        let dialogues = dialogues(sources, summaries);
+        Ok(Self { title, findings, cautions, figures, tables, dialogues, manifest })
+    }
+
+    /// Writes tables, figures and the page; returns the page's path.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn write(&self, run: &RunDir) -> Result<PathBuf> {
+        for table in &self.tables {
+            let file = |extension: &str| run.place(&["tables"], &format!("{}.{extension}", table.name));
+            atomic::write(&file("csv")?, table.csv().as_bytes())?;
+            atomic::write(&file("tex")?, table.latex().as_bytes())?;
+        }
+        let style = Style::at(Width::Page);
+        let folder = run.place(&["figures"], "")?;
+        let drawn = |planned: &Planned| planned.write(&folder, &style, Format::ALL);
+        let figures: Vec<Drawn> = self.figures.par_iter().map(drawn).collect::<Result<_>>()?;
+        let path = run.place(&[], "report.html")?;
+        atomic::write(&path, html::page(self, &figures).as_bytes())?;
+        Ok(path)
+    }
+}
+
+/// What was said under every condition, model by model and task by task.
+fn dialogues<'a>(sources: &Sources<'a>, summaries: &'a [ModelSummary]) -> Vec<DialogueEntry<'a>> {
+    let mut all = Vec::new();
+    for summary in summaries {
+        let asked = sources.tasks.iter().zip(&summary.items).zip(&summary.turns);
+        for (((task, _), items), conditions) in asked {
+            for (condition, turns) in sources.study.dialogue.conditions.iter().zip(conditions) {
+                all.push(DialogueEntry { model: &summary.model, task, condition, items, turns });
+            }
+        }
+    }
+    all
 }

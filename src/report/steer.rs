@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Table;
+use super::finding::{Finding, Topic};
 use super::tables::{bracket, ends, number};
 use crate::intervene::results::{Against, EstimateOf, Of, moved, stereotype, unknown, value};
 use crate::intervene::{Cell, Results};
@@ -184,7 +185,7 @@ fn patch(results: &[Results]) -> Table {
 
 /// One sentence for every intervention.
 #[must_use]
-pub fn findings(results: &[Results]) -> Vec<String> {
+pub fn findings(results: &[Results]) -> Vec<Finding> {
     let sentence = |own: &Results| if is_patch(own) { patched(own) } else { steered(own) };
     results.iter().map(sentence).collect()
 }
@@ -213,16 +214,22 @@ fn deed(own: &Results) -> String {
     }
 }
 
-fn steered(own: &Results) -> String {
-    let said: Vec<String> = EFFECTS[..2].iter().filter_map(|effect| most(own, *effect)).collect();
-    match said.is_empty() {
+fn steered(own: &Results) -> Finding {
+    let (said, beyond): (Vec<String>, Vec<bool>) =
+        EFFECTS[..2].iter().filter_map(|effect| most(own, *effect)).unzip();
+    let text = match said.is_empty() {
         true => format!("{}: {} leaves nothing that can be measured.", start(own), deed(own)),
         false => format!("{}: by {}, {}.", start(own), deed(own), said.join("; ")),
-    }
+    };
+    let figure = if own.places(EFFECTS[0].1).len() > 1 { "layers" } else { "strengths" };
+    Finding::new(Topic::Interventions, text)
+        .clear(beyond.contains(&true))
+        .at(format!("steer-{}-{figure}", own.about.name))
 }
 
-/// Where an effect is largest, of the places that have random controls if any has, and how it stands beside them.
-fn most(own: &Results, (name, of, estimate): (&str, Of, EstimateOf)) -> Option<String> {
+/// Where an effect is largest, of the places that have random controls if any has, how it stands beside them, and whether
+/// beyond them.
+fn most(own: &Results, (name, of, estimate): (&str, Of, EstimateOf)) -> Option<(String, bool)> {
     let size = |cell: &&Cell| of(&cell.effect).map_or(-1.0, f64::abs);
     let largest = |cells: &[&Cell]| {
         cells.iter().copied().max_by(|a, b| size(a).total_cmp(&size(b))).map(|cell| cell.layer)
@@ -244,11 +251,11 @@ fn most(own: &Results, (name, of, estimate): (&str, Of, EstimateOf)) -> Option<S
     let cost =
         cost.map_or_else(String::new, |(now, alone)| format!(", at {:.2} times the perplexity", now / alone));
     let change = format!("{:+.2}{}", of(&best.effect)?, bracket(estimate(best).and_then(|e| e.interval)));
-    let verdict = own.against(best, of).map_or_else(
-        || "no random control stands beside it".to_owned(),
+    let (verdict, beyond) = own.against(best, of).map_or_else(
+        || ("no random control stands beside it".to_owned(), false),
         |against| verdict(own, against, places.len()),
     );
-    Some(format!("the log-odds of {} change {place}, by {change}{cost}: {verdict}", odds(name)))
+    Some((format!("the log-odds of {} change {place}, by {change}{cost}: {verdict}", odds(name)), beyond))
 }
 
 /// The controls of a method, as a part of a sentence.
@@ -260,8 +267,8 @@ fn controls(own: &Results) -> &'static str {
     }
 }
 
-/// How an effect that was chosen among some places stands beside its controls.
-fn verdict(own: &Results, against: Against, places: usize) -> String {
+/// How an effect that was chosen among some places stands beside its controls, and whether beyond them.
+fn verdict(own: &Results, against: Against, places: usize) -> (String, bool) {
     let (p, which) = match against.p_max {
         _ if places == 1 => (against.p, String::new()),
         Some(p) => (p, format!(", largest of {places} places")),
@@ -271,16 +278,18 @@ fn verdict(own: &Results, against: Against, places: usize) -> String {
         }
     };
     let shown = format!("{} {}", against.n, controls(own));
-    let said = match 1.0 / (against.n + 1) as f64 {
-        least if least >= 0.05 => format!("too few controls to tell: {shown}"),
-        _ if p < 0.05 => format!("more than {shown} do"),
-        _ => format!("not more than {shown} do"),
+    let few = 1.0 / (against.n + 1) as f64 >= 0.05;
+    let beyond = !few && p < 0.05;
+    let said = match (few, beyond) {
+        (true, _) => format!("too few controls to tell: {shown}"),
+        (false, true) => format!("more than {shown} do"),
+        (false, false) => format!("not more than {shown} do"),
     };
     let broken = match against.broken {
         0 => String::new(),
         broken => format!("; {broken} of them broke the model and count as reaching it"),
     };
-    format!("{said} (p = {p:.3}{which}{broken})")
+    (format!("{said} (p = {p:.3}{which}{broken})"), beyond)
 }
 
 fn odds(name: &str) -> &'static str {
@@ -291,7 +300,7 @@ fn odds(name: &str) -> &'static str {
     }
 }
 
-fn patched(own: &Results) -> String {
+fn patched(own: &Results) -> Finding {
     let about = &own.about;
     let mut sites: Vec<&str> = own.cells.iter().map(|cell| cell.site.as_str()).collect();
     sites.dedup();
@@ -327,13 +336,14 @@ fn patched(own: &Results) -> String {
         }
     }
     let deed = format!("states of round {} under {} put into round 0", about.from, about.condition);
-    match said.is_empty() {
+    let text = match said.is_empty() {
         true => format!(
             "{}: {deed}: the two rounds do not differ clearly, so no layer can be said to carry the difference.",
             start(own)
         ),
         false => format!("{}: {deed}, part of the way restored: {}.", start(own), said.join("; ")),
-    }
+    };
+    Finding::new(Topic::Interventions, text).clear(!said.is_empty()).at(format!("patch-{}", about.name))
 }
 
 #[cfg(test)]
@@ -351,7 +361,7 @@ mod tests {
     }
 
     fn sentence(own: Results) -> String {
-        findings(&[own]).remove(0)
+        findings(&[own]).remove(0).text
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The shift of tokens in the report: tables and findings. Figures are in [`super::draw`].
 
 use super::Table;
+use super::finding::{Finding, Topic};
 use super::tables::{bracket, counted, estimate, number};
 use crate::analysis::bootstrap::Interval;
 use crate::analysis::token_shift::{NAMES, PairTokens, Shift, TextShift};
@@ -100,11 +101,11 @@ pub(super) fn fine(interval: Option<Interval>) -> String {
 
 /// A sentence for each pair and task.
 #[must_use]
-pub fn findings(pairs: &[PairTokens]) -> Vec<String> {
+pub fn findings(pairs: &[PairTokens]) -> Vec<Finding> {
     pairs.iter().flat_map(|pair| pair.texts.iter().map(|text| finding(pair, text))).collect()
 }
 
-fn finding(pair: &PairTokens, text: &TextShift) -> String {
+fn finding(pair: &PairTokens, text: &TextShift) -> Finding {
     let (before, after) = (&pair.about.before, &pair.about.after);
     let [unshifted, marginal, shifted] =
         text.all.shares.map(|share| format!("{}{}", number(share.value, 3), bracket(share.interval)));
@@ -119,7 +120,7 @@ fn finding(pair: &PairTokens, text: &TextShift) -> String {
     let first = first_token(text).map_or_else(String::new, |share| {
         format!(" Of the first tokens of answers the share of shifted ones is {}.", number(Some(share), 3))
     });
-    format!(
+    let said = format!(
         "{before} and {after}, {}: {whose} a share of {unshifted} is {before}'s own first choice, {marginal} its second or \
          third and {shifted} shifted further (n = {} tokens of {} {what}); the mean KL divergence is {} nats{}.{first}",
         text.task,
@@ -127,7 +128,10 @@ fn finding(pair: &PairTokens, text: &TextShift) -> String {
         text.passages,
         number(text.all.kl.value, 4),
         fine(text.all.kl.interval),
-    )
+    );
+    let differ = text.all.kl.value.is_some_and(|kl| kl > 0.0);
+    let figure = format!("token-shift-{}-{}", pair.about.name(), text.task);
+    Finding::new(Topic::Tokens, said).clear(differ).at(figure)
 }
 
 /// The share of shifted tokens among the first ones of all answers.

@@ -2,6 +2,7 @@
 //! [`super::draw`].
 
 use super::Table;
+use super::finding::{Finding, Topic};
 use super::tables::{bracket, ends, number};
 use super::tokens::{fine, shown};
 use crate::Result;
@@ -195,7 +196,7 @@ fn offsets(pairs: &[PairWeights]) -> Table {
 ///
 /// # Errors
 /// Turns are missing or damaged.
-pub fn findings(sources: &Sources<'_>, pairs: &[PairWeights], steered: &[Results]) -> Result<Vec<String>> {
+pub fn findings(sources: &Sources<'_>, pairs: &[PairWeights], steered: &[Results]) -> Result<Vec<Finding>> {
     let mut all = Vec::new();
     for pair in pairs {
         all.extend(weights_finding(pair));
@@ -208,16 +209,17 @@ pub fn findings(sources: &Sources<'_>, pairs: &[PairWeights], steered: &[Results
     Ok(all)
 }
 
-fn weights_finding(pair: &PairWeights) -> Option<String> {
+fn weights_finding(pair: &PairWeights) -> Option<Finding> {
     let (name, weights) = (start(pair), pair.weights.as_ref()?);
     if weights.tensors.is_empty() {
         return None;
     }
     if weights.all.identical {
-        return Some(format!(
+        let text = format!(
             "{name}: all {} tensors that both hold are the same, number for number.",
             weights.tensors.len()
-        ));
+        );
+        return Some(Finding::new(Topic::Weights, text).clear(false));
     }
     let size = |part: &&Part| part.change.relative.unwrap_or(f64::INFINITY);
     let changed = weights.parts.iter().filter(|part| !part.change.identical);
@@ -237,13 +239,14 @@ fn weights_finding(pair: &PairWeights) -> Option<String> {
         .find(further)
         .map_or_else(String::new, |part| format!(", of the other part {}", words(part)));
     let same = weights.tensors.iter().filter(|tensor| tensor.change.identical).count();
-    Some(format!(
+    let text = format!(
         "{name}: the weights differ by {} of their length (cosine {}; {same} of {} tensors are the same); most changed is {}{other}.",
         small(weights.all.relative),
         number(weights.all.cosine, 6),
         weights.tensors.len(),
         most(None).map_or_else(String::new, words),
-    ))
+    );
+    Some(Finding::new(Topic::Weights, text).at(format!("weights-{}", pair.about.name())))
 }
 
 /// A small number with three digits that count.
@@ -259,7 +262,7 @@ fn start(pair: &PairWeights) -> String {
 }
 
 /// A sentence for each concept whose value vectors are followed.
-fn neuron_findings(pair: &PairWeights, bootstrap: Bootstrap) -> Vec<String> {
+fn neuron_findings(pair: &PairWeights, bootstrap: Bootstrap) -> Vec<Finding> {
     let Some(found) = pair.neurons.as_ref().filter(|found| found.rounds() > 0) else { return Vec::new() };
     let last = found.rounds() - 1;
     let sentence = |along: &Along| {
@@ -271,7 +274,7 @@ fn neuron_findings(pair: &PairWeights, bootstrap: Bootstrap) -> Vec<String> {
         let (neuron, change) = (&along.neurons[most], activity[most].change?);
         let turned = along.neurons.iter().filter_map(|neuron| neuron.relative).fold(None, larger);
         let words: Vec<String> = neuron.words.iter().take(3).map(|word| shown(word)).collect();
-        Some(format!(
+        let text = format!(
             "{}, {} under {}: of the {} value vectors nearest to {}, none changed by more than {} of its length; in round {last} \
              the activation of {count} of them differs (p < 0.05, corrected over them), most that of neuron {} of layer {} ({}), by \
              {:+.4}{} (n = {} prompts).",
@@ -287,7 +290,8 @@ fn neuron_findings(pair: &PairWeights, bootstrap: Bootstrap) -> Vec<String> {
             change.value,
             fine(change.interval),
             change.n,
-        ))
+        );
+        Some(Finding::new(Topic::Weights, text).clear(count > 0))
     };
     found.concepts.iter().filter_map(sentence).collect()
 }
@@ -296,7 +300,7 @@ fn larger(top: Option<f64>, value: f64) -> Option<f64> {
     Some(top.map_or(value, |top| top.max(value)))
 }
 
-fn offset_finding(pair: &PairWeights, offset: &Offset) -> String {
+fn offset_finding(pair: &PairWeights, offset: &Offset) -> Finding {
     let explained = match offset.explained() {
         [Some(own), Some(random)] => format!(
             ": the changes of the value vectors up to there, at the activations of before, add up to {} of it, along a random \
@@ -306,13 +310,14 @@ fn offset_finding(pair: &PairWeights, offset: &Offset) -> String {
         ),
         _ => String::new(),
     };
-    format!(
+    let text = format!(
         "{}: the mean state after layer {} is moved by {} of its length{explained} (n = {} prompts).",
         start(pair),
         offset.layer,
         small(offset.relative),
         pair.offsets.as_ref().map_or(0, |own| own.prompts),
-    )
+    );
+    Finding::new(Topic::Weights, text).at(format!("offsets-{}", pair.about.name()))
 }
 
 /// An effect of scaled keys: its words, the number, the estimate.
@@ -325,7 +330,7 @@ const WAYS: [Way; 2] = [
 
 /// Whether answers move back to those of before when the keys of the value vectors along a concept are scaled, a sentence
 /// for each concept.
-fn key_findings(sources: &Sources<'_>, pair: &PairWeights, steered: &[Results]) -> Result<Vec<String>> {
+fn key_findings(sources: &Sources<'_>, pair: &PairWeights, steered: &[Results]) -> Result<Vec<Finding>> {
     let mut all = Vec::new();
     if pair.about.entry.keys.is_empty() {
         return Ok(all);
@@ -345,22 +350,24 @@ fn key_findings(sources: &Sources<'_>, pair: &PairWeights, steered: &[Results]) 
                 (true, true) => format!("{:.2} of that way back", changed / whole),
                 (true, false) => "not that way".to_owned(),
             };
-            let beside = own.against(cell, *of).map_or_else(
+            let against = own.against(cell, *of);
+            let beside = against.as_ref().map_or_else(
                 || "no random set stands beside it".to_owned(),
                 |beside| format!("p = {:.3} against {} random sets of as many neurons", beside.p, beside.n),
             );
-            Some(format!(
+            let said = format!(
                 "the log-odds of {words} change by {changed:+.2}{}, and those of {} lie {whole:+.2}{} from {}'s: {part} \
                  ({beside})",
                 bracket(effect.interval),
                 pair.about.before,
                 bracket(gap.interval),
                 pair.about.after,
-            ))
+            );
+            Some((said, clear && against.is_some_and(|beside| beside.p < 0.05)))
         };
-        let said: Vec<String> = WAYS.iter().filter_map(sentence).collect();
+        let (said, beyond): (Vec<String>, Vec<bool>) = WAYS.iter().filter_map(sentence).unzip();
         if !said.is_empty() {
-            all.push(format!(
+            let text = format!(
                 "Do the answers of {} come back in {}? With the keys of the {} value vectors nearest to {} times {}, {}, {}.",
                 pair.about.before,
                 pair.about.after,
@@ -369,7 +376,12 @@ fn key_findings(sources: &Sources<'_>, pair: &PairWeights, steered: &[Results]) 
                 own.about.main,
                 own.about.task,
                 said.join("; "),
-            ));
+            );
+            all.push(
+                Finding::new(Topic::Interventions, text)
+                    .clear(beyond.contains(&true))
+                    .at(format!("steer-{name}-strengths")),
+            );
         }
     }
     Ok(all)

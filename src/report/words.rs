@@ -1,5 +1,7 @@
 //! Findings: what the numbers say, said with their intervals.
 
+use super::draw::suffix;
+use super::finding::{Finding, Topic};
 use super::tables::{bracket, number};
 use crate::analysis::bootstrap::Interval;
 use crate::analysis::changes::{Cell, Tested};
@@ -9,10 +11,11 @@ use crate::study::Study;
 
 /// The findings of a run, a sentence each.
 #[must_use]
-pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<String> {
+pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<Finding> {
     let conditions = &sources.study.dialogue.conditions;
     let mut all = Vec::new();
     for summary in summaries {
+        let from = all.len();
         for behaviour in summary.behaviour.iter().filter(|behaviour| behaviour.decides) {
             all.extend(behaviour_finding(&summary.model, behaviour));
             all.extend(gain_finding(&conditions[0], &summary.model, behaviour));
@@ -23,15 +26,19 @@ pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<String
             let readable = probes.map_or_else(Vec::new, ConceptProbes::readable);
             all.push(movement_finding(sources.study, &summary.model, movement, &readable));
         }
+        let suffix = suffix(sources.study, &summary.model);
+        for finding in &mut all[from..] {
+            finding.figure = finding.figure.take().map(|figure| figure + &suffix);
+        }
     }
     all
 }
 
-/// The last round of each condition against round 0.
 /// Conditions whose changes are all named.
 const NAMED: usize = 6;
 
-fn behaviour_finding(model: &str, behaviour: &Behaviour) -> Option<String> {
+/// The last round of each condition against round 0.
+fn behaviour_finding(model: &str, behaviour: &Behaviour) -> Option<Finding> {
     let first = behaviour.cells.iter().find(|cell| cell.round == 0)?;
     let rounds = behaviour.cells.iter().map(|cell| cell.round).max()?;
     let last = behaviour.cells.iter().filter(|cell| cell.round == rounds && rounds > 0);
@@ -58,7 +65,7 @@ fn behaviour_finding(model: &str, behaviour: &Behaviour) -> Option<String> {
             n - named_n
         ),
     };
-    Some(format!(
+    let text = format!(
         "{model}, {}: {} is {}{} in round 0 under {} (n = {}). {told}",
         behaviour.title(),
         plain(behaviour.measure.axis),
@@ -66,11 +73,13 @@ fn behaviour_finding(model: &str, behaviour: &Behaviour) -> Option<String> {
         bracket(first.interval),
         first.condition,
         first.n,
-    ))
+    );
+    let changed = changes.iter().any(|(_, change)| clear(change.interval));
+    Some(Finding::new(Topic::Answers, text).clear(changed).at("behaviour"))
 }
 
 /// The conditions that stand apart from the first one in the last round, where there are any.
-fn gain_finding(baseline: &str, model: &str, behaviour: &Behaviour) -> Option<String> {
+fn gain_finding(baseline: &str, model: &str, behaviour: &Behaviour) -> Option<Finding> {
     let last = behaviour.cells.iter().map(|cell| cell.round).max()?;
     let apart: Vec<String> = behaviour
         .cells
@@ -81,12 +90,13 @@ fn gain_finding(baseline: &str, model: &str, behaviour: &Behaviour) -> Option<St
         .map(|(cell, gain)| format!("{} by {:+.2}{}", cell.condition, gain.value, bracket(gain.interval)))
         .collect();
     (!apart.is_empty()).then(|| {
-        format!(
+        let text = format!(
             "{model}, {}: in round {last}, {} differs from that under {baseline} (q < 0.05) under {}.",
             behaviour.title(),
             plain(behaviour.measure.axis),
             apart.join(", ")
-        )
+        );
+        Finding::new(Topic::Answers, text).at("behaviour")
     })
 }
 
@@ -97,7 +107,7 @@ fn plain(axis: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-fn probe_finding(model: &str, probes: &ConceptProbes) -> String {
+fn probe_finding(model: &str, probes: &ConceptProbes) -> Finding {
     let best = probes.best();
     let probe = &probes.sweep[best];
     let words = probes.words.auroc.value;
@@ -118,7 +128,7 @@ fn probe_finding(model: &str, probes: &ConceptProbes) -> String {
         true => String::new(),
         false => format!(" It is {}: build nothing on it.", doubts.join(", and ")),
     };
-    format!(
+    let text = format!(
         "{model}: {} is read best at layer {} of {}, AUROC {}{interval} out of fold (n = {} texts in {} groups); \
          a bag of words reads {}{control}.{test}{verdict}",
         probes.concept,
@@ -128,20 +138,22 @@ fn probe_finding(model: &str, probes: &ConceptProbes) -> String {
         probes.words.n,
         probes.words.n_groups,
         number(words, 2),
-    )
+    );
+    Finding::new(Topic::Probes, text).clear(doubts.is_empty()).at("probe-auroc")
 }
 
 /// How often the score changes, and what of it the instruction does beyond another turn.
-fn movement_finding(study: &Study, model: &str, movement: &Movement, readable: &[bool]) -> String {
+fn movement_finding(study: &Study, model: &str, movement: &Movement, readable: &[bool]) -> Finding {
     let start = format!("{model}, {}: ", movement.task);
     let (concept, last) = (&movement.concept, study.dialogue.rounds - 1);
+    let nothing = |text| Finding::new(Topic::Rounds, text).clear(false).at("concept-rounds");
     if last == 0 {
-        return format!("{start}one round, so the {concept} score cannot move.");
+        return nothing(format!("{start}one round, so the {concept} score cannot move."));
     }
     if !readable.contains(&true) {
-        return format!(
+        return nothing(format!(
             "{start}no layer's {concept} probe beats its controls, so nothing is said of its score."
-        );
+        ));
     }
     let main = movement.main();
     let believed = |layers: &'_ [Cell]| -> Vec<Tested> {
@@ -167,10 +179,11 @@ fn movement_finding(study: &Study, model: &str, movement: &Movement, readable: &
             effects.join(", ")
         ),
     };
-    format!(
+    let text = format!(
         "{start}the {concept} score at {} differs from round 0 in {passed} of {} cells of condition, round and readable \
          layer (p < 0.05, sign flips, largest over layers).{beyond}",
         main.site,
         changes.len(),
-    )
+    );
+    Finding::new(Topic::Rounds, text).clear(passed > 0).at("concept-map")
 }

@@ -1,13 +1,10 @@
 //! The curves of an alignment run.
 
-use recant_figures::{Curve, CurvePanel, CurvePoint, Curves, Reference, Style, Width};
+use recant_figures::{Curve, CurvePanel, CurvePoint, Curves, Reference};
 
-use super::write;
-use crate::Result;
+use super::Planned;
 use crate::align::trainer::Step;
-use crate::report::FigureEntry;
 use crate::report::alignment::{Alignment, Saved};
-use crate::store::RunDir;
 use crate::study::Method;
 
 /// Title and axis of each number of held-out pairs, the same number of a step of training, and a level to compare with.
@@ -20,11 +17,9 @@ const PANELS: [Panel; 4] = [
     ("Lead of the chosen answer", "Log-probability (nats)", |_| None, ("equal", 0.0)),
 ];
 
-/// Draws and writes the figure `alignment`.
-///
-/// # Errors
-/// The disk is full.
-pub fn figure(run: &RunDir, alignment: &Alignment<'_>) -> Result<FigureEntry> {
+/// The figure `alignment`.
+#[must_use]
+pub fn figure(alignment: &Alignment<'_>) -> Planned {
     let mut panels: Vec<CurvePanel> = alignment.parts().map(|part| panel(alignment, part)).collect();
     // Supervised training has a loss of the chosen answers alone, which is measured in training only.
     if alignment.entry.method == Method::Sft {
@@ -53,7 +48,7 @@ pub fn figure(run: &RunDir, alignment: &Alignment<'_>) -> Result<FigureEntry> {
         interval: "95 % bootstrap intervals over groups of pairs".into(),
         columns: None,
     };
-    write(run, &curves, &Style::at(Width::Page))
+    Planned::new(curves)
 }
 
 const HELD_OUT: &str = "held out";

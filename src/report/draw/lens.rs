@@ -1,30 +1,23 @@
 //! Figures of lenses.
 
 use recant_figures::{
-    HeatColours, HeatMap, LayerProfile, LayerRoundMap, MapRow, Profile, ProfilePanel, Reference, Style, Width,
+    HeatColours, HeatMap, LayerProfile, LayerRoundMap, MapRow, Profile, ProfilePanel, Reference,
 };
 
-use super::{series, write};
-use crate::Result;
+use super::{Planned, series};
 use crate::analysis::lens::{Cell, ROLES, RoleCell};
 use crate::analysis::lenses::{Lenses, Seen, Through};
 use crate::analysis::paired::Mean;
-use crate::report::FigureEntry;
 use crate::report::lens::role;
-use crate::store::RunDir;
 
 /// What the marks say.
 const CHANGED: &str = "p < 0.05 against round 0, sign flips of item groups, largest over layers";
 
-/// Draws and writes the figures of every lens: by model and task the probability of each role by layer and round, that of the
+/// The figures of every lens: by model and task the probability of each role by layer and round, that of the
 /// unknown option as lines, and how far both lenses are from the model's end.
-///
-/// # Errors
-/// The disk is full.
-pub fn figures(run: &RunDir, lenses: &Lenses) -> Result<Vec<FigureEntry>> {
-    let page = Style::at(Width::Page);
-    let low = Style { panel_height: Some(84.0), ..page.clone() };
-    let mut drawn = Vec::new();
+#[must_use]
+pub fn figures(lenses: &Lenses) -> Vec<Planned> {
+    let mut all = Vec::new();
     let mut seen: &[Seen] = &lenses.seen;
     while let Some(first) = seen.first() {
         let alike = |other: &Seen| other.model == first.model && other.task == first.task;
@@ -36,19 +29,15 @@ pub fn figures(run: &RunDir, lenses: &Lenses) -> Result<Vec<FigureEntry>> {
                 Through::Logit => format!("lens-{}-{}", first.model, first.task),
                 Through::Tuned => format!("lens-tuned-{}-{}", first.model, first.task),
             };
-            if let Some(map) = map(lenses, &own, name.clone()) {
-                drawn.push(write(run, &map, &low)?);
-            }
-            if let Some(lines) = lines(lenses, &own, format!("{name}-unknown")) {
-                drawn.push(write(run, &lines, &page)?);
-            }
+            let map = map(lenses, &own, name.clone());
+            all.extend(map.map(|map| Planned::new(map).low().of(&first.model)));
+            let lines = lines(lenses, &own, format!("{name}-unknown"));
+            all.extend(lines.map(|lines| Planned::new(lines).of(&first.model)));
         }
         seen = rest;
     }
-    if let Some(figure) = divergence(lenses) {
-        drawn.push(write(run, &figure, &page)?);
-    }
-    Ok(drawn)
+    all.extend(divergence(lenses).map(Planned::new));
+    all
 }
 
 /// Maps side by side; more are too narrow to read.

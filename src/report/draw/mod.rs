@@ -3,6 +3,7 @@
 pub mod alignment;
 pub mod lens;
 mod places;
+mod planned;
 mod relations;
 mod scale;
 pub mod shift;
@@ -13,18 +14,18 @@ pub mod tokens;
 pub mod weights;
 
 use recant_figures::{
-    Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, NullBand, Profile,
-    ProfilePanel, Reference, RoundPanel, RoundsByCondition, Series, Style, Width, render,
+    HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, NullBand, Profile, ProfilePanel,
+    Reference, RoundPanel, RoundsByCondition, Series,
 };
 
-use super::FigureEntry;
+pub use planned::{Drawn, Format, Planned};
+
+use crate::Error;
 use crate::analysis::bootstrap::quantile;
 use crate::analysis::changes::{Cell, Tested};
 use crate::analysis::probing::ConceptProbes;
 use crate::analysis::summary::{Behaviour, ModelSummary, Movement, Sources};
-use crate::store::{RunDir, atomic};
 use crate::study::Study;
-use crate::{Error, Result};
 
 impl From<recant_figures::Error> for Error {
     fn from(error: recant_figures::Error) -> Self {
@@ -35,75 +36,51 @@ impl From<recant_figures::Error> for Error {
 /// What the marks of a probe's layer say.
 const BELIEVED: &str = "every control beaten (permutation: p < 0.05, max over layers)";
 
-/// Draws and writes every figure that a model's results support.
-///
-/// # Errors
-/// The disk is full.
-pub fn draw(sources: &Sources<'_>, summary: &ModelSummary) -> Result<Vec<FigureEntry>> {
-    let (run, study) = (sources.run, sources.study);
-    let suffix = if study.models.len() > 1 { format!("-{}", summary.model) } else { String::new() };
-    let page = Style::at(Width::Page);
-    // Rows of maps share a page, so each is lower than a map alone.
-    let low = Style { panel_height: Some(84.0), ..page.clone() };
-    let mut figures: Vec<(Box<dyn Figure>, &Style)> = Vec::new();
+/// What ends the name of a model's figure, where a study has several models.
+#[must_use]
+pub fn suffix(study: &Study, model: &str) -> String {
+    if study.models.len() > 1 { format!("-{model}") } else { String::new() }
+}
+
+/// Every figure that a model's results support.
+#[must_use]
+pub fn of_model(sources: &Sources<'_>, summary: &ModelSummary) -> Vec<Planned> {
+    let study = sources.study;
+    let suffix = suffix(study, &summary.model);
+    let mut all: Vec<Planned> = Vec::new();
     if !summary.behaviour.is_empty() {
         let parts = split::rounds(&behaviour(study, summary, format!("behaviour{suffix}")));
-        figures.extend(parts.into_iter().map(|part| (boxed(part), &page)));
+        all.extend(parts.into_iter().map(Planned::new));
     }
     let told = sources.told(&summary.model, &summary.turns);
     let bias = places::position_bias_of(&told, format!("position-bias{suffix}"), sources.bootstrap());
-    figures.extend(bias.map(|bias| (boxed(bias), &page)));
+    all.extend(bias.map(Planned::new));
     if !summary.probes.is_empty() {
-        figures.push((Box::new(auroc(study, summary, format!("probe-auroc{suffix}"))), &page));
-        let by_site = sites::auroc(study, summary, format!("site-auroc{suffix}"));
-        figures.extend(by_site.map(|figure| (boxed(figure), &page)));
-        let by_head = sites::head_auroc(study, summary, format!("head-auroc{suffix}"));
-        figures.extend(by_head.map(|figure| (boxed(figure), &page)));
+        all.push(Planned::new(auroc(study, summary, format!("probe-auroc{suffix}"))));
+        all.extend(sites::auroc(study, summary, format!("site-auroc{suffix}")).map(Planned::new));
+        all.extend(sites::head_auroc(study, summary, format!("head-auroc{suffix}")).map(Planned::new));
     }
     if summary.movements.iter().any(Movement::is_scored) {
         let map = map(study, summary, format!("concept-map{suffix}"));
         if !map.rows.is_empty() {
-            let style = if map.rows.len() > 2 { &low } else { &page };
-            let parts = split::maps(map);
-            figures.extend(parts.into_iter().map(|part| (boxed(part), style)));
+            let low = map.rows.len() > 2;
+            let planned = |part| if low { Planned::new(part).low() } else { Planned::new(part) };
+            all.extend(split::maps(map).into_iter().map(planned));
         }
         let parts = split::rounds(&movement(study, summary, format!("concept-rounds{suffix}")));
-        figures.extend(parts.into_iter().map(|part| (boxed(part), &page)));
-        let by_site = sites::changes(study, summary, format!("site-changes{suffix}"));
-        figures.extend(by_site.map(|figure| (boxed(figure), &page)));
-        let by_head = sites::head_changes(study, summary, format!("head-changes{suffix}"));
-        figures.extend(by_head.map(|figure| (boxed(figure), &page)));
+        all.extend(parts.into_iter().map(Planned::new));
+        all.extend(sites::changes(study, summary, format!("site-changes{suffix}")).map(Planned::new));
+        all.extend(sites::head_changes(study, summary, format!("head-changes{suffix}")).map(Planned::new));
     }
-    for figure in relations::figures(study, summary, &suffix) {
-        figures.push((figure, &page));
-    }
-    figures.iter().map(|(figure, style)| write(run, figure.as_ref(), style)).collect()
+    all.extend(relations::figures(study, summary, &suffix));
+    all.into_iter().map(|planned| planned.of(&summary.model)).collect()
 }
 
-/// Draws and writes the figures that compare models.
-///
-/// # Errors
-/// The disk is full.
-pub fn over_models(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Result<Vec<FigureEntry>> {
-    let page = Style::at(Width::Page);
+/// The figures that compare models.
+#[must_use]
+pub fn over_models(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<Planned> {
     let whole = scale::scores_by_scale(sources.study, summaries);
-    let figures: Vec<_> = whole.iter().flat_map(split::scales).collect();
-    figures.iter().map(|figure| write(sources.run, figure, &page)).collect()
-}
-
-/// A figure among others of other kinds.
-fn boxed(figure: impl Figure + 'static) -> Box<dyn Figure> {
-    Box::new(figure)
-}
-
-fn write(run: &RunDir, figure: &dyn Figure, style: &Style) -> Result<FigureEntry> {
-    let svg = figure.svg(style)?;
-    let file = |extension: &str| run.place(&["figures"], &format!("{}.{extension}", figure.name()));
-    atomic::write(&file("svg")?, svg.as_bytes())?;
-    atomic::write(&file("pdf")?, &render::pdf(&svg)?)?;
-    atomic::write(&file("png")?, &render::png(&svg, 300.0)?)?;
-    atomic::write(&file("csv")?, figure.csv().as_bytes())?;
-    Ok(FigureEntry { name: figure.name().to_string(), caption: figure.caption(), svg })
+    whole.iter().flat_map(split::scales).map(Planned::new).collect()
 }
 
 fn behaviour(study: &Study, summary: &ModelSummary, name: String) -> RoundsByCondition {

@@ -1,11 +1,11 @@
 //! Matrices of transfer, and cosines with probing vectors.
 
 use recant_figures::{
-    Figure, HeatColours, Intervals, LayerProfile, Matrix, MatrixCell, Profile, ProfilePanel, RoundPanel,
+    HeatColours, Intervals, LayerProfile, Matrix, MatrixCell, Profile, ProfilePanel, RoundPanel,
     RoundsByCondition,
 };
 
-use super::{counted, series, split};
+use super::{Planned, counted, series, split};
 use crate::analysis::bootstrap::Estimate;
 use crate::analysis::cosines::Vector;
 use crate::analysis::relations::Curve;
@@ -14,10 +14,10 @@ use crate::analysis::transfer::TransferMatrix;
 use crate::study::Study;
 
 /// The figures of one model; `suffix` ends their names.
-pub fn figures(study: &Study, summary: &ModelSummary, suffix: &str) -> Vec<Box<dyn Figure>> {
+pub fn figures(study: &Study, summary: &ModelSummary, suffix: &str) -> Vec<Planned> {
     let relations = &summary.relations;
     let matrices = relations.transfers.iter().filter_map(|found| matrix(found, suffix));
-    let mut figures: Vec<Box<dyn Figure>> = matrices.map(super::boxed).collect();
+    let mut figures: Vec<Planned> = matrices.map(Planned::new).collect();
     // The vector at the same site and layer is the one that a cosine can be read against.
     let shown: Vec<&Curve> =
         relations.curves.iter().filter(|curve| curve.vector == Vector::Statements && known(curve)).collect();
@@ -31,9 +31,9 @@ pub fn figures(study: &Study, summary: &ModelSummary, suffix: &str) -> Vec<Box<d
         let own: Vec<&Curve> =
             shown.iter().filter(|curve| curve.task == task && curve.site == site).copied().collect();
         let parts = split::rounds(&rounds(study, &own, format!("cosine-rounds-{task}-{site}{suffix}")));
-        figures.extend(parts.into_iter().map(super::boxed));
+        figures.extend(parts.into_iter().map(Planned::new));
         if site == study.probe.site {
-            figures.push(Box::new(layers(&own, format!("cosine-layers-{task}{suffix}"))));
+            figures.push(Planned::new(layers(&own, format!("cosine-layers-{task}{suffix}"))));
         }
     }
     figures

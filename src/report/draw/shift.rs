@@ -1,18 +1,16 @@
 //! Figures of what lies between two models.
 
 use recant_figures::{
-    Curve, CurvePanel, CurvePoint, Curves, Depth, DistributionPanel, DistributionRow, Distributions, Figure,
-    LayerProfile, NullBand, Profile, ProfilePanel, Reference, Sample, Series, Style, Width,
+    Curve, CurvePanel, CurvePoint, Curves, Depth, DistributionPanel, DistributionRow, Distributions,
+    LayerProfile, NullBand, Profile, ProfilePanel, Reference, Sample, Series,
 };
 
 use recant_probes::ShiftCosine;
 
-use super::{boxed, series, write};
-use crate::Result;
+use super::{Planned, series};
 use crate::analysis::shift::concepts::DIRECTIONS;
 use crate::analysis::shift::{Cell, LayerCell, Mode, PairShift, PromptShift};
 use crate::analysis::summary::{ModelSummary, Sources};
-use crate::report::FigureEntry;
 use crate::report::shift::in_full;
 use crate::report::tables::number;
 
@@ -21,40 +19,31 @@ const DEPTHS: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
 
 const OVER_GROUPS: &str = "95 % bootstrap intervals over item groups";
 
-/// Draws and writes the figures of all pairs.
-///
-/// # Errors
-/// The disk is full.
-pub fn figures(
-    sources: &Sources<'_>,
-    summaries: &[ModelSummary],
-    pairs: &[PairShift],
-) -> Result<Vec<FigureEntry>> {
-    let page = Style::at(Width::Page);
-    let mut all: Vec<Box<dyn Figure>> = Vec::new();
+/// The figures of all pairs.
+#[must_use]
+pub fn figures(sources: &Sources<'_>, summaries: &[ModelSummary], pairs: &[PairShift]) -> Vec<Planned> {
+    let mut all = Vec::new();
     if !pairs.is_empty() {
-        all.extend(size(sources, pairs).map(boxed));
-        all.extend(likeness(sources, pairs).map(boxed));
+        all.extend(size(sources, pairs).map(Planned::new));
+        all.extend(likeness(sources, pairs).map(Planned::new));
     }
     for pair in in_full(pairs) {
         let summary = summaries.iter().find(|summary| summary.model == pair.about.before);
-        all.extend(cosines(sources, pair).map(boxed));
-        all.extend(separations(pair).map(boxed));
+        all.extend(cosines(sources, pair).map(Planned::new));
+        all.extend(separations(pair).map(Planned::new));
         let projections = summary.and_then(|summary| projections(sources, summary, pair));
-        all.extend(projections.map(boxed));
-        all.extend(spectra(sources, pair).map(boxed));
+        all.extend(projections.map(Planned::new));
+        all.extend(spectra(sources, pair).map(Planned::new));
     }
-    all.iter().map(|figure| write(sources.run, figure.as_ref(), &page)).collect()
+    all
 }
 
-/// Draws and writes a model's shift from round to round beside the directions of concepts; nothing without one.
-///
-/// # Errors
-/// The disk is full.
-pub fn prompt(sources: &Sources<'_>, model: &str, shifts: &[PromptShift]) -> Result<Option<FigureEntry>> {
-    let suffix = if sources.study.models.len() > 1 { format!("-{model}") } else { String::new() };
-    let figure = prompt_figure(sources, format!("prompt-shift{suffix}"), shifts);
-    figure.map(|figure| write(sources.run, &figure, &Style::at(Width::Page))).transpose()
+/// A model's shift from round to round beside the directions of concepts; nothing without one.
+#[must_use]
+pub fn prompt(sources: &Sources<'_>, model: &str, shifts: &[PromptShift]) -> Option<Planned> {
+    let figure =
+        prompt_figure(sources, format!("prompt-shift{}", super::suffix(sources.study, model)), shifts);
+    figure.map(|figure| Planned::new(figure).of(model))
 }
 
 /// The cells of a task at the main site and position, under the first condition in round 0 for several pairs; of one pair

@@ -3,41 +3,35 @@
 use std::collections::BTreeSet;
 
 use recant_figures::{
-    Curve, CurveBand, CurvePanel, CurvePoint, Curves, Figure, LayerProfile, NullBand, Profile, ProfilePanel,
-    Reference, Series, Style, Width,
+    Curve, CurveBand, CurvePanel, CurvePoint, Curves, LayerProfile, NullBand, Profile, ProfilePanel,
+    Reference, Series,
 };
 
-use super::{series, write};
-use crate::Result;
+use super::{Planned, series};
 use crate::analysis::bootstrap::{Estimate, quantile};
 use crate::intervene::results::{EstimateOf, Of, stereotype, unknown};
 use crate::intervene::{Cell, Results};
-use crate::report::FigureEntry;
-use crate::store::RunDir;
 
-/// Draws and writes the figures of every intervention.
-///
-/// # Errors
-/// The disk is full.
-pub fn figures(run: &RunDir, results: &[Results]) -> Result<Vec<FigureEntry>> {
-    let page = Style::at(Width::Page);
-    let mut drawn: Vec<Box<dyn Figure>> = Vec::new();
-    let boxed = |own: &Results, figure: LayerProfile| -> Box<dyn Figure> {
+/// The figures of every intervention.
+#[must_use]
+pub fn figures(results: &[Results]) -> Vec<Planned> {
+    let planned = |own: &Results, figure: LayerProfile| {
         // A line over layers has gaps where some were not tried; over numbers it joins those that were.
         match own.about.layers.len() == own.about.n_layers {
-            true => Box::new(figure),
-            false => Box::new(over_numbers(&figure)),
+            true => Planned::new(figure),
+            false => Planned::new(over_numbers(&figure)),
         }
     };
+    let mut all = Vec::new();
     for own in results {
         if own.about.method == "patch" {
-            drawn.extend(patch(own).map(|figure| boxed(own, figure)));
+            all.extend(patch(own).map(|figure| planned(own, figure).of(&own.about.model)));
         } else {
-            drawn.extend(layers(own).map(|figure| boxed(own, figure)));
-            drawn.extend(strengths(own).map(super::boxed));
+            all.extend(layers(own).map(|figure| planned(own, figure).of(&own.about.model)));
+            all.extend(strengths(own).map(|figure| Planned::new(figure).of(&own.about.model)));
         }
     }
-    drawn.iter().map(|figure| write(run, figure.as_ref(), &page)).collect()
+    all
 }
 
 /// The same figure with the layers as numbers, and only those that have values.

@@ -1,21 +1,15 @@
 //! Figures of the shift of tokens.
 
-use recant_figures::{ShiftPanel, Style, TokenShift, Width};
+use recant_figures::{ShiftPanel, TokenShift};
 
-use super::{series, write};
-use crate::Result;
+use super::{Planned, series};
 use crate::analysis::token_shift::{ArmShift, PairTokens, RoundShift, Shift, TextShift};
-use crate::report::FigureEntry;
-use crate::store::RunDir;
 
-/// Draws and writes a figure for every pair and task.
-///
-/// # Errors
-/// The disk is full.
-pub fn figures(run: &RunDir, pairs: &[PairTokens]) -> Result<Vec<FigureEntry>> {
-    let page = Style::at(Width::Page);
+/// A figure for every pair and task.
+#[must_use]
+pub fn figures(pairs: &[PairTokens]) -> Vec<Planned> {
     let all = pairs.iter().flat_map(|pair| pair.texts.iter().filter_map(|text| figure(pair, text)));
-    all.map(|figure| write(run, &figure, &page)).collect()
+    all.map(Planned::new).collect()
 }
 
 /// The first round of each condition and its last, position by position; None for plain text.

@@ -1,25 +1,14 @@
 //! Figures of what lies between the weights of two models.
 
-use recant_figures::{Curve, CurveBand, CurvePanel, CurvePoint, Curves, Figure, Style, Width};
+use recant_figures::{Curve, CurveBand, CurvePanel, CurvePoint, Curves};
 
-use super::write;
-use crate::Result;
+use super::Planned;
 use crate::analysis::weight_shift::{Offset, PairWeights, Source, Toward};
-use crate::report::FigureEntry;
-use crate::store::RunDir;
 
-/// Draws and writes the figures of every pair whose weights differ.
-///
-/// # Errors
-/// The disk is full.
-pub fn figures(run: &RunDir, pairs: &[PairWeights]) -> Result<Vec<FigureEntry>> {
-    let page = Style::at(Width::Page);
-    let mut drawn: Vec<Curves> = Vec::new();
-    for pair in pairs {
-        drawn.extend(changes(pair));
-        drawn.extend(offsets(pair));
-    }
-    drawn.iter().map(|figure| write(run, figure as &dyn Figure, &page)).collect()
+/// The figures of every pair whose weights differ.
+#[must_use]
+pub fn figures(pairs: &[PairWeights]) -> Vec<Planned> {
+    pairs.iter().flat_map(|pair| [changes(pair), offsets(pair)]).flatten().map(Planned::new).collect()
 }
 
 /// The relative change of attention and MLP by layer.

@@ -8,6 +8,7 @@ use crate::analysis::shift::{
     Text,
 };
 use crate::analysis::summary::{ModelSummary, Sources};
+use crate::report::finding::{Finding, Topic};
 use crate::report::tables::{bracket, number};
 use crate::study::TaskEntry;
 
@@ -23,7 +24,7 @@ const TWICE: f64 = 2.0;
 
 /// The findings, a sentence or two each; of a long series of pairs those of the last.
 #[must_use]
-pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary], pairs: &[PairShift]) -> Vec<String> {
+pub fn findings(sources: &Sources<'_>, summaries: &[ModelSummary], pairs: &[PairShift]) -> Vec<Finding> {
     let mut all = Vec::new();
     for pair in in_full(pairs) {
         let name = pair.about.name();
@@ -85,7 +86,7 @@ const SAID: [&str; COUNTED.len()] = [
     "the share that is right",
 ];
 
-fn answered(pair: &str, answers: &Answers) -> Option<String> {
+fn answered(pair: &str, answers: &Answers) -> Option<Finding> {
     let known: Vec<_> =
         SAID.iter().zip(&answers.changes).filter_map(|(name, of)| Some((name, (*of)?))).collect();
     known.first()?;
@@ -109,13 +110,14 @@ fn answered(pair: &str, answers: &Answers) -> Option<String> {
         })
         .collect();
     let place = format!("{pair}, {}: under {} in round 0", answers.task, answers.condition);
-    Some(match said.is_empty() {
+    let text = match said.is_empty() {
         true => format!("{place} no change of the answers is beyond chance."),
         false => format!("{place} the answers change: {}.", said.join("; ")),
-    })
+    };
+    Some(Finding::new(Topic::Answers, text).clear(!said.is_empty()))
 }
 
-fn moved(pair: &str, task: &str, cell: &Cell) -> Option<String> {
+fn moved(pair: &str, task: &str, cell: &Cell) -> Option<Finding> {
     let layers: Vec<_> =
         cell.layers.iter().filter_map(|layer| Some((layer, layer.shift.as_ref()?))).collect();
     // Less than a thousandth of a deviation is rounding.
@@ -134,7 +136,8 @@ fn moved(pair: &str, task: &str, cell: &Cell) -> Option<String> {
     let Some((entered, _)) = beyond.first() else {
         let all = layers.len();
         return (all > 0).then(|| {
-            format!("{pair}, {task}: {on} the states of none of {all} layers have moved beyond chance (p over all layers, n = {}).", cell.n)
+            let text = format!("{pair}, {task}: {on} the states of none of {all} layers have moved beyond chance (p over all layers, n = {}).", cell.n);
+            Finding::new(Topic::Shift, text).clear(false).at("shift-size")
         });
     };
     let units = |at: &&&(&LayerCell, &recant_probes::Shift)| Some(at.1.norm.value? / at.0.unit?);
@@ -153,7 +156,7 @@ fn moved(pair: &str, task: &str, cell: &Cell) -> Option<String> {
             spectrum.participation_ratio()
         )
     });
-    Some(format!(
+    let text = format!(
         "{pair}, {task}: {on} the states have moved at {} of {} layers, layer {} first (p < {ALPHA} over all layers, n = {}), most at \
          layer {}: by {}{interval} within-category deviations{spectrum}. CKA there is {}.",
         beyond.len(),
@@ -163,11 +166,12 @@ fn moved(pair: &str, task: &str, cell: &Cell) -> Option<String> {
         most.0.beside.before.1,
         number(units(&most), 2),
         number(cka, 2),
-    ))
+    );
+    Some(Finding::new(Topic::Shift, text).at("shift-size"))
 }
 
 /// Whether the shift goes along a concept's direction, by its probe or by the difference of means.
-fn along(pair: &str, task: &str, concept: &str, (cell, moved): (&ConceptCell, &Cell)) -> Option<String> {
+fn along(pair: &str, task: &str, concept: &str, (cell, moved): (&ConceptCell, &Cell)) -> Option<Finding> {
     // A shift that chance explains has no direction of its own.
     let shifted = |place: usize| {
         let shift = moved.layers.get(place).and_then(|layer| layer.shift.as_ref());
@@ -210,17 +214,16 @@ fn along(pair: &str, task: &str, concept: &str, (cell, moved): (&ConceptCell, &C
         .collect();
     let place =
         format!("{pair}, {task}, the {concept} direction, layers that moved and whose probe is believed");
-    match (believed.is_empty(), said.is_empty()) {
-        (true, _) => None,
-        (false, true) => Some(format!(
+    let text = match said.is_empty() {
+        true => format!(
             "{place}: at none of {} does the shift lie along it beyond chance (twice the 95 % quantile of both nulls), neither by the \
              probe nor by the difference of means.",
             believed.len()
-        )),
-        (false, false) => {
-            Some(format!("{place}: the shift lies along it beyond chance {}.", said.join("; ")))
-        }
-    }
+        ),
+        false => format!("{place}: the shift lies along it beyond chance {}.", said.join("; ")),
+    };
+    let finding = Finding::new(Topic::Shift, text).clear(!said.is_empty()).at(format!("shift-cosine-{pair}"));
+    (!believed.is_empty()).then_some(finding)
 }
 
 /// Whether the stereotype's option lost under the first condition in round 0.
@@ -262,7 +265,7 @@ fn verdict(
     pair: &PairShift,
     separation: &Separation,
     layer: &LayerSeparation,
-) -> String {
+) -> Finding {
     let (name, concept) = (pair.about.name(), &separation.concept);
     let lost = lost(sources, pair);
     let auroc = |side: &Apart| number(side.auroc.value, 2);
@@ -304,5 +307,7 @@ fn verdict(
             format!("{what}; whether the concept reads worse is not decided, and so neither is whether it is gone or hidden.")
         }
     };
-    format!("{reads}{moved}. {so}")
+    let told = matches!(lost, Lost::Yes(_)) && before.believed;
+    let figure = format!("shift-separation-{}", pair.about.name());
+    Finding::new(Topic::Shift, format!("{reads}{moved}. {so}")).clear(told).at(figure)
 }
