@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn findings_say_from_which_layer_on_and_against_what() {
-        let found = findings(&lenses());
+        let found: Vec<String> = findings(&lenses()).into_iter().map(|finding| finding.text).collect();
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(
             found[0].contains("in round 1 differs from round 0 from layer 2 to the last"),
