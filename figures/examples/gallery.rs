@@ -269,6 +269,7 @@ fn maps() -> LayerRoundMap {
         maps: (0..CONDITIONS.len()).map(|condition| map(concept, condition)).collect(),
     };
     LayerRoundMap {
+        first_layer: 0,
         name: "layer-round-map".into(),
         rows: vec![row(0), row(1)],
         x_label: "Round".into(),
@@ -281,6 +282,7 @@ fn maps() -> LayerRoundMap {
 
 fn one_row_of_maps() -> LayerRoundMap {
     LayerRoundMap {
+        first_layer: 0,
         name: "layer-round-map-one".into(),
         rows: maps().rows.into_iter().take(1).map(|row| MapRow { title: String::new(), ..row }).collect(),
         colours: HeatColours::Diverging { null: 0.0, reach: Some(0.6) },
@@ -337,6 +339,7 @@ fn auroc_map() -> LayerRoundMap {
         passes: vec![],
     };
     LayerRoundMap {
+        first_layer: 0,
         name: "auroc-map".into(),
         rows: vec![MapRow { title: String::new(), maps: vec![map(1, "base"), map(9, "aligned")] }],
         value_label: "AUROC".into(),
@@ -879,6 +882,7 @@ fn lens_map() -> LayerRoundMap {
     };
     let options = ["stereotyped", "other person", "unknown"];
     LayerRoundMap {
+        first_layer: 0,
         name: "lens-map".into(),
         rows: vec![MapRow { title: String::new(), maps: options.iter().enumerate().map(map).collect() }],
         value_label: "Probability of the option".into(),

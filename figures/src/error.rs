@@ -89,6 +89,34 @@ pub enum Error {
         /// The greatest value allowed.
         hi: f64,
     },
+    /// A pattern or name that nothing in the figure matches.
+    #[error("no {what} is {pattern:?}; there are: {known}")]
+    NoMatch {
+        /// What was looked for: `panel`, `line`, `text`.
+        what: &'static str,
+        /// The pattern or name.
+        pattern: String,
+        /// What there is.
+        known: String,
+    },
+    /// The figure does not have the layers asked for.
+    #[error("figure \"{name}\" has no layers {first} to {last} to choose")]
+    NoLayers {
+        /// The figure.
+        name: String,
+        /// The first layer asked for.
+        first: usize,
+        /// The last.
+        last: usize,
+    },
+    /// Figures that cannot be put together.
+    #[error("figures cannot be put together as \"{name}\": {why}")]
+    Apart {
+        /// The figure that was to hold them.
+        name: String,
+        /// Why.
+        why: &'static str,
+    },
     /// The panels do not fit side by side.
     #[error(
         "{columns} panels side by side leave {got:.0} pt for each plot: fewer columns, a wider figure or smaller type"

@@ -1,6 +1,7 @@
 //! A score of a readout at every layer, against chance, a text baseline and a null.
 
 use crate::Figure;
+use crate::arrange::{Part, Parts, pick};
 use crate::canvas::Drawing;
 use crate::colour::{INK, MUTED};
 use crate::data::{
@@ -36,6 +37,8 @@ pub struct LayerProfile {
     pub columns: Option<usize>,
     /// Where a layer lies on the x axis.
     pub depth: Depth,
+    /// The layer of the first entry of every list, where layers have indices.
+    pub first_layer: usize,
     /// Whether the profiles are steps of an order (of alignment, of rounds): they are coloured from dark to light, in
     /// the order in which their labels first appear in the figure, and solid.
     pub ordered: bool,
@@ -53,15 +56,6 @@ pub enum Depth {
 }
 
 impl Depth {
-    /// The places of a list with an entry a layer.
-    fn places(self, layers: usize) -> Vec<f64> {
-        let place = |layer: usize| match self {
-            Depth::Layer => layer as f64,
-            Depth::Relative => (layer + 1) as f64 / layers as f64,
-        };
-        (0..layers).map(place).collect()
-    }
-
     /// How many entries a list must have, where the panel's first profile has `first` and the list's own first
     /// part `own`.
     fn expected(self, first: usize, own: usize) -> usize {
@@ -116,6 +110,15 @@ impl Profile {
 }
 
 impl LayerProfile {
+    /// The places of a list with an entry a layer.
+    fn places(&self, layers: usize) -> Vec<f64> {
+        let place = |layer: usize| match self.depth {
+            Depth::Layer => (self.first_layer + layer) as f64,
+            Depth::Relative => (layer + 1) as f64 / layers as f64,
+        };
+        (0..layers).map(place).collect()
+    }
+
     fn labels(&self) -> Vec<&str> {
         let mut seen = Vec::new();
         for profile in self.panels.iter().flat_map(|p| &p.profiles) {
@@ -193,7 +196,10 @@ impl LayerProfile {
     fn plot(&self, panel: &ProfilePanel, style: &Style) -> Plot {
         let layers = panel.profiles.first().map_or(1, |p| p.scores.value.len());
         let (range, ticks) = match self.depth {
-            Depth::Layer => ((-0.6, layers as f64 - 0.4), Ticks::Integers),
+            Depth::Layer => {
+                let first = self.first_layer as f64;
+                ((first - 0.6, first + layers as f64 - 0.4), Ticks::Integers)
+            }
             Depth::Relative => ((-0.01, 1.02), Ticks::Round),
         };
         let mut plot = Plot {
@@ -206,18 +212,18 @@ impl LayerProfile {
             ..Plot::default()
         };
         if let Some(null) = &panel.null {
-            null_marks(&mut plot, null, &self.depth.places(null.lo.len()));
+            null_marks(&mut plot, null, &self.places(null.lo.len()));
         }
         references::add(&mut plot, &panel.references);
         for baseline in &panel.baselines {
-            baseline_marks(&mut plot, baseline, &self.depth.places(baseline.value.len()));
+            baseline_marks(&mut plot, baseline, &self.places(baseline.value.len()));
         }
         let labels = self.labels();
         let (mut bands, mut lines, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for profile in &panel.profiles {
             let index = labels.iter().position(|l| *l == profile.scores.label).unwrap_or(0);
             let look = if self.ordered { style.step(index, labels.len()) } else { style.look(index) };
-            let x = self.depth.places(profile.scores.value.len());
+            let x = self.places(profile.scores.value.len());
             let scores = profile.scores.cleaned();
             let points: Vec<_> = x.iter().copied().zip(scores.value.iter().copied()).collect();
             let end = points.iter().rev().find_map(|&(x, y)| Some((x, y?)));
@@ -232,7 +238,7 @@ impl LayerProfile {
             plot.named.push(Named { label: scores.label, key: Key::Line { look, marker: false }, end });
             if let Some((layer, value)) = profile.best().filter(|_| profile.mark_best) {
                 let text = match self.depth {
-                    Depth::Layer => format!("{} at layer {layer}", short(value)),
+                    Depth::Layer => format!("{} at layer {}", short(value), self.first_layer + layer),
                     Depth::Relative => format!("{} at layer {layer} of {}", short(value), x.len()),
                 };
                 notes.push(Mark::Note {
@@ -252,7 +258,7 @@ impl LayerProfile {
 
     /// Marks of several profiles are explained once, in ink.
     fn pass_marks(&self, plot: &mut Plot, profile: &Profile, look: Look, several: bool) {
-        let places = self.depth.places(profile.passes.len());
+        let places = self.places(profile.passes.len());
         let x: Vec<f64> = places.into_iter().zip(&profile.passes).filter(|p| *p.1).map(|p| p.0).collect();
         if profile.passes.is_empty() {
             return;
@@ -294,6 +300,69 @@ fn null_marks(plot: &mut Plot, null: &NullBand, x: &[f64]) {
     plot.marks.push(Mark::Band { x: x.to_vec(), lo, hi, colour, alpha });
 }
 
+impl Parts for LayerProfile {
+    type Panel = ProfilePanel;
+
+    fn name(&mut self) -> &mut String {
+        &mut self.name
+    }
+
+    fn panels(&mut self) -> &mut Vec<ProfilePanel> {
+        &mut self.panels
+    }
+
+    fn axes(&mut self) -> Vec<&mut String> {
+        vec![&mut self.x_label, &mut self.y_label]
+    }
+
+    fn columns(&mut self) -> Option<&mut Option<usize>> {
+        Some(&mut self.columns)
+    }
+
+    fn keep_layers(&mut self, first: usize, last: usize) -> bool {
+        if self.depth == Depth::Relative || first < self.first_layer || last < first {
+            return false;
+        }
+        let (from, to) = (first - self.first_layer, last + 1 - self.first_layer);
+        let held = |profile: &Profile| to <= profile.scores.value.len();
+        if !self.panels.iter().flat_map(|panel| &panel.profiles).all(held) {
+            return false;
+        }
+        let cut =
+            |list: &mut Vec<Option<f64>>| *list = list[from.min(list.len())..to.min(list.len())].to_vec();
+        for panel in &mut self.panels {
+            let series =
+                panel.profiles.iter_mut().map(|profile| &mut profile.scores).chain(&mut panel.baselines);
+            series.flat_map(|s| [&mut s.value, &mut s.lo, &mut s.hi]).for_each(cut);
+            panel.null.iter_mut().flat_map(|null| [&mut null.lo, &mut null.hi]).for_each(cut);
+            for passes in panel.profiles.iter_mut().map(|profile| &mut profile.passes) {
+                *passes = passes[from.min(passes.len())..to.min(passes.len())].to_vec();
+            }
+        }
+        self.first_layer = first;
+        true
+    }
+}
+
+impl Part for ProfilePanel {
+    fn title(&mut self) -> &mut String {
+        &mut self.title
+    }
+
+    fn labels(&mut self) -> Vec<&mut String> {
+        self.profiles.iter_mut().map(|line| &mut line.scores.label).collect()
+    }
+
+    fn keep(&mut self, lines: &[usize]) {
+        pick(&mut self.profiles, lines);
+    }
+
+    fn absorb(&mut self, other: &Self) -> bool {
+        self.profiles.extend(other.profiles.iter().cloned());
+        true
+    }
+}
+
 impl Figure for LayerProfile {
     fn name(&self) -> &str {
         &self.name
@@ -319,10 +388,10 @@ impl Figure for LayerProfile {
             let profiles = panel.profiles.iter().map(|p| ("profile", &p.scores, p.passes.as_slice()));
             let baselines = panel.baselines.iter().map(|b| ("baseline", b, [].as_slice()));
             for (kind, s, passes) in profiles.chain(baselines) {
-                for (layer, depth) in self.depth.places(s.value.len()).into_iter().enumerate() {
+                for (layer, depth) in self.places(s.value.len()).into_iter().enumerate() {
                     let passes = passes.get(layer).map(|&p| f64::from(u8::from(p)));
                     let numbers = [
-                        Some(layer as f64),
+                        Some((self.first_layer + layer) as f64),
                         s.value[layer],
                         entry(&s.lo, layer),
                         entry(&s.hi, layer),
@@ -337,9 +406,10 @@ impl Figure for LayerProfile {
             }
             if let Some(null) = &panel.null {
                 let layers = null.lo.len().max(null.hi.len());
-                for (layer, depth) in self.depth.places(layers).into_iter().enumerate() {
-                    let numbers =
-                        [Some(layer as f64), None, entry(&null.lo, layer), entry(&null.hi, layer), None];
+                for (layer, depth) in self.places(layers).into_iter().enumerate() {
+                    let (at, lo, hi) =
+                        (self.first_layer + layer, entry(&null.lo, layer), entry(&null.hi, layer));
+                    let numbers = [Some(at as f64), None, lo, hi, None];
                     row([&panel.title, "null", &null.label], numbers, Some(depth));
                 }
             }

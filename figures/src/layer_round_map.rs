@@ -1,6 +1,7 @@
 //! A score at every layer and round (or head), as heat maps over conditions and concepts.
 
 use crate::Figure;
+use crate::arrange::{Part, Parts, pick};
 use crate::canvas::{Anchor, Canvas, Drawing, Type};
 use crate::colour::{INK, Rgb, WHITE};
 use crate::data::{Csv, check_flags, check_list, check_some, known, listed, plain};
@@ -30,6 +31,8 @@ pub struct LayerRoundMap {
     pub y_label: String,
     /// The label of the colour bar, with its unit: "Stereotype score, change from round 0".
     pub value_label: String,
+    /// The layer of the lowest row of every map.
+    pub first_layer: usize,
     /// How values become colours.
     pub colours: HeatColours,
     /// What the dots mean, for the caption: "q < 0.05, sign-flip test".
@@ -128,7 +131,8 @@ impl<'a> Sheet<'a> {
         let columns = figure.rows[0].maps.len();
         let height = style.panel_height.unwrap_or((layers as f64 * 3.4).clamp(9.0 * size, 13.0 * size));
         let wanted = (height / (1.9 * size)).clamp(2.0, 8.0) as usize;
-        let y = Axis::integers(-0.5, layers as f64 - 0.5, wanted);
+        let first = figure.first_layer as f64;
+        let y = Axis::integers(first - 0.5, first + layers as f64 - 0.5, wanted);
         let wide = |labels: &[String]| {
             labels.iter().map(|l| Rich::parse(l).width(Face::Regular, small)).fold(0.0, f64::max)
         };
@@ -237,9 +241,11 @@ impl<'a> Sheet<'a> {
 
     fn draw_map(&self, canvas: &mut Canvas, map: &HeatMap, rect: Rect, first: bool, last: bool) {
         let panel = Panel { rect, x: self.x.clone(), y: self.y.clone(), strip: 0.0, headroom: 0.0 };
+        let first_layer = self.figure.first_layer;
         for (layer, values) in map.values.iter().enumerate() {
             for (round, value) in values.iter().enumerate() {
-                let corner = |dx: f64, dy: f64| panel.at(round as f64 + dx, layer as f64 + dy);
+                let corner =
+                    |dx: f64, dy: f64| panel.at(round as f64 + dx, (first_layer + layer) as f64 + dy);
                 let cell = [corner(-0.5, -0.5), corner(0.5, 0.5)];
                 match known(*value) {
                     Some(value) => {
@@ -262,7 +268,12 @@ impl<'a> Sheet<'a> {
                 let dark = self.bar.scale.colour(value).lightness() < 55.0;
                 let cell = rect.height / map.values.len() as f64;
                 let radius = (0.26 * cell).clamp(0.45, 1.2);
-                dot(canvas, panel.at(round as f64, layer as f64), radius, if dark { WHITE } else { INK });
+                dot(
+                    canvas,
+                    panel.at(round as f64, (first_layer + layer) as f64),
+                    radius,
+                    if dark { WHITE } else { INK },
+                );
             }
         }
         let (l, t, r, b) = (rect.left, rect.top, rect.right(), rect.bottom());
@@ -310,6 +321,64 @@ fn dot(canvas: &mut Canvas, (x, y): (f64, f64), r: f64, colour: Rgb) {
         (x + r * angle.cos(), y + r * angle.sin())
     };
     canvas.fill(&(0..12).map(corner).collect::<Vec<_>>(), colour, 1.0);
+}
+
+impl Parts for LayerRoundMap {
+    type Panel = MapRow;
+
+    fn name(&mut self) -> &mut String {
+        &mut self.name
+    }
+
+    fn panels(&mut self) -> &mut Vec<MapRow> {
+        &mut self.rows
+    }
+
+    fn axes(&mut self) -> Vec<&mut String> {
+        vec![&mut self.x_label, &mut self.y_label, &mut self.value_label]
+    }
+
+    fn columns(&mut self) -> Option<&mut Option<usize>> {
+        None
+    }
+
+    fn keep_layers(&mut self, first: usize, last: usize) -> bool {
+        let mut maps = self.rows.iter().flat_map(|row| &row.maps);
+        if first < self.first_layer
+            || last < first
+            || !maps.all(|map| last < self.first_layer + map.values.len())
+        {
+            return false;
+        }
+        let kept = first - self.first_layer..last + 1 - self.first_layer;
+        for map in self.rows.iter_mut().flat_map(|row| &mut row.maps) {
+            map.values = map.values[kept.clone()].to_vec();
+            if !map.passes.is_empty() {
+                map.passes = map.passes[kept.clone()].to_vec();
+            }
+        }
+        self.first_layer = first;
+        true
+    }
+}
+
+impl Part for MapRow {
+    fn title(&mut self) -> &mut String {
+        &mut self.title
+    }
+
+    fn labels(&mut self) -> Vec<&mut String> {
+        self.maps.iter_mut().map(|map| &mut map.title).collect()
+    }
+
+    fn keep(&mut self, maps: &[usize]) {
+        pick(&mut self.maps, maps);
+    }
+
+    fn absorb(&mut self, other: &Self) -> bool {
+        self.maps.extend(other.maps.iter().cloned());
+        true
+    }
 }
 
 impl Figure for LayerRoundMap {

@@ -39,6 +39,7 @@
 //! its caption; and one line here.
 #![deny(missing_docs)]
 
+mod arrange;
 mod canonical;
 mod canvas;
 pub mod colour;
@@ -69,6 +70,7 @@ mod style;
 mod text;
 mod token_shift;
 
+pub use arrange::{Arrange, Arrangement, Together, matches};
 pub use canvas::{Drawing, TextBox};
 pub use curves::{Curve, CurveBand, CurvePanel, CurvePoint, Curves};
 pub use data::{Reference, Series};
@@ -87,7 +89,7 @@ pub use style::{Style, Theme, Width};
 pub use token_shift::{ShiftPanel, TokenShift};
 
 /// A figure that can be drawn.
-pub trait Figure {
+pub trait Figure: Arrange {
     /// The name, used for file names.
     fn name(&self) -> &str;
 

@@ -1,6 +1,11 @@
 //! A score of everything against everything: trained here, tested there.
 
+use std::any::Any;
+
 use crate::Figure;
+use crate::arrange::{
+    Arrange, Arrangement, Together, check_all_match, check_names, chosen, mark, pick, replace,
+};
 use crate::canvas::{Anchor, Canvas, Drawing, Type};
 use crate::colour::{INK, WHITE};
 use crate::data::{Csv, check_list, check_some, known, listed, plain};
@@ -256,6 +261,47 @@ impl<'a> Sheet<'a> {
         let kind = Type::new(size, INK).anchored(Anchor::Middle);
         canvas.text(&label, self.area.left + self.area.width / 2.0, bottom + ASCENT * size, kind);
         bottom + LEADING * size
+    }
+}
+
+impl Arrange for Matrix {
+    fn rename(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+    }
+
+    fn mark(&mut self, of: &str, _: Together) {
+        mark(&mut self.title, of);
+    }
+
+    fn join(&mut self, _: &dyn Any, _: Together) -> Result<()> {
+        Err(Error::Apart { name: self.name.clone(), why: "a matrix stands alone" })
+    }
+
+    /// `lines` are names of rows and columns.
+    fn arrange(&mut self, arrangement: &Arrangement) -> Result<()> {
+        let Arrangement { panels, lines, layers, names, .. } = arrangement;
+        if !panels.is_empty() {
+            check_all_match("panel", panels, std::slice::from_ref(&self.title))?;
+        }
+        if let &Some((first, last)) = layers {
+            return Err(Error::NoLayers { name: self.name.clone(), first, last });
+        }
+        if !lines.is_empty() {
+            let all = [self.rows.as_slice(), &self.columns].concat();
+            check_all_match("row or column", lines, &all)?;
+            let (rows, columns) = (chosen(lines, &self.rows), chosen(lines, &self.columns));
+            pick(&mut self.rows, &rows);
+            pick(&mut self.columns, &columns);
+            pick(&mut self.cells, &rows);
+            self.cells.iter_mut().for_each(|row| pick(row, &columns));
+        }
+        let texts = [&mut self.title, &mut self.x_label, &mut self.y_label, &mut self.value_label];
+        let texts: Vec<&mut String> =
+            texts.into_iter().chain(&mut self.rows).chain(&mut self.columns).collect();
+        let known: Vec<String> = texts.iter().map(|text| (*text).clone()).collect();
+        check_names(names, &known)?;
+        texts.into_iter().for_each(|text| replace(names, text));
+        Ok(())
     }
 }
 

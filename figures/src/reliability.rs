@@ -1,6 +1,7 @@
 //! Whether confidence means what it says: accuracy against confidence in bins.
 
 use crate::Figure;
+use crate::arrange::{Part, Parts};
 use crate::canvas::Drawing;
 use crate::data::{Csv, check_order, check_range, check_share, check_some, lettered, listed, plain};
 use crate::error::{Error, Result};
@@ -150,6 +151,42 @@ impl Reliability {
         }
         plot.marks.push(Mark::Corner { lines: panel.note(), size: style.small() });
         plot
+    }
+}
+
+impl Parts for Reliability {
+    type Panel = ReliabilityPanel;
+
+    fn name(&mut self) -> &mut String {
+        &mut self.name
+    }
+
+    fn panels(&mut self) -> &mut Vec<ReliabilityPanel> {
+        &mut self.panels
+    }
+
+    fn axes(&mut self) -> Vec<&mut String> {
+        vec![&mut self.x_label, &mut self.y_label]
+    }
+
+    fn columns(&mut self) -> Option<&mut Option<usize>> {
+        Some(&mut self.columns)
+    }
+}
+
+impl Part for ReliabilityPanel {
+    fn title(&mut self) -> &mut String {
+        &mut self.title
+    }
+
+    fn labels(&mut self) -> Vec<&mut String> {
+        Vec::new()
+    }
+
+    fn keep(&mut self, _: &[usize]) {}
+
+    fn absorb(&mut self, _: &Self) -> bool {
+        false
     }
 }
 

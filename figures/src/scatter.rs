@@ -1,6 +1,7 @@
 //! One share against another, such as a model's share of pronouns against the labour market's.
 
 use crate::Figure;
+use crate::arrange::{Part, Parts};
 use crate::canvas::Drawing;
 use crate::data::{
     Csv, check_list, check_number, check_order, check_range, check_some, known, lettered, listed, plain,
@@ -133,6 +134,42 @@ impl Scatter {
         let points = named.map(|((x, y), p)| (x, y, p.label.clone())).collect();
         plot.marks.push(Mark::Names { points, radius: radius + 0.3, size: 0.9 * style.small() });
         plot
+    }
+}
+
+impl Parts for Scatter {
+    type Panel = ScatterPanel;
+
+    fn name(&mut self) -> &mut String {
+        &mut self.name
+    }
+
+    fn panels(&mut self) -> &mut Vec<ScatterPanel> {
+        &mut self.panels
+    }
+
+    fn axes(&mut self) -> Vec<&mut String> {
+        vec![&mut self.x_label, &mut self.y_label]
+    }
+
+    fn columns(&mut self) -> Option<&mut Option<usize>> {
+        Some(&mut self.columns)
+    }
+}
+
+impl Part for ScatterPanel {
+    fn title(&mut self) -> &mut String {
+        &mut self.title
+    }
+
+    fn labels(&mut self) -> Vec<&mut String> {
+        Vec::new()
+    }
+
+    fn keep(&mut self, _: &[usize]) {}
+
+    fn absorb(&mut self, _: &Self) -> bool {
+        false
     }
 }
 

@@ -1,6 +1,7 @@
 //! A score against the scale of models: their size, or how far they were aligned.
 
 use crate::Figure;
+use crate::arrange::{Part, Parts, pick};
 use crate::canvas::Drawing;
 use crate::colour::INK;
 use crate::data::{
@@ -291,6 +292,73 @@ impl ScoreByScale {
             ModelScale::Parameters => scale::count(model.at),
             ModelScale::Step => format!("step {}", model.at),
         }
+    }
+}
+
+impl Parts for ScoreByScale {
+    type Panel = ScalePanel;
+
+    fn name(&mut self) -> &mut String {
+        &mut self.name
+    }
+
+    fn panels(&mut self) -> &mut Vec<ScalePanel> {
+        &mut self.panels
+    }
+
+    fn axes(&mut self) -> Vec<&mut String> {
+        vec![&mut self.x_label]
+    }
+
+    fn columns(&mut self) -> Option<&mut Option<usize>> {
+        Some(&mut self.columns)
+    }
+
+    /// Every line of both gets an entry for each model of both.
+    fn make_room(&mut self, other: &mut Self) -> std::result::Result<(), &'static str> {
+        if self.scale != other.scale {
+            return Err("their scales differ");
+        }
+        let (own, more) = (self.models.len(), other.models.len());
+        let lines = |figure: &'_ mut Self, stretch: &dyn Fn(&mut Vec<Option<f64>>)| {
+            let lines = figure.panels.iter_mut().flat_map(|panel| &mut panel.lines);
+            lines.flat_map(|line| [&mut line.value, &mut line.lo, &mut line.hi]).for_each(stretch);
+        };
+        lines(self, &|list| list.resize(own + more, None));
+        lines(other, &|list| {
+            list.splice(0..0, std::iter::repeat_n(None, own));
+        });
+        self.models.append(&mut other.models);
+        Ok(())
+    }
+}
+
+impl Part for ScalePanel {
+    fn title(&mut self) -> &mut String {
+        &mut self.title
+    }
+
+    fn labels(&mut self) -> Vec<&mut String> {
+        self.lines.iter_mut().map(|line| &mut line.label).collect()
+    }
+
+    fn keep(&mut self, lines: &[usize]) {
+        pick(&mut self.lines, lines);
+    }
+
+    /// A line of one label goes on through the models of the other panel.
+    fn absorb(&mut self, other: &Self) -> bool {
+        for line in &other.lines {
+            let Some(own) = self.lines.iter_mut().find(|own| own.label == line.label) else {
+                self.lines.push(line.clone());
+                continue;
+            };
+            let pairs = [(&mut own.value, &line.value), (&mut own.lo, &line.lo), (&mut own.hi, &line.hi)];
+            for (own, more) in pairs {
+                own.iter_mut().zip(more).for_each(|(own, more)| *own = own.or(*more));
+            }
+        }
+        true
     }
 }
 

@@ -1,6 +1,7 @@
 //! How far alignment shifted the tokens of an answer, position by position.
 
 use crate::Figure;
+use crate::arrange::{Part, Parts};
 use crate::canvas::Drawing;
 use crate::colour::Rgb;
 use crate::data::{Csv, Series, check_share, check_some, entry, known, lettered, listed, plain};
@@ -170,6 +171,42 @@ fn ticks(positions: f64) -> Ticks {
         scale::multiples(1.0, positions, step, 1.0)
     };
     Ticks::At(round.into_iter().map(|p| (p, p.to_string())).collect())
+}
+
+impl Parts for TokenShift {
+    type Panel = ShiftPanel;
+
+    fn name(&mut self) -> &mut String {
+        &mut self.name
+    }
+
+    fn panels(&mut self) -> &mut Vec<ShiftPanel> {
+        &mut self.panels
+    }
+
+    fn axes(&mut self) -> Vec<&mut String> {
+        vec![&mut self.x_label]
+    }
+
+    fn columns(&mut self) -> Option<&mut Option<usize>> {
+        Some(&mut self.columns)
+    }
+}
+
+impl Part for ShiftPanel {
+    fn title(&mut self) -> &mut String {
+        &mut self.title
+    }
+
+    fn labels(&mut self) -> Vec<&mut String> {
+        Vec::new()
+    }
+
+    fn keep(&mut self, _: &[usize]) {}
+
+    fn absorb(&mut self, _: &Self) -> bool {
+        false
+    }
 }
 
 impl Figure for TokenShift {

@@ -149,6 +149,7 @@ fn maps(text: &dyn Fn(usize) -> String, rows: usize, conditions: usize) -> Layer
         passes: vec![vec![false, true, false]; 12],
     };
     LayerRoundMap {
+        first_layer: 0,
         name: "maps".into(),
         rows: (0..rows)
             .map(|r| MapRow { title: text(r + 3), maps: (0..conditions).map(map).collect() })

@@ -71,6 +71,7 @@ fn map(lenses: &Lenses, seen: &[&Seen], name: String) -> Option<LayerRoundMap> {
     };
     let rows: Vec<MapRow> = ROLES.into_iter().enumerate().filter_map(row).collect();
     (!rows.is_empty()).then(|| LayerRoundMap {
+        first_layer: 0,
         name,
         rows,
         x_label: "Round".into(),

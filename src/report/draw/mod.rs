@@ -189,6 +189,7 @@ fn map(study: &Study, summary: &ModelSummary, name: String) -> LayerRoundMap {
         Some(MapRow { title: sites::title(movement), maps: maps.collect() })
     };
     LayerRoundMap {
+        first_layer: 0,
         name,
         rows: summary.movements.iter().filter_map(row).collect(),
         x_label: "Round".into(),

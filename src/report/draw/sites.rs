@@ -109,6 +109,7 @@ pub fn head_auroc(study: &Study, summary: &ModelSummary, name: String) -> Option
     };
     let maps: Vec<HeatMap> = summary.others.iter().filter(|probes| probes.heads.is_some()).map(map).collect();
     (!maps.is_empty()).then(|| LayerRoundMap {
+        first_layer: 0,
         name,
         rows: vec![row(maps)],
         x_label: "Head".into(),
@@ -139,6 +140,7 @@ pub fn head_changes(study: &Study, summary: &ModelSummary, name: String) -> Opti
         });
     }
     maps.iter().any(|map| map.values.iter().flatten().any(Option::is_some)).then(|| LayerRoundMap {
+        first_layer: 0,
         name,
         rows: vec![row(maps)],
         x_label: "Head".into(),
