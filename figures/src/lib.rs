@@ -88,8 +88,20 @@ pub use score_by_scale::{ModelScale, Role, ScaleModel, ScalePanel, ScoreByScale}
 pub use style::{Style, Theme, Width};
 pub use token_shift::{ShiftPanel, TokenShift};
 
+/// What can be copied without knowing its kind.
+pub trait Copied {
+    /// A copy.
+    fn copied(&self) -> Box<dyn Figure + Send + Sync>;
+}
+
+impl<F: Figure + Clone + Send + Sync + 'static> Copied for F {
+    fn copied(&self) -> Box<dyn Figure + Send + Sync> {
+        Box::new(self.clone())
+    }
+}
+
 /// A figure that can be drawn.
-pub trait Figure: Arrange {
+pub trait Figure: Arrange + Copied {
     /// The name, used for file names.
     fn name(&self) -> &str;
 

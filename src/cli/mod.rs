@@ -5,6 +5,7 @@ pub mod capture;
 pub mod concept;
 pub mod condition;
 pub mod fetch;
+pub mod figures;
 pub mod fit;
 pub mod generate;
 pub mod model;
@@ -46,6 +47,8 @@ pub enum Verb {
     Run(run::Run),
     /// Make probes, tables, figures and the report of a finished run again
     Report(run::Report),
+    /// Draw the figures of finished runs again, as a paper, talk or screen wants them
+    Figures(figures::Figures),
     /// Compare models: states, answers, lenses, tokens and weights of two checkpoints or of a run's models
     Shift(shift::Shift),
     /// Intervene in a study's models: directions, ablation, patching, neurons, beside random controls

@@ -6,6 +6,7 @@ pub mod concept;
 pub mod condition;
 mod dialogues;
 pub mod fetch;
+pub mod figures;
 pub mod fit;
 pub mod generate;
 mod input;
@@ -48,6 +49,7 @@ pub fn dispatch(cli: Cli) -> Result<()> {
         Verb::Demo(args) => run::demo(&args, printer),
         Verb::Run(args) => run::run(&args, printer),
         Verb::Report(args) => run::report(&args, printer),
+        Verb::Figures(args) => figures::run(&args, printer),
         Verb::Shift(args) => shift::run(&args, printer),
         Verb::Steer(args) => steer::run(&args, printer),
         Verb::Plan(args) => plan::run(&args, printer),

@@ -165,23 +165,33 @@ fn borrowed<'c>(
 
 /// Probes, tables, figures and the page, all of which follow from what the run directory holds.
 pub(super) fn analyse(sources: &Sources<'_>, manifest: &Manifest, printer: Printer) -> Result<()> {
-    let progress = printer.progress(2 * sources.study.models.len() as u64 + 1, "probes, figures, report");
+    let summaries = summaries(sources, printer)?;
+    for summary in &summaries {
+        write_probes(sources, summary)?;
+        report::scores::write(sources, summary)?;
+    }
+    let page = Report::of(sources, &summaries, manifest)?.write(sources.run)?;
+    printer.say(format!("report: {}", page.display()));
+    Ok(())
+}
+
+/// Probes, scores and measures of every model.
+///
+/// # Errors
+/// A file of the run is missing or damaged, a judge fails.
+pub(super) fn summaries(sources: &Sources<'_>, printer: Printer) -> Result<Vec<ModelSummary>> {
+    let progress = printer.progress(2 * sources.study.models.len() as u64, "probes, scores, measures");
     let mut summaries = Vec::new();
     for entry in &sources.study.models {
         let spec = Spec::read(&entry.path)?;
         let probes = sources.probes(&entry.name, &spec)?;
         progress.inc(1);
         judge(sources, &entry.name, printer)?;
-        let summary = sources.summary(&entry.name, probes)?;
-        write_probes(sources, &summary)?;
-        report::scores::write(sources, &summary)?;
-        summaries.push(summary);
+        summaries.push(sources.summary(&entry.name, probes)?);
         progress.inc(1);
     }
-    let page = Report::of(sources, &summaries, manifest)?.write(sources.run)?;
     progress.finish_and_clear();
-    printer.say(format!("report: {}", page.display()));
-    Ok(())
+    Ok(summaries)
 }
 
 /// Writes the probes of every site.

@@ -647,7 +647,10 @@ mod tests {
             "study": { "models": [{ "name": HOSTILE }], "dialogue": { "conditions": [HOSTILE], "rounds": 2 } },
             "conditions": { HOSTILE: { "about": HOSTILE } },
         });
-        (vec![item(HOSTILE)], Manifest { inputs, key: HOSTILE.into(), checks: serde_json::Map::new() })
+        (
+            vec![item(HOSTILE)],
+            Manifest { inputs, key: HOSTILE.into(), checks: serde_json::Map::new(), figures: Vec::new() },
+        )
     }
 
     fn said(items: &[Item]) -> Vec<Turn> {
@@ -793,7 +796,12 @@ mod tests {
 
     #[test]
     fn what_a_study_lacks_leaves_no_heading() {
-        let manifest = Manifest { inputs: Value::Null, key: String::new(), checks: serde_json::Map::new() };
+        let manifest = Manifest {
+            inputs: Value::Null,
+            key: String::new(),
+            checks: serde_json::Map::new(),
+            figures: Vec::new(),
+        };
         let empty = Report {
             title: "bare",
             findings: Vec::new(),
@@ -847,7 +855,12 @@ mod tests {
     #[test]
     fn a_question_is_embedded_once_and_turns_keep_their_meaning() {
         let items = [Item { format: Format::Letters, ..item("Who?") }];
-        let manifest = Manifest { inputs: Value::Null, key: String::new(), checks: serde_json::Map::new() };
+        let manifest = Manifest {
+            inputs: Value::Null,
+            key: String::new(),
+            checks: serde_json::Map::new(),
+            figures: Vec::new(),
+        };
         let mut turns = vec![turn(&items[0], 0, 0), turn(&items[0], 1, 2)];
         turns[1].orders[0].parsed = Some(1);
         turns[1].orders[0].ended = false;

@@ -104,6 +104,17 @@ impl<'a> Report<'a> {
         figures.extend(draw::weights::figures(&weighed));
         figures.extend(draw::lens::figures(&lenses));
 
+        let (mut own, mut failed) = (Vec::new(), Vec::new());
+        for entry in &sources.study.figure {
+            match draw::own::own(&figures, entry) {
+                Ok(planned) => own.push(planned),
+                Err(error) => {
+                    failed.push(format!("The study's figure {} cannot be made: {error}.", entry.name))
+                }
+            }
+        }
+        figures.splice(0..0, own);
+
         let mut findings = [
             aligned.iter().map(Alignment::finding).collect(),
             words::findings(sources, summaries),
@@ -123,6 +134,7 @@ impl<'a> Report<'a> {
             weights::cautions(&weighed),
             lens::cautions(&lenses),
             cautions::deviations(manifest),
+            failed,
         ]
         .concat();
         let title = &sources.study.name;

@@ -51,11 +51,12 @@ impl RunDir {
         let found = if path.is_file() { Some(Manifest::read(&path)?) } else { None };
         if let Some(found) = found.as_ref().filter(|found| found.key == manifest.key) {
             manifest.checks.clone_from(&found.checks);
-            return Ok(Self {
-                root: root.to_path_buf(),
-                key: manifest.key.clone(),
-                _lock: lock(root, &path)?,
-            });
+            let mut run =
+                Self { root: root.to_path_buf(), key: manifest.key.clone(), _lock: lock(root, &path)? };
+            if found.figures != manifest.figures {
+                run.record(manifest)?;
+            }
+            return Ok(run);
         }
         // A run that was refused or cut short before its first shard holds nothing that could be mixed.
         if root.is_dir() && holds_files(root, &["manifest.json", "manifest.json.partial"])? {
@@ -222,7 +223,8 @@ mod tests {
     fn a_directory_is_open_to_one_process_at_a_time() {
         let dir = tempfile::tempdir().expect("a directory");
         let checks = serde_json::Map::new();
-        let mut manifest = Manifest { inputs: serde_json::json!({}), key: "k".into(), checks };
+        let mut manifest =
+            Manifest { inputs: serde_json::json!({}), key: "k".into(), checks, figures: Vec::new() };
         let mut first = RunDir::open(dir.path(), &mut manifest).expect("free");
         manifest.checks.insert("tiny".into(), serde_json::json!([]));
         first.record(&manifest).expect("recorded");

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{AlignEntry, ModelEntry, Study};
+use super::{AlignEntry, FigureEntry, ModelEntry, Study};
 use crate::align::{Example, Examples};
 use crate::model::fetch;
 use crate::task::Item;
@@ -24,6 +24,8 @@ pub struct Manifest {
     pub key: String,
     /// What `recant model check` found of each model, by its name. No part of the key.
     pub checks: Map<String, Value>,
+    /// The study's own figures. No part of the key.
+    pub figures: Vec<FigureEntry>,
 }
 
 impl Manifest {
@@ -79,7 +81,7 @@ impl Manifest {
             "concepts": concepts,
         });
         let key = hash(inputs.to_string().as_bytes());
-        Ok(Self { inputs, key, checks: Map::new() })
+        Ok(Self { inputs, key, checks: Map::new(), figures: study.figure.clone() })
     }
 
     /// The settings of an alignment that change its numbers.
@@ -137,7 +139,7 @@ impl Manifest {
             "held_out": digest(&pairs.held_out),
         });
         let key = hash(inputs.to_string().as_bytes());
-        Ok(Self { inputs, key, checks: Map::new() })
+        Ok(Self { inputs, key, checks: Map::new(), figures: Vec::new() })
     }
 
     /// The models that read a plain transcript.
@@ -149,7 +151,10 @@ impl Manifest {
     /// The text of `manifest.json`.
     #[must_use]
     pub fn text(&self) -> String {
-        let whole = json!({ "run_key": self.key, "inputs": self.inputs, "checks": self.checks });
+        let mut whole = json!({ "run_key": self.key, "inputs": self.inputs, "checks": self.checks });
+        if !self.figures.is_empty() {
+            whole["figures"] = json!(self.figures);
+        }
         serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
     }
 
@@ -164,7 +169,16 @@ impl Manifest {
         match (&whole["run_key"], &whole["inputs"]) {
             (Value::String(key), inputs @ Value::Object(_)) => {
                 let checks = whole["checks"].as_object().cloned().unwrap_or_default();
-                Ok(Self { inputs: inputs.clone(), key: key.clone(), checks })
+                let figures = match &whole["figures"] {
+                    Value::Null => Vec::new(),
+                    figures => serde_json::from_value(figures.clone()).map_err(|error| {
+                        Error::input(
+                            path.display().to_string(),
+                            format!("its figures cannot be read: {error}"),
+                        )
+                    })?,
+                };
+                Ok(Self { inputs: inputs.clone(), key: key.clone(), checks, figures })
             }
             _ => {
                 Err(Error::input(path.display().to_string(), "not a manifest: run_key or inputs are missing"))
@@ -177,8 +191,10 @@ impl Manifest {
     /// # Errors
     /// The manifest was not written by this version.
     pub fn study(&self) -> Result<Study> {
-        serde_json::from_value(self.inputs["study"].clone())
-            .map_err(|error| Error::input("manifest.json", format!("its study cannot be read: {error}")))
+        let mut study: Study = serde_json::from_value(self.inputs["study"].clone())
+            .map_err(|error| Error::input("manifest.json", format!("its study cannot be read: {error}")))?;
+        study.figure.clone_from(&self.figures);
+        Ok(study)
     }
 
     /// The first place where two manifests differ, as `path: mine, theirs`.
@@ -257,7 +273,7 @@ mod tests {
     use super::*;
 
     fn manifest(inputs: Value) -> Manifest {
-        Manifest { key: hash(inputs.to_string().as_bytes()), inputs, checks: Map::new() }
+        Manifest { key: hash(inputs.to_string().as_bytes()), inputs, checks: Map::new(), figures: Vec::new() }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod align;
 pub mod condition;
 pub mod dialogue;
+pub mod figure;
 pub mod manifest;
 pub mod position;
 pub mod shift;
@@ -19,6 +20,7 @@ pub use align::{AlignEntry, Method, PairFormat, PairsEntry, Tune};
 pub use condition::{Arm, Before, Condition, History};
 use condition::{Library, resolve};
 pub use dialogue::{DialogueEntry, Orders, Sampling, Scoring};
+pub use figure::FigureEntry;
 pub use position::Position;
 pub use shift::{LensEntry, ShiftEntry};
 pub use steer::SteerEntry;
@@ -83,6 +85,9 @@ pub struct Study {
     /// What lies between two models; rests on a run and is no part of it.
     #[serde(default, skip_serializing)]
     pub shift: Option<ShiftEntry>,
+    /// Figures of its own; the numbers do not hang on them.
+    #[serde(default, skip_serializing)]
+    pub figure: Vec<FigureEntry>,
     /// How a checkpoint is aligned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub align: Option<AlignEntry>,
@@ -370,6 +375,7 @@ impl Study {
         self.check_probes()?;
         self.check_steer()?;
         shift::check(self)?;
+        figure::check(self)?;
         self.align.as_ref().map_or(Ok(()), |align| align.check(self))
     }
 

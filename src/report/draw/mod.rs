@@ -2,6 +2,7 @@
 
 pub mod alignment;
 pub mod lens;
+pub mod own;
 mod places;
 mod planned;
 mod relations;
