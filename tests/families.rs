@@ -594,7 +594,7 @@ fn every_family_has_cases_away_from_its_defaults() -> Outcome {
 /// The slope of the loss along a direction of all parameters, by the recorded pass and by differences.
 fn slopes(model: &Model, parameters: &[Parameter], chunks: &[Chunk<'_>], checkpoint: bool) -> (f64, f64) {
     let targets: Vec<(i64, i64)> = vec![(1, 3), (3, 5), (4, 7), (4, 2)];
-    let weights = Tensor::from_slice(&[-1.0, 0.5, -2.0, 0.25]);
+    let weights = Tensor::from_slice(&[-1.0, 0.5, -2.0, 0.25]).to_device(parameters[0].tensor.device());
     let loss = |logprobs: &Tensor| Ok((logprobs * &weights).sum(Kind::Double).sin());
     parameters.iter().filter(|p| p.tensor.grad().defined()).for_each(|p| {
         let _ = p.tensor.grad().zero_();
@@ -602,7 +602,8 @@ fn slopes(model: &Model, parameters: &[Parameter], chunks: &[Chunk<'_>], checkpo
     model.learn(chunks, &targets, checkpoint, loss).expect("a recorded pass");
     let along = |p: &Parameter| {
         let count = p.tensor.numel() as i64;
-        Tensor::from_slice(&values(&p.name, count)).to_kind(Kind::Double).view_as(&p.tensor)
+        let drawn = Tensor::from_slice(&values(&p.name, count)).to_kind(Kind::Double);
+        drawn.to_device(p.tensor.device()).view_as(&p.tensor)
     };
     let slope = |p: &Parameter| {
         if p.tensor.grad().defined() {
