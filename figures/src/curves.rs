@@ -1,5 +1,7 @@
 //! Lines with intervals over a number: effects of steering over its strength, losses over training steps.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Figure;
 use crate::arrange::{Part, Parts, pick};
 use crate::canvas::Drawing;
@@ -18,7 +20,7 @@ use crate::style::{Dash, Look, Style};
 /// Small multiples, one panel a measure, over one numeric x: the strength of steering, the step of training.
 /// A line is either marked (a marker and an interval bar a point) or thin (for hundreds of points). Where x
 /// spans 0, a vertical line shows it.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Curves {
     /// The figure's name, used for file names.
     pub name: String,
@@ -33,13 +35,14 @@ pub struct Curves {
 }
 
 /// One measure.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CurvePanel {
     /// What is measured: "Effect", "Perplexity of neutral text".
     pub title: String,
     /// The label of the y axis with its unit. `_{..}` and `^{..}` set sub- and superscripts.
     pub y_label: String,
     /// The least range of the y axis; it grows to hold every number drawn. None chooses it.
+    #[serde(with = "crate::nan")]
     pub y_range: Option<(f64, f64)>,
     /// Whether the y axis is logarithmic; all its numbers must then lie above 0.
     pub log_y: bool,
@@ -57,7 +60,7 @@ pub struct CurvePanel {
 }
 
 /// One line. Smoothing, where wanted, is the caller's.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Curve {
     /// The name shown at the line's end or in the legend.
     pub label: String,
@@ -69,22 +72,24 @@ pub struct Curve {
 }
 
 /// One point of a [`Curve`].
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct CurvePoint {
     /// Its place on the x axis.
     pub x: f64,
     /// Its value; None or NaN where it is not defined, which is drawn as a gap.
     pub y: Option<f64>,
     /// The interval of the value, in its units; None or NaN where there is none.
+    #[serde(with = "crate::nan")]
     pub interval: Option<(f64, f64)>,
 }
 
 /// A range at each x that is no line's interval: what 20 random directions did.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CurveBand {
     /// Its name: "20 random directions, range".
     pub label: String,
     /// x, lower end and upper end, by x from left to right; a NaN end is a gap.
+    #[serde(with = "crate::nan")]
     pub points: Vec<(f64, f64, f64)>,
 }
 

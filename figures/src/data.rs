@@ -1,12 +1,14 @@
 //! What figures are made of, and the checks all of them share.
 
+use serde::{Deserialize, Serialize};
+
 use std::fmt::Write as _;
 
 use crate::error::{Error, Result};
 
 /// Values with intervals along an axis (rounds, layers). All three lists have one entry per place;
 /// None or NaN is a value that is not defined there and is drawn as a gap.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Series {
     /// The name shown at the line's end or in the legend.
     pub label: String,
@@ -19,13 +21,14 @@ pub struct Series {
 }
 
 /// A horizontal line across a panel: a chance level, a null value, a baseline without layers.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Reference {
     /// The name shown beside the line.
     pub label: String,
     /// Its height, in the panel's units.
     pub value: f64,
     /// The interval of the value, drawn as a band, where it has one.
+    #[serde(with = "crate::nan")]
     pub interval: Option<(f64, f64)>,
 }
 

@@ -1,5 +1,7 @@
 //! Distributions of scores against each other: projections on a direction in the base and the aligned model.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Figure;
 use crate::arrange::{Part, Parts, pick};
 use crate::canvas::Drawing;
@@ -29,7 +31,7 @@ const PANEL: f64 = 22.0;
 
 /// Small multiples, one panel a concept or task, one row a condition or round: the samples of a row are drawn as
 /// densities over one another, on one line.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Distributions {
     /// The figure's name, used for file names.
     pub name: String,
@@ -47,7 +49,7 @@ pub struct Distributions {
 }
 
 /// One concept.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DistributionPanel {
     /// The concept.
     pub title: String,
@@ -56,7 +58,7 @@ pub struct DistributionPanel {
 }
 
 /// One condition or round.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DistributionRow {
     /// The name at the row's left. Where all panels have the same rows, panels side by side name them once.
     pub label: String,
@@ -67,11 +69,12 @@ pub struct DistributionRow {
 }
 
 /// Values of one kind.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Sample {
     /// The name shown in the legend. It keeps its colour across rows and panels.
     pub label: String,
     /// The values; NaN is one that is not defined and left out.
+    #[serde(with = "crate::nan")]
     pub values: Vec<f64>,
 }
 

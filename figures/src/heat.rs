@@ -1,5 +1,7 @@
 //! Numbers as colours: the scale, its bar, and cells without a number.
 
+use serde::{Deserialize, Serialize};
+
 use crate::canvas::{Anchor, Canvas, Type};
 use crate::colour::{ColourMap, DIVERGING, INK, Rgb, SEQUENTIAL};
 use crate::data::check_number;
@@ -19,7 +21,7 @@ const GAP_TINT: Rgb = Rgb(232, 232, 232);
 const GAP_LINE: Rgb = Rgb(165, 165, 165);
 
 /// How values become colours.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum HeatColours {
     /// Blue below, red above, near-white at the null value, equally strong at equal distance from it.
     Diverging {

@@ -1,5 +1,7 @@
 //! A score of a readout at every layer, against chance, a text baseline and a null.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Figure;
 use crate::arrange::{Part, Parts, pick};
 use crate::canvas::Drawing;
@@ -17,7 +19,7 @@ use crate::scale::short;
 use crate::style::{Dash, Look, Style};
 
 /// Small multiples, one panel a concept: x is the layer (0-based) or its relative depth, lines with interval bands.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct LayerProfile {
     /// The figure's name, used for file names.
     pub name: String,
@@ -45,7 +47,7 @@ pub struct LayerProfile {
 }
 
 /// Where a layer lies on the x axis of a [`LayerProfile`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Depth {
     /// At its index from 0; all lists of a panel have the same length.
     #[default]
@@ -64,7 +66,7 @@ impl Depth {
 }
 
 /// One concept.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ProfilePanel {
     /// The concept.
     pub title: String,
@@ -80,7 +82,7 @@ pub struct ProfilePanel {
 }
 
 /// The scores of one readout at every layer.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Profile {
     /// Scores and intervals, an entry a layer.
     pub scores: Series,
@@ -91,7 +93,7 @@ pub struct Profile {
 }
 
 /// A range of scores under a null, at every layer.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct NullBand {
     /// What it is: "permuted labels, 95 %".
     pub label: String,

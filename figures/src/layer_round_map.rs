@@ -1,5 +1,7 @@
 //! A score at every layer and round (or head), as heat maps over conditions and concepts.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Figure;
 use crate::arrange::{Part, Parts, pick};
 use crate::canvas::{Anchor, Canvas, Drawing, Type};
@@ -19,7 +21,7 @@ const GUTTER: f64 = 5.0;
 
 /// Heat maps of layer (y, layer 0 at the bottom) by round or head (x): a row of maps for each concept, a
 /// column for each condition, one colour bar for all.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerRoundMap {
     /// The figure's name, used for file names.
     pub name: String,
@@ -40,7 +42,7 @@ pub struct LayerRoundMap {
 }
 
 /// The maps of one concept.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MapRow {
     /// The concept; may be empty when there is one row.
     pub title: String,
@@ -49,7 +51,7 @@ pub struct MapRow {
 }
 
 /// One map. All maps of a figure have the same size.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct HeatMap {
     /// The condition.
     pub title: String,

@@ -56,6 +56,7 @@ mod layer_round_map;
 mod legend;
 mod marker;
 mod matrix;
+mod nan;
 mod panel;
 mod place;
 mod position_bias;
@@ -88,20 +89,8 @@ pub use score_by_scale::{ModelScale, Role, ScaleModel, ScalePanel, ScoreByScale}
 pub use style::{Style, Theme, Width};
 pub use token_shift::{ShiftPanel, TokenShift};
 
-/// What can be copied without knowing its kind.
-pub trait Copied {
-    /// A copy.
-    fn copied(&self) -> Box<dyn Figure + Send + Sync>;
-}
-
-impl<F: Figure + Clone + Send + Sync + 'static> Copied for F {
-    fn copied(&self) -> Box<dyn Figure + Send + Sync> {
-        Box::new(self.clone())
-    }
-}
-
 /// A figure that can be drawn.
-pub trait Figure: Arrange + Copied {
+pub trait Figure: Arrange {
     /// The name, used for file names.
     fn name(&self) -> &str;
 
@@ -126,3 +115,51 @@ pub trait Figure: Arrange + Copied {
     /// A caption that says what is shown and what lines, bands and marks mean.
     fn caption(&self) -> String;
 }
+
+/// Makes [`AnyFigure`] of the kinds there are.
+macro_rules! kinds {
+    ($($kind:ident),* $(,)?) => {
+        /// A figure of any kind, as it is kept in a file.
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(tag = "kind", rename_all = "kebab-case")]
+        pub enum AnyFigure {
+            $(#[doc = concat!("[`", stringify!($kind), "`]")] $kind($kind),)*
+        }
+
+        impl AnyFigure {
+            /// The figure, whatever its kind.
+            pub fn get(&self) -> &dyn Figure {
+                match self {
+                    $(Self::$kind(figure) => figure,)*
+                }
+            }
+
+            /// The figure, to be changed.
+            pub fn get_mut(&mut self) -> &mut dyn Figure {
+                match self {
+                    $(Self::$kind(figure) => figure,)*
+                }
+            }
+        }
+
+        $(impl From<$kind> for AnyFigure {
+            fn from(figure: $kind) -> Self {
+                Self::$kind(figure)
+            }
+        })*
+    };
+}
+
+kinds!(
+    Curves,
+    Distributions,
+    LayerProfile,
+    LayerRoundMap,
+    Matrix,
+    PositionBias,
+    Reliability,
+    RoundsByCondition,
+    Scatter,
+    ScoreByScale,
+    TokenShift,
+);

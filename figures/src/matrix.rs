@@ -1,5 +1,7 @@
 //! A score of everything against everything: trained here, tested there.
 
+use serde::{Deserialize, Serialize};
+
 use std::any::Any;
 
 use crate::Figure;
@@ -26,7 +28,7 @@ const GAP: f64 = 3.0;
 
 /// A heat map with a named row for each thing trained on and a named column for each thing tested on. Numbers stand in
 /// the cells where there is room.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Matrix {
     /// The figure's name, used for file names.
     pub name: String,
@@ -53,11 +55,12 @@ pub struct Matrix {
 }
 
 /// A number with its interval.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct MatrixCell {
     /// The number; None or NaN is drawn grey and hatched.
     pub value: Option<f64>,
     /// Lower and upper end.
+    #[serde(with = "crate::nan")]
     pub interval: Option<(f64, f64)>,
 }
 

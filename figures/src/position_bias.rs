@@ -1,5 +1,7 @@
 //! Which place of the options is chosen how often, whatever stands there.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Figure;
 use crate::arrange::{Part, Parts, pick};
 use crate::canvas::Drawing;
@@ -20,7 +22,7 @@ const GROUND: Rgb = Rgb(244, 244, 244);
 /// Small multiples, one panel a task or model: x is the place of an option, y the share of items for which
 /// the option there is chosen, a marker with its interval for each condition or round, and a dashed line at
 /// the share of each place were the choice uniform.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PositionBias {
     /// The figure's name, used for file names.
     pub name: String,
@@ -39,7 +41,7 @@ pub struct PositionBias {
 }
 
 /// One task or model.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PlacePanel {
     /// The task or model.
     pub title: String,

@@ -1,5 +1,7 @@
 //! Whether confidence means what it says: accuracy against confidence in bins.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Figure;
 use crate::arrange::{Part, Parts};
 use crate::canvas::Drawing;
@@ -18,7 +20,7 @@ const LEAST: f64 = 0.9;
 /// Small multiples, one panel a condition or model: x is the mean confidence of a bin, y its accuracy with
 /// an interval. The area of a marker goes with the number of answers in its bin, and the expected calibration
 /// error stands in the panel.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reliability {
     /// The figure's name, used for file names.
     pub name: String,
@@ -31,6 +33,7 @@ pub struct Reliability {
     /// The name of the diagonal, usually "calibrated".
     pub diagonal: String,
     /// The range of both axes within [0, 1]; it grows to hold every number drawn. None is all of [0, 1].
+    #[serde(with = "crate::nan")]
     pub range: Option<(f64, f64)>,
     /// What the intervals are, for the caption: "95 % bootstrap intervals over questions".
     pub interval: String,
@@ -39,24 +42,28 @@ pub struct Reliability {
 }
 
 /// One condition or model.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ReliabilityPanel {
     /// The condition or model.
     pub title: String,
     /// The bins in order of confidence; empty ones (`n` 0) are not drawn.
     pub bins: Vec<ReliabilityBin>,
     /// The interval of the expected calibration error, noted beside it where there is one.
+    #[serde(with = "crate::nan")]
     pub ece_interval: Option<(f64, f64)>,
 }
 
 /// Answers of like confidence.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ReliabilityBin {
     /// Their mean confidence, between 0 and 1.
+    #[serde(with = "crate::nan")]
     pub confidence: f64,
     /// The share of them that is right, between 0 and 1.
+    #[serde(with = "crate::nan")]
     pub accuracy: f64,
     /// The interval of the accuracy.
+    #[serde(with = "crate::nan")]
     pub interval: Option<(f64, f64)>,
     /// How many there are. In an empty bin the other numbers mean nothing and may be NaN.
     pub n: usize,

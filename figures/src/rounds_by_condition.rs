@@ -1,5 +1,7 @@
 //! Behaviour, or any score, over the rounds of a dialogue, a line for each condition.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Figure;
 use crate::arrange::{Part, Parts, pick};
 use crate::canvas::Drawing;
@@ -13,7 +15,7 @@ use crate::style::{Look, Style};
 
 /// Small multiples, one panel a measure: x is the round (0, 1, ..), one line a condition, intervals
 /// always drawn.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoundsByCondition {
     /// The figure's name, used for file names.
     pub name: String,
@@ -30,7 +32,7 @@ pub struct RoundsByCondition {
 }
 
 /// One measure.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RoundPanel {
     /// What is measured: "Accuracy, ambiguous".
     pub title: String,
@@ -45,7 +47,7 @@ pub struct RoundPanel {
 }
 
 /// How the intervals of lines over rounds are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Intervals {
     /// Vertical bars; lines are set slightly apart so that none hides another.
     #[default]

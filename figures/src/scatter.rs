@@ -1,5 +1,7 @@
 //! One share against another, such as a model's share of pronouns against the labour market's.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Figure;
 use crate::arrange::{Part, Parts};
 use crate::canvas::Drawing;
@@ -14,7 +16,7 @@ use crate::style::{Fill, Look, Style};
 
 /// Small multiples, one panel a condition: a point for each item (an occupation) on two axes of one unit, the
 /// diagonal of agreement, and a correlation as a note.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scatter {
     /// The figure's name, used for file names.
     pub name: String,
@@ -25,6 +27,7 @@ pub struct Scatter {
     /// The label of the y axis: "Model's share of she".
     pub y_label: String,
     /// The least range of both axes; it grows to hold every number drawn. None takes that of the data.
+    #[serde(with = "crate::nan")]
     pub range: Option<(f64, f64)>,
     /// The name of the diagonal: "as recorded".
     pub diagonal: String,
@@ -37,7 +40,7 @@ pub struct Scatter {
 }
 
 /// One condition.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScatterPanel {
     /// The condition.
     pub title: String,
@@ -46,11 +49,12 @@ pub struct ScatterPanel {
     /// The correlation; None or NaN where it is not defined.
     pub correlation: Option<f64>,
     /// Its interval.
+    #[serde(with = "crate::nan")]
     pub correlation_interval: Option<(f64, f64)>,
 }
 
 /// One item.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScatterPoint {
     /// What it is: an occupation.
     pub label: String,

@@ -1,5 +1,7 @@
 //! A score against the scale of models: their size, or how far they were aligned.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Figure;
 use crate::arrange::{Part, Parts, pick};
 use crate::canvas::Drawing;
@@ -19,7 +21,7 @@ use crate::style::{Fill, Look, Style};
 /// Small multiples, one panel a measure: x is the models' scale, one colour a condition. Base models are
 /// hollow markers, aligned ones filled; lines join the models of one role and family only. Where several
 /// models have one x, their points are set slightly apart.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoreByScale {
     /// The figure's name, used for file names.
     pub name: String,
@@ -38,7 +40,7 @@ pub struct ScoreByScale {
 }
 
 /// What the x axis of a [`ScoreByScale`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ModelScale {
     /// The number of parameters, on a logarithmic axis with a tick at each size: 135M, 1.7B, 70B.
     #[default]
@@ -48,7 +50,7 @@ pub enum ModelScale {
 }
 
 /// One model of a scale.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScaleModel {
     /// Its name, written below the axis where it has room and always in the caption.
     pub name: String,
@@ -61,7 +63,7 @@ pub struct ScaleModel {
 }
 
 /// Whether a model was aligned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Role {
     /// Pretrained only: hollow markers.
     Base,
@@ -71,7 +73,7 @@ pub enum Role {
 }
 
 /// One measure.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScalePanel {
     /// What is measured: "Accuracy, ambiguous".
     pub title: String,

@@ -1,5 +1,7 @@
 //! How far alignment shifted the tokens of an answer, position by position.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Figure;
 use crate::arrange::{Part, Parts};
 use crate::canvas::Drawing;
@@ -24,7 +26,7 @@ const NAMES: [&str; 3] = ["unshifted", "marginal", "shifted"];
 /// Small multiples, one panel a condition and round: for each position of the answer the shares of tokens that the
 /// base model would have chosen as well (unshifted), ranks second or third (marginal) or ranks lower (shifted), stacked,
 /// and beneath them the mean divergence of the two models. After Lin et al. 2023, "The Unlocking Spell on Base LLMs".
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TokenShift {
     /// The figure's name, used for file names.
     pub name: String,
@@ -39,7 +41,7 @@ pub struct TokenShift {
 }
 
 /// One condition and round. All lists have one entry a position, the answer's first token first.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ShiftPanel {
     /// The condition: "baseline, round 0".
     pub title: String,

@@ -3,9 +3,9 @@
 use std::any::Any;
 
 use recant_figures::{
-    Arrange, Arrangement, Depth, Figure, HeatColours, Intervals, LayerProfile, Matrix, MatrixCell,
-    ModelScale, Profile, ProfilePanel, RoundPanel, RoundsByCondition, ScaleModel, ScalePanel, ScoreByScale,
-    Series, Style, Together, matches,
+    AnyFigure, Arrange, Arrangement, Curve, CurveBand, CurvePanel, CurvePoint, Curves, Depth, Figure,
+    HeatColours, Intervals, LayerProfile, Matrix, MatrixCell, ModelScale, Profile, ProfilePanel, RoundPanel,
+    RoundsByCondition, ScaleModel, ScalePanel, ScoreByScale, Series, Style, Together, matches,
 };
 
 fn series(label: &str, values: &[f64]) -> Series {
@@ -189,4 +189,24 @@ fn a_matrix_keeps_rows_and_columns_by_name() {
     let values: Vec<_> = matrix.cells.iter().flatten().filter_map(|cell| cell.value).collect();
     assert_eq!(values, [8.0, 6.0, 2.0, 0.0]);
     assert_eq!(matrix.rows, ["layer 2", "layer 0"]);
+}
+
+#[test]
+fn a_figure_is_read_back_as_it_was_kept() {
+    let band =
+        CurveBand { label: "random".into(), points: vec![(0.0, f64::NAN, f64::NAN), (1.0, 0.1, 1.0 / 3.0)] };
+    let point =
+        |x: f64| CurvePoint { x, y: Some(x / 7.0), interval: (x > 0.0).then_some((x / 9.0, f64::NAN)) };
+    let curve = Curve { label: "effect".into(), points: vec![point(0.0), point(1.0)], marked: true };
+    let panel = CurvePanel { lines: vec![curve], band: Some(band), ..CurvePanel::default() };
+    let curves = Curves { name: "steer".into(), panels: vec![panel], ..Curves::default() };
+    let all: [AnyFigure; 3] = [curves.into(), profile(5).into(), rounds(&["bbq"], &["cot"]).into()];
+    for figure in all {
+        let text = serde_json::to_string(&figure).expect("JSON");
+        let again: AnyFigure = serde_json::from_str(&text).expect("a figure");
+        assert_eq!(figure.get().csv(), again.get().csv());
+        let drawn = |figure: &AnyFigure| figure.get().svg(&Style::default()).expect("a drawing");
+        assert_eq!(drawn(&figure), drawn(&again));
+        assert_eq!(text, serde_json::to_string(&again).expect("JSON"));
+    }
 }

@@ -5,13 +5,10 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use recant_figures::{Style, Together, Width};
 
-use super::loaded::Loaded;
-use super::run::summaries;
 use crate::cli::figures::{self as cli, Figures};
 use crate::printer::Printer;
-use crate::report::Report;
 use crate::report::draw::own::{own, together, unknown};
-use crate::report::draw::{Format, Planned};
+use crate::report::draw::{Format, Planned, kept};
 use crate::store::{RunDir, atomic};
 use crate::study::Study;
 use crate::{Error, Result};
@@ -24,7 +21,7 @@ use crate::{Error, Result};
 pub fn run(args: &Figures, printer: Printer) -> Result<()> {
     let folder = if args.list { None } else { Some(folder(args)?) };
     let runs: Vec<Vec<Planned>> =
-        args.runs.iter().map(|run| planned(run, args.study.as_deref(), printer)).collect::<Result<_>>()?;
+        args.runs.iter().map(|run| planned(run, args.study.as_deref())).collect::<Result<_>>()?;
     let mut all = match runs.len() {
         1 => runs.into_iter().flatten().collect(),
         _ => joined(&names(&args.runs)?, &runs, args.together.into(), printer)?,
@@ -36,7 +33,7 @@ pub fn run(args: &Figures, printer: Printer) -> Result<()> {
         all.retain(|planned| args.only.iter().any(|wanted| planned.is(wanted)));
     }
     let Some(folder) = folder else {
-        all.iter().for_each(|planned| printer.data(planned.figure.name()));
+        all.iter().for_each(|planned| printer.data(planned.figure.get().name()));
         return Ok(());
     };
     let formats = if args.format.is_empty() { Format::ALL } else { &args.format };
@@ -64,21 +61,13 @@ fn folder(args: &Figures) -> Result<PathBuf> {
 }
 
 /// The figures that a run gives, those of the study's own first.
-fn planned(root: &Path, study: Option<&Path>, printer: Printer) -> Result<Vec<Planned>> {
-    let kept = RunDir::manifest(root)?;
+fn planned(root: &Path, study: Option<&Path>) -> Result<Vec<Planned>> {
+    let manifest = RunDir::manifest(root)?;
     let entries = match study {
         Some(path) => Study::read(path)?.figure,
-        None => kept.figures.clone(),
+        None => manifest.figures,
     };
-    let mut study = kept.study()?;
-    study.figure.clear();
-    let loaded = Loaded::new(&study)?;
-    let mut manifest = loaded.manifest()?;
-    manifest.figures = kept.figures;
-    let run = RunDir::open(root, &mut manifest)?;
-    let sources = loaded.sources(&run);
-    let summaries = summaries(&sources, printer)?;
-    let figures = Report::of(&sources, &summaries, &manifest)?.figures;
+    let figures = kept(root, &manifest.key)?;
     let mut all: Vec<Planned> = entries.iter().map(|entry| own(&figures, entry)).collect::<Result<_>>()?;
     all.extend(figures);
     Ok(all)
@@ -105,13 +94,13 @@ fn joined(names: &[String], runs: &[Vec<Planned>], how: Together, printer: Print
     let mut all: Vec<Planned> = Vec::new();
     let mut done: Vec<&str> = Vec::new();
     for planned in runs.iter().flatten() {
-        let name = planned.figure.name();
+        let name = planned.figure.get().name();
         if done.contains(&name) {
             continue;
         }
         done.push(name);
         let alike = names.iter().zip(runs).filter_map(|(run, figures)| {
-            let own = figures.iter().find(|own| own.figure.name() == name)?;
+            let own = figures.iter().find(|own| own.figure.get().name() == name)?;
             Some((run.clone(), own))
         });
         let alike: Vec<(String, &Planned)> = alike.collect();
@@ -119,12 +108,12 @@ fn joined(names: &[String], runs: &[Vec<Planned>], how: Together, printer: Print
             Ok(figure) => vec![(figure, None)],
             Err(error) => {
                 printer.say(format!("{error}: one for each run"));
-                alike.iter().map(|(run, own)| (own.figure.copied(), Some(run))).collect()
+                alike.iter().map(|(run, own)| (own.figure.clone(), Some(run))).collect()
             }
         };
         for (figure, run) in &mut figure {
             if let Some(run) = run {
-                figure.rename(&format!("{name}-{run}"));
+                figure.get_mut().rename(&format!("{name}-{run}"));
             }
         }
         let planned = |(figure, _)| Planned { figure, model: planned.model.clone(), height: planned.height };

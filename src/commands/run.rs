@@ -179,7 +179,7 @@ pub(super) fn analyse(sources: &Sources<'_>, manifest: &Manifest, printer: Print
 ///
 /// # Errors
 /// A file of the run is missing or damaged, a judge fails.
-pub(super) fn summaries(sources: &Sources<'_>, printer: Printer) -> Result<Vec<ModelSummary>> {
+fn summaries(sources: &Sources<'_>, printer: Printer) -> Result<Vec<ModelSummary>> {
     let progress = printer.progress(2 * sources.study.models.len() as u64, "probes, scores, measures");
     let mut summaries = Vec::new();
     for entry in &sources.study.models {

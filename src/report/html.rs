@@ -671,6 +671,7 @@ mod tests {
             title: HOSTILE,
             findings: vec![Finding::new(Topic::Answers, HOSTILE.into()).at(HOSTILE)],
             cautions: vec![HOSTILE.into()],
+            own: Vec::new(),
             figures: Vec::new(),
             tables: vec![short, long],
             dialogues: vec![DialogueEntry {
@@ -806,6 +807,7 @@ mod tests {
             title: "bare",
             findings: Vec::new(),
             cautions: Vec::new(),
+            own: Vec::new(),
             figures: Vec::new(),
             tables: Vec::new(),
             dialogues: Vec::new(),

@@ -58,7 +58,9 @@ pub struct Report<'a> {
     pub findings: Vec<Finding>,
     /// What a reader must know before believing it, one sentence each.
     pub cautions: Vec<String>,
-    /// The figures, in the order of the page.
+    /// The figures of the study's own, which a page shows first.
+    pub own: Vec<Planned>,
+    /// The figures that every such run gives.
     pub figures: Vec<Planned>,
     /// The tables.
     pub tables: Vec<Table>,
@@ -113,7 +115,6 @@ impl<'a> Report<'a> {
                 }
             }
         }
-        figures.splice(0..0, own);
 
         let mut findings = [
             aligned.iter().map(Alignment::finding).collect(),
@@ -139,7 +140,7 @@ impl<'a> Report<'a> {
         .concat();
         let title = &sources.study.name;
         let dialogues = dialogues(sources, summaries);
-        Ok(Self { title, findings, cautions, figures, tables, dialogues, manifest })
+        Ok(Self { title, findings, cautions, own, figures, tables, dialogues, manifest })
     }
 
     /// Writes tables, figures and the page; returns the page's path.
@@ -155,7 +156,9 @@ impl<'a> Report<'a> {
         let style = Style::at(Width::Page);
         let folder = run.place(&["figures"], "")?;
         let drawn = |planned: &Planned| planned.write(&folder, &style, Format::ALL);
-        let figures: Vec<Drawn> = self.figures.par_iter().map(drawn).collect::<Result<_>>()?;
+        let all: Vec<&Planned> = self.own.iter().chain(&self.figures).collect();
+        let figures: Vec<Drawn> = all.into_par_iter().map(drawn).collect::<Result<_>>()?;
+        draw::keep(run, &self.figures)?;
         let path = run.place(&[], "report.html")?;
         atomic::write(&path, html::page(self, &figures).as_bytes())?;
         Ok(path)

@@ -19,7 +19,7 @@ use recant_figures::{
     Reference, RoundPanel, RoundsByCondition, Series,
 };
 
-pub use planned::{Drawn, Format, Planned};
+pub use planned::{Drawn, Format, Planned, keep, kept};
 
 use crate::Error;
 use crate::analysis::bootstrap::quantile;

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use recant_figures::{Figure, Together, matches};
+use recant_figures::{AnyFigure, Together, matches};
 
 use super::Planned;
 use crate::study::FigureEntry;
@@ -14,7 +14,7 @@ type Of<'p> = (String, &'p Planned);
 impl Planned {
     /// The name without the model's at its end.
     fn family(&self) -> &str {
-        let name = self.figure.name();
+        let name = self.figure.get().name();
         let end = self.model.as_ref().and_then(|model| name.strip_suffix(model.as_str())?.strip_suffix('-'));
         end.unwrap_or(name)
     }
@@ -22,7 +22,7 @@ impl Planned {
     /// Whether a name or pattern means it, by its whole name or by that without the model's.
     #[must_use]
     pub fn is(&self, pattern: &str) -> bool {
-        matches(pattern, self.figure.name()) || matches(pattern, self.family())
+        matches(pattern, self.figure.get().name()) || matches(pattern, self.family())
     }
 }
 
@@ -43,15 +43,15 @@ pub fn own(all: &[Planned], entry: &FigureEntry) -> Result<Planned> {
     if meant.is_empty() {
         return Err(unknown(all, &entry.of));
     }
-    if all.iter().any(|planned| planned.figure.name() == entry.name) {
+    if all.iter().any(|planned| planned.figure.get().name() == entry.name) {
         let error = Error::input(format!("figure {}", entry.name), "every run has a figure of that name");
         return Err(error.hint("choose another name for the study's own"));
     }
     let models: Vec<Of<'_>> =
         meant.iter().map(|planned| (planned.model.clone().unwrap_or_default(), *planned)).collect();
     let mut figure = together(&models, entry.together())?;
-    figure.arrange(&entry.arrangement())?;
-    figure.rename(&entry.name);
+    figure.get_mut().arrange(&entry.arrangement())?;
+    figure.get_mut().rename(&entry.name);
     let first = meant[0];
     let model =
         meant.iter().all(|planned| planned.model == first.model).then(|| first.model.clone()).flatten();
@@ -61,7 +61,7 @@ pub fn own(all: &[Planned], entry: &FigureEntry) -> Result<Planned> {
 /// An error that lists the figures there are.
 #[must_use]
 pub fn unknown(all: &[Planned], wanted: &str) -> Error {
-    let names: Vec<&str> = all.iter().map(|planned| planned.figure.name()).collect();
+    let names: Vec<&str> = all.iter().map(|planned| planned.figure.get().name()).collect();
     let error = Error::input(format!("figure {wanted}"), "the run has none of that name");
     error.hint(format!("it has {}", names.join(", ")))
 }
@@ -70,19 +70,19 @@ pub fn unknown(all: &[Planned], wanted: &str) -> Error {
 ///
 /// # Errors
 /// They are of different kinds or have different axes.
-pub fn together(all: &[Of<'_>], how: Together) -> Result<Box<dyn Figure + Send + Sync>> {
+pub fn together(all: &[Of<'_>], how: Together) -> Result<AnyFigure> {
     let alone = all.iter().all(|(of, _)| *of == all[0].0);
     let marked = |(of, planned): &Of<'_>| {
-        let mut figure = planned.figure.copied();
+        let mut figure = planned.figure.clone();
         if !alone {
-            figure.mark(of, how);
+            figure.get_mut().mark(of, how);
         }
         figure
     };
     let mut figures = all.iter().map(marked);
     let mut whole = figures.next().ok_or_else(|| Error::input("figure", "is made of nothing"))?;
     for figure in figures {
-        whole.join(figure.as_ref() as &dyn Any, how)?;
+        whole.get_mut().join(figure.get() as &dyn Any, how)?;
     }
     Ok(whole)
 }

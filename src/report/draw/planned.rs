@@ -2,32 +2,40 @@
 
 use std::path::Path;
 
-use recant_figures::{Figure, Style, render};
+use recant_figures::{AnyFigure, Style, render};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::Result;
-use crate::store::atomic;
+use crate::store::{RunDir, atomic};
+use crate::{Error, Result};
 
 /// The height of each map, in points, where rows of maps share a page.
 const LOW: f64 = 84.0;
+
+/// The figures of a run as data.
+const KEPT: &str = "figures.json";
 
 /// Dots an inch of a PNG.
 const DPI: f64 = 300.0;
 
 /// A figure before it is drawn.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Planned {
     /// What is drawn.
-    pub figure: Box<dyn Figure + Send + Sync>,
+    pub figure: AnyFigure,
     /// The model it is of, where it is of one alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// The height of its panels in points, where it is not the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<f64>,
 }
 
 impl Planned {
     /// A figure of no single model, with panels of the usual height.
     #[must_use]
-    pub fn new(figure: impl Figure + Send + Sync + 'static) -> Self {
-        Self { figure: Box::new(figure), model: None, height: None }
+    pub fn new(figure: impl Into<AnyFigure>) -> Self {
+        Self { figure: figure.into(), model: None, height: None }
     }
 
     /// The same as a figure of one model.
@@ -94,7 +102,7 @@ impl Planned {
     /// # Errors
     /// The style cannot be printed, the disk is full.
     pub fn write(&self, folder: &Path, page: &Style, formats: &[Format]) -> Result<Drawn> {
-        let figure = &self.figure;
+        let figure = self.figure.get();
         let svg = figure.svg(&self.style(page))?;
         for format in formats {
             let bytes = match format {
@@ -107,4 +115,42 @@ impl Planned {
         }
         Ok(Drawn { name: figure.name().to_owned(), caption: figure.caption(), svg })
     }
+}
+
+/// What `figures.json` holds.
+#[derive(Deserialize)]
+struct Kept {
+    run_key: String,
+    figures: Vec<Planned>,
+}
+
+/// The figures of a run as data, from which they are drawn again.
+///
+/// # Errors
+/// The disk is full.
+pub fn keep(run: &RunDir, figures: &[Planned]) -> Result<()> {
+    let text = json!({ "run_key": run.key(), "figures": figures }).to_string();
+    atomic::write(&run.place(&["figures"], KEPT)?, text.as_bytes())
+}
+
+/// Reads what [`keep`] wrote.
+///
+/// # Errors
+/// It is not there, damaged, or of another run.
+pub fn kept(root: &Path, run_key: &str) -> Result<Vec<Planned>> {
+    let path = root.join("figures").join(KEPT);
+    let wrong = |why: String| {
+        let error = Error::input(path.display().to_string(), why);
+        error.hint(format!("`recant report {}` makes it", root.display()))
+    };
+    if !path.is_file() {
+        return Err(wrong("is not there: the run has no figures yet".into()));
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+    let kept: Kept =
+        serde_json::from_str(&text).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    if kept.run_key != run_key {
+        return Err(wrong("is of another run".into()));
+    }
+    Ok(kept.figures)
 }
