@@ -10,8 +10,9 @@ use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingBackend,
 
 use crate::colour::Rgb;
 use crate::font::{FAMILY_LIST, Face};
-use crate::style::Dash;
+use crate::style::{Dash, Style};
 use crate::text::{ASCENT, DESCENT, Level, Rich, SCRIPT};
+use crate::tone::Tone;
 
 /// plotters' units in a point.
 pub(crate) const UNIT: f64 = 100.0;
@@ -109,14 +110,26 @@ impl Type {
     }
 }
 
-/// The drawing as it grows.
-#[derive(Debug, Default)]
+/// The drawing as it grows. Colours are given as on paper and written in the tone of the theme.
+#[derive(Debug)]
 pub(crate) struct Canvas {
     body: String,
     texts: Vec<TextBox>,
+    tone: Tone,
+    strokes: f64,
 }
 
 impl Canvas {
+    pub fn new(style: &Style) -> Canvas {
+        let (tone, strokes) = (style.theme.tone, style.theme.strokes);
+        Canvas { body: String::new(), texts: Vec::new(), tone, strokes }
+    }
+
+    /// How large markers are, relative to those on paper.
+    pub fn strokes(&self) -> f64 {
+        self.strokes
+    }
+
     /// Sets a text with its baseline through (x, y), in points.
     pub fn text(&mut self, text: &Rich, x: f64, y: f64, kind: Type) {
         if text.is_empty() {
@@ -164,7 +177,7 @@ impl Canvas {
             n(x),
             n(y),
             n(kind.size),
-            kind.colour.hex(),
+            self.tone.of(kind.colour).hex(),
         );
     }
 
@@ -180,12 +193,14 @@ impl Canvas {
 
     /// A stroke through points given in points.
     pub fn stroke(&mut self, path: &[(f64, f64)], width: f64, colour: Rgb, dash: Dash) {
-        self.shape(path, "", &stroke_of(colour, 1.0, width, dash));
+        let paint = self.stroke_of(colour, 1.0, width, dash);
+        self.shape(path, "", &paint);
     }
 
     /// A filled polygon, in points.
     pub fn fill(&mut self, corners: &[(f64, f64)], colour: Rgb, alpha: f64) {
-        self.shape(corners, "Z", &fill_of(colour, alpha));
+        let paint = self.fill_of(colour, alpha);
+        self.shape(corners, "Z", &paint);
     }
 
     fn shape(&mut self, path: &[(f64, f64)], end: &str, paint: &str) {
@@ -194,6 +209,27 @@ impl Canvas {
             let _ = write!(d, "{}{} {}", if i == 0 { "M" } else { "L" }, n(*x), n(*y));
         }
         let _ = writeln!(self.body, "<path d=\"{d}{end}\" {paint}/>");
+    }
+
+    fn stroke_of(&self, colour: Rgb, alpha: f64, width: f64, dash: Dash) -> String {
+        let mut paint = format!(
+            "fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linejoin=\"round\"",
+            self.tone.of(colour).hex(),
+            n(width * self.strokes)
+        );
+        if alpha < 1.0 {
+            let _ = write!(paint, " stroke-opacity=\"{}\"", n(alpha));
+        }
+        if let Some(array) = dash.array() {
+            let lengths: Vec<_> = array.iter().map(|length| n(length * self.strokes)).collect();
+            let _ = write!(paint, " stroke-dasharray=\"{}\"", lengths.join(" "));
+        }
+        paint
+    }
+
+    fn fill_of(&self, colour: Rgb, alpha: f64) -> String {
+        let opacity = if alpha < 1.0 { format!(" fill-opacity=\"{}\"", n(alpha)) } else { String::new() };
+        format!("fill=\"{}\"{opacity}", self.tone.of(colour).hex())
     }
 
     /// Closes the document.
@@ -226,12 +262,12 @@ type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 impl Pen<'_> {
     fn stroke<S: BackendStyle>(&self, style: &S) -> String {
         let BackendColor { alpha, rgb: (r, g, b) } = style.color();
-        stroke_of(Rgb(r, g, b), alpha, f64::from(style.stroke_width()) / UNIT, self.dash)
+        self.canvas.stroke_of(Rgb(r, g, b), alpha, f64::from(style.stroke_width()) / UNIT, self.dash)
     }
 
     fn paint<S: BackendStyle>(&self, style: &S, fill: bool) -> String {
         let BackendColor { alpha, rgb: (r, g, b) } = style.color();
-        if fill { fill_of(Rgb(r, g, b), alpha) } else { self.stroke(style) }
+        if fill { self.canvas.fill_of(Rgb(r, g, b), alpha) } else { self.stroke(style) }
     }
 }
 
@@ -298,7 +334,7 @@ impl DrawingBackend for Pen<'_> {
             "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" {paint}/>",
             n(points(x)),
             n(points(y)),
-            n(f64::from(r) / UNIT)
+            n(f64::from(r) / UNIT * self.canvas.strokes)
         );
         Ok(())
     }
@@ -317,26 +353,6 @@ impl DrawingBackend for Pen<'_> {
 
 fn points(units: i32) -> f64 {
     f64::from(units) / UNIT
-}
-
-fn stroke_of(colour: Rgb, alpha: f64, width: f64, dash: Dash) -> String {
-    let mut paint = format!(
-        "fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linejoin=\"round\"",
-        colour.hex(),
-        n(width)
-    );
-    if alpha < 1.0 {
-        let _ = write!(paint, " stroke-opacity=\"{}\"", n(alpha));
-    }
-    if let Some(array) = dash.array() {
-        let _ = write!(paint, " stroke-dasharray=\"{array}\"");
-    }
-    paint
-}
-
-fn fill_of(colour: Rgb, alpha: f64) -> String {
-    let opacity = if alpha < 1.0 { format!(" fill-opacity=\"{}\"", n(alpha)) } else { String::new() };
-    format!("fill=\"{}\"{opacity}", colour.hex())
 }
 
 /// A length with two decimals at most.

@@ -89,6 +89,16 @@ pub enum Error {
         /// The greatest value allowed.
         hi: f64,
     },
+    /// A name that is none of those known.
+    #[error("no {what} \"{given}\": known are {known}")]
+    Unknown {
+        /// Of what, e.g. `theme`.
+        what: &'static str,
+        /// The name given.
+        given: String,
+        /// The names there are.
+        known: String,
+    },
     /// The panels do not fit side by side.
     #[error(
         "{columns} panels side by side leave {got:.0} pt for each plot: fewer columns, a wider figure or smaller type"

@@ -150,7 +150,7 @@ impl<'a> Sheet<'a> {
     }
 
     fn draw(&self) -> Result<Drawing> {
-        let mut canvas = Canvas::default();
+        let mut canvas = Canvas::new(self.style);
         let mut top = EDGE;
         let mut first_map_top = None;
         let mut last_map_bottom = 0.0;

@@ -68,6 +68,7 @@ mod score_by_scale;
 mod style;
 mod text;
 mod token_shift;
+mod tone;
 
 pub use canvas::{Drawing, TextBox};
 pub use curves::{Curve, CurveBand, CurvePanel, CurvePoint, Curves};
@@ -85,6 +86,7 @@ pub use scatter::{Scatter, ScatterPanel, ScatterPoint};
 pub use score_by_scale::{ModelScale, Role, ScaleModel, ScalePanel, ScoreByScale};
 pub use style::{Style, Theme, Width};
 pub use token_shift::{ShiftPanel, TokenShift};
+pub use tone::Tone;
 
 /// A figure that can be drawn.
 pub trait Figure {

@@ -144,7 +144,7 @@ impl<'a> Sheet<'a> {
     }
 
     fn draw(&self) -> Drawing {
-        let mut canvas = Canvas::default();
+        let mut canvas = Canvas::new(self.style);
         self.title(&mut canvas);
         self.cells(&mut canvas);
         self.row_names(&mut canvas);

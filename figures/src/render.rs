@@ -43,7 +43,9 @@ pub fn png(svg: &str, dpi: f64) -> Result<Vec<u8>> {
     let mut image = tiny_skia::Pixmap::new(width.round() as u32, height.round() as u32)
         .ok_or_else(|| Error::Png(format!("no room for {width} x {height} dots")))?;
     image.fill(tiny_skia::Color::WHITE);
-    resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut image.as_mut());
+    // To whole dots, so that no edge of a dark ground mixes with white.
+    let (x, y) = (width.round() / tree.size().width(), height.round() / tree.size().height());
+    resvg::render(&tree, tiny_skia::Transform::from_scale(x, y), &mut image.as_mut());
     let png = image.encode_png().map_err(|e| Error::Png(e.to_string()))?;
     Ok(with_resolution(&png, dpi))
 }

@@ -172,7 +172,7 @@ impl Figure for Scatter {
         out.push(format!("{}: correlation{interval}.", plain(&self.statistic)));
         let points = || self.panels.iter().flat_map(|p| &p.points);
         if points().any(|p| p.labelled && p.place().is_some()) {
-            out.push("Dark outlines: the points named.".into());
+            out.push("Outlines: the points named.".into());
         }
         let missing = points().filter(|p| p.place().is_none()).count();
         if missing > 0 {

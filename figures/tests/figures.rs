@@ -691,7 +691,7 @@ fn wrong_input_is_a_clear_error() {
     let style = |s: Style| good.draw(&s).map(|_| ()).unwrap_err();
     assert!(matches!(style(Style { font_size: f64::NAN, ..Style::default() }), Error::Style { .. }));
     assert!(matches!(style(Style::at(Width::Inches(0.0))), Error::Style { .. }));
-    let bare = Theme { palette: vec![], background: None };
+    let bare = Theme { palette: vec![], ..Theme::paper() };
     assert!(matches!(style(Style { theme: bare, ..Style::default() }), Error::Style { .. }));
 }
 
