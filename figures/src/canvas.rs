@@ -1,7 +1,7 @@
 //! The sheet a figure is drawn on: an SVG writer that knows the size of every text.
 //!
 //! Shapes arrive through plotters ([`Pen`] is one of its drawing backends); plotters counts in whole
-//! units, so a unit is a hundredth of a point. Texts are placed here, measured in the embedded font.
+//! units, so a unit is a hundredth of a point. Texts are placed here, measured in the font of the style.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingBackend, DrawingErrorKind};
 
 use crate::colour::Rgb;
-use crate::font::{FAMILY_LIST, Face};
+use crate::font::Face;
 use crate::style::{Dash, Style};
 use crate::text::{ASCENT, DESCENT, Level, Rich, SCRIPT};
 use crate::tone::Tone;
@@ -117,12 +117,14 @@ pub(crate) struct Canvas {
     texts: Vec<TextBox>,
     tone: Tone,
     strokes: f64,
+    families: String,
 }
 
 impl Canvas {
     pub fn new(style: &Style) -> Canvas {
         let (tone, strokes) = (style.theme.tone, style.theme.strokes);
-        Canvas { body: String::new(), texts: Vec::new(), tone, strokes }
+        let families = escaped(&style.font.family_list());
+        Canvas { body: String::new(), texts: Vec::new(), tone, strokes, families }
     }
 
     /// How large markers are, relative to those on paper.
@@ -173,9 +175,10 @@ impl Canvas {
         }
         let _ = writeln!(
             self.body,
-            "<text x=\"{}\" y=\"{}\" font-family=\"{FAMILY_LIST}\" font-size=\"{}\"{cut}{anchor} fill=\"{}\"{turn} xml:space=\"preserve\">{inner}</text>",
+            "<text x=\"{}\" y=\"{}\" font-family=\"{}\" font-size=\"{}\"{cut}{anchor} fill=\"{}\"{turn} xml:space=\"preserve\">{inner}</text>",
             n(x),
             n(y),
+            self.families,
             n(kind.size),
             self.tone.of(kind.colour).hex(),
         );

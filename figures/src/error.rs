@@ -99,6 +99,14 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
+    /// A font cannot be used.
+    #[error("font \"{path}\": {why}")]
+    Font {
+        /// Its file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The panels do not fit side by side.
     #[error(
         "{columns} panels side by side leave {got:.0} pt for each plot: fewer columns, a wider figure or smaller type"

@@ -146,7 +146,6 @@ pub(crate) fn draw(
     name: &str,
     caption: &str,
 ) -> Result<Drawing> {
-    let style = style.checked()?;
     let layout = Layout::best(plots, columns, style)?;
     let mut canvas = Canvas::new(style);
     let mut top = EDGE;

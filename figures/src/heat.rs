@@ -8,7 +8,7 @@ use crate::font::Face;
 use crate::panel::TICK;
 use crate::scale;
 use crate::style::{Dash, Style};
-use crate::text::{ASCENT, LEADING, Rich};
+use crate::text::{ASCENT, DESCENT, LEADING, Rich};
 
 /// Space kept free at the sheet's edge, in points.
 pub(crate) const EDGE: f64 = 1.5;
@@ -154,13 +154,20 @@ impl ColourBar {
         canvas.stroke(&outline, 0.4, INK, Dash::Solid);
         let kind = Type::new(small, INK);
         let mut edge = right;
-        for (value, label) in self.scale.ticks.iter().zip(&self.labels) {
-            let y = bar_bottom
-                + (bar_top - bar_bottom) * (value - self.scale.lo) / (self.scale.hi - self.scale.lo);
+        let height = |value: &f64| {
+            bar_bottom + (bar_top - bar_bottom) * (value - self.scale.lo) / (self.scale.hi - self.scale.lo)
+        };
+        // From the bar's top, and as many labels as do not touch.
+        let places: Vec<f64> = self.scale.ticks.iter().rev().map(height).collect();
+        let extents: Vec<_> = places.iter().map(|y| (y - ASCENT * small, y + DESCENT * small)).collect();
+        let labels = self.labels.iter().rev().zip(scale::apart(&extents, 0.0));
+        for (y, (label, room)) in places.into_iter().zip(labels) {
             canvas.stroke(&[(right, y), (right + TICK, y)], 0.5, INK, Dash::Solid);
             let label = Rich::parse(label);
-            canvas.text(&label, right + TICK + 1.6, y + 0.33 * small, kind);
             edge = edge.max(right + TICK + 1.6 + label.width(Face::Regular, small));
+            if room {
+                canvas.text(&label, right + TICK + 1.6, y + 0.33 * small, kind);
+            }
         }
         let kind = Type::new(size, INK).anchored(Anchor::Middle).upwards();
         let half = self.title.iter().map(|l| l.width(Face::Regular, size)).fold(0.0, f64::max) / 2.0;

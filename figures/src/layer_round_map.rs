@@ -317,8 +317,8 @@ impl Figure for LayerRoundMap {
         &self.name
     }
 
-    fn draw(&self, style: &Style) -> Result<Drawing> {
-        Sheet::new(self, style.checked()?)?.draw()
+    fn lay_out(&self, style: &Style) -> Result<Drawing> {
+        Sheet::new(self, style)?.draw()
     }
 
     fn csv(&self) -> String {

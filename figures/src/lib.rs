@@ -47,14 +47,16 @@ mod data;
 mod density;
 mod distributions;
 mod error;
-pub mod font;
+mod font;
 mod grid;
 mod heat;
+mod latex;
 mod layer_profile;
 mod layer_round_map;
 mod legend;
 mod marker;
 mod matrix;
+mod numbers;
 mod panel;
 mod place;
 mod position_bias;
@@ -65,6 +67,7 @@ mod rounds_by_condition;
 mod scale;
 mod scatter;
 mod score_by_scale;
+mod setting;
 mod style;
 mod text;
 mod token_shift;
@@ -75,10 +78,13 @@ pub use curves::{Curve, CurveBand, CurvePanel, CurvePoint, Curves};
 pub use data::{Reference, Series};
 pub use distributions::{DistributionPanel, DistributionRow, Distributions, Sample};
 pub use error::{Error, Result};
+pub use font::{Font, FontFile};
 pub use heat::HeatColours;
+pub use latex::latex;
 pub use layer_profile::{Depth, LayerProfile, NullBand, Profile, ProfilePanel};
 pub use layer_round_map::{HeatMap, LayerRoundMap, MapRow};
 pub use matrix::{Matrix, MatrixCell};
+pub use numbers::Numbers;
 pub use position_bias::{PlacePanel, PositionBias};
 pub use reliability::{Reliability, ReliabilityBin, ReliabilityPanel};
 pub use rounds_by_condition::{Intervals, RoundPanel, RoundsByCondition};
@@ -93,12 +99,22 @@ pub trait Figure {
     /// The name, used for file names.
     fn name(&self) -> &str;
 
+    /// Checks the figure, lays it out and draws it, once [`Figure::draw`] has seen to the style: that it can be
+    /// printed, and that texts are measured in its font and numbers written in its language.
+    ///
+    /// # Errors
+    /// Those of [`Figure::draw`].
+    fn lay_out(&self, style: &Style) -> Result<Drawing>;
+
     /// Checks the figure, lays it out and draws it.
     ///
     /// # Errors
     /// When the input is empty, ragged, without any value, not finite or has an interval whose ends are
     /// crossed; when the style cannot be printed; when the panels do not fit the width.
-    fn draw(&self, style: &Style) -> Result<Drawing>;
+    fn draw(&self, style: &Style) -> Result<Drawing> {
+        let style = style.checked()?;
+        style.within(|| self.lay_out(style))
+    }
 
     /// The figure as an SVG document.
     ///
@@ -113,4 +129,14 @@ pub trait Figure {
 
     /// A caption that says what is shown and what lines, bands and marks mean.
     fn caption(&self) -> String;
+
+    /// The caption with its numbers written as the style says, as it stands in the SVG.
+    fn caption_in(&self, style: &Style) -> String {
+        style.within(|| self.caption())
+    }
+
+    /// The caption as LaTeX; [`latex`] says what is kept as it is.
+    fn caption_tex(&self) -> String {
+        latex(&self.caption())
+    }
 }

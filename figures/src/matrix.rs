@@ -264,8 +264,8 @@ impl Figure for Matrix {
         &self.name
     }
 
-    fn draw(&self, style: &Style) -> Result<Drawing> {
-        Ok(Sheet::new(self, style.checked()?)?.draw())
+    fn lay_out(&self, style: &Style) -> Result<Drawing> {
+        Ok(Sheet::new(self, style)?.draw())
     }
 
     fn csv(&self) -> String {

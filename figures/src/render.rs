@@ -1,4 +1,5 @@
-//! From SVG to PDF and PNG. Only the embedded fonts are used, so the result does not depend on the machine.
+//! From SVG to PDF and PNG. Only the embedded fonts and those the program read are used, so the result does not depend
+//! on the machine.
 
 use resvg::{tiny_skia, usvg};
 
@@ -8,12 +9,8 @@ use crate::font;
 
 /// Reads an SVG so that its user unit is the point.
 fn tree(svg: &str) -> Result<usvg::Tree> {
-    let options = usvg::Options {
-        dpi: 72.0,
-        font_family: font::FAMILY.into(),
-        fontdb: font::database(),
-        ..usvg::Options::default()
-    };
+    let (fontdb, font_resolver) = font::renderer();
+    let options = usvg::Options { dpi: 72.0, fontdb, font_resolver, ..usvg::Options::default() };
     usvg::Tree::from_str(svg, &options).map_err(|e| Error::Svg(e.to_string()))
 }
 

@@ -7,6 +7,7 @@ use crate::data::{
 };
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot};
+use crate::numbers::interval;
 use crate::panel::Mark;
 use crate::scale::{self, short};
 use crate::style::{Fill, Look, Style};
@@ -74,7 +75,8 @@ impl ScatterPanel {
     }
 
     fn note(&self, statistic: &str) -> Vec<String> {
-        let interval = self.correlation_interval.map(|(lo, hi)| format!(" [{}, {}]", short(lo), short(hi)));
+        let interval =
+            self.correlation_interval.map(|(lo, hi)| format!(" {}", interval(&short(lo), &short(hi))));
         let value = match known(self.correlation) {
             Some(r) => format!("= {}{}", short(r), interval.unwrap_or_default()),
             None => "not defined".into(),
@@ -141,9 +143,8 @@ impl Figure for Scatter {
         &self.name
     }
 
-    fn draw(&self, style: &Style) -> Result<Drawing> {
+    fn lay_out(&self, style: &Style) -> Result<Drawing> {
         self.check()?;
-        let style = style.checked()?;
         let plots: Vec<_> = self.panels.iter().map(|p| self.plot(p, style)).collect();
         grid::draw(&plots, self.columns, style, &self.name, &self.caption())
     }

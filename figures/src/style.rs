@@ -4,6 +4,9 @@ use std::str::FromStr;
 
 use crate::colour::{GREYS, OKABE_ITO, Rgb, SEQUENTIAL, WHITE};
 use crate::error::{Error, Result};
+use crate::font::Font;
+use crate::numbers::Numbers;
+use crate::setting::{self, Setting};
 use crate::tone::Tone;
 
 /// The printed width.
@@ -154,12 +157,23 @@ pub struct Style {
     pub panel_height: Option<f64>,
     /// The colours.
     pub theme: Theme,
+    /// What every text is set in.
+    pub font: Font,
+    /// How the figure writes numbers.
+    pub numbers: Numbers,
 }
 
 impl Default for Style {
     /// A column of an ACL page, 8 pt type, paper colours.
     fn default() -> Style {
-        Style { width: Width::Column, font_size: 8.0, panel_height: None, theme: Theme::paper() }
+        Style {
+            width: Width::Column,
+            font_size: 8.0,
+            panel_height: None,
+            theme: Theme::paper(),
+            font: Font::default(),
+            numbers: Numbers::default(),
+        }
     }
 }
 
@@ -172,6 +186,11 @@ impl Style {
     /// The style of a theme, with the size of type that suits it, at a width.
     pub fn of(theme: Theme, width: Width) -> Style {
         Style { width, font_size: theme.font_size, theme, ..Style::default() }
+    }
+
+    /// Does work that measures texts or writes numbers as this style says.
+    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        setting::within(Setting { family: self.font.loaded(), numbers: self.numbers }, work)
     }
 
     pub(crate) fn checked(&self) -> Result<&Style> {

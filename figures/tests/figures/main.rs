@@ -1,0 +1,10 @@
+//! What every figure promises, checked from outside.
+
+#![allow(clippy::unwrap_used)]
+
+mod colours;
+mod files;
+mod input;
+mod kinds;
+mod made;
+mod sheet;
