@@ -206,12 +206,31 @@ impl Canvas {
         self.shape(corners, "Z", &paint);
     }
 
-    fn shape(&mut self, path: &[(f64, f64)], end: &str, paint: &str) {
-        let mut d = String::new();
-        for (i, (x, y)) in path.iter().enumerate() {
-            let _ = write!(d, "{}{} {}", if i == 0 { "M" } else { "L" }, n(*x), n(*y));
+    /// Straight strokes that are one element.
+    pub fn strokes_of(&mut self, lines: &[[(f64, f64); 2]], width: f64, colour: Rgb) {
+        let paint = self.stroke_of(colour, 1.0, width, Dash::Solid);
+        let d: String = lines.iter().map(|line| path_of(line)).collect();
+        let _ = writeln!(self.body, "<path d=\"{d}\" {paint}/>");
+    }
+
+    /// Discs of one radius that are one element, so that thousands take little room: strokes of no length with round
+    /// ends. Where clear ones overlap they are no darker.
+    pub fn dots(&mut self, centres: &[(f64, f64)], radius: f64, colour: Rgb, alpha: f64) {
+        if centres.is_empty() {
+            return;
         }
-        let _ = writeln!(self.body, "<path d=\"{d}{end}\" {paint}/>");
+        let opacity = if alpha < 1.0 { format!(" stroke-opacity=\"{}\"", n(alpha)) } else { String::new() };
+        let d: String = centres.iter().map(|(x, y)| format!("M{} {}h0", n(*x), n(*y))).collect();
+        let _ = writeln!(
+            self.body,
+            "<path d=\"{d}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linecap=\"round\"{opacity}/>",
+            self.tone.of(colour).hex(),
+            n(2.0 * radius)
+        );
+    }
+
+    fn shape(&mut self, path: &[(f64, f64)], end: &str, paint: &str) {
+        let _ = writeln!(self.body, "<path d=\"{}{end}\" {paint}/>", path_of(path));
     }
 
     fn stroke_of(&self, colour: Rgb, alpha: f64, width: f64, dash: Dash) -> String {
@@ -356,6 +375,23 @@ impl DrawingBackend for Pen<'_> {
 
 fn points(units: i32) -> f64 {
     f64::from(units) / UNIT
+}
+
+/// SVG's path through the points.
+fn path_of(points: &[(f64, f64)]) -> String {
+    let mut d = String::new();
+    let mut before: Option<(String, String)> = None;
+    for (x, y) in points {
+        let (x, y) = (n(*x), n(*y));
+        let _ = match &before {
+            None => write!(d, "M{x} {y}"),
+            Some(last) if last.1 == y => write!(d, "H{x}"),
+            Some(last) if last.0 == x => write!(d, "V{y}"),
+            Some(_) => write!(d, "L{x} {y}"),
+        };
+        before = Some((x, y));
+    }
+    d
 }
 
 /// A length with two decimals at most.

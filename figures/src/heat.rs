@@ -183,13 +183,15 @@ impl ColourBar {
 pub(crate) fn draw_gap(canvas: &mut Canvas, [from, to]: [(f64, f64); 2]) {
     canvas.fill(&[from, (to.0, from.1), to, (from.0, to.1)], GAP_TINT, 1.0);
     let height = from.1 - to.1;
+    let mut lines = Vec::new();
     let mut x = from.0 - height + 1.5;
     while x < to.0 {
         // The stroke rises at 45 degrees from (x, foot); keep the part inside the cell.
         let (a, b) = (x.max(from.0), (x + height).min(to.0));
         if b > a {
-            canvas.stroke(&[(a, from.1 - (a - x)), (b, from.1 - (b - x))], 0.35, GAP_LINE, Dash::Solid);
+            lines.push([(a, from.1 - (a - x)), (b, from.1 - (b - x))]);
         }
         x += 2.5;
     }
+    canvas.strokes_of(&lines, 0.35, GAP_LINE);
 }

@@ -32,6 +32,7 @@
 //! - Every text is measured in its font before it is placed; texts neither touch nor leave the sheet,
 //!   however long they are. What cannot fit in three lines ends in an ellipsis.
 //! - A missing value is a gap. Every number drawn lies on the axes.
+//! - Of points that would lie on the same tenth of a point only those are drawn that show; the CSV lists all.
 //! - Lines differ by colour (Okabe-Ito), dash and marker, steps of an order by lightness, so a figure reads in grey.
 //!
 //! # A new kind of figure
@@ -42,6 +43,7 @@
 mod canonical;
 mod canvas;
 pub mod colour;
+mod crowd;
 mod curves;
 mod data;
 mod density;

@@ -10,7 +10,7 @@ use crate::panel::{paint, units};
 use crate::style::{Dash, Fill, Look, Marker};
 
 /// How much of its colour a clear marker has.
-const CLEAR: f64 = 0.55;
+pub(crate) const CLEAR: f64 = 0.55;
 /// The outline of a hollow marker, in points.
 const OUTLINE: f64 = 0.8;
 

@@ -6,5 +6,6 @@ mod colours;
 mod files;
 mod input;
 mod kinds;
+mod looks;
 mod made;
 mod sheet;

@@ -3,11 +3,12 @@
 use recant_figures::{Figure, Font, Style, Theme};
 use resvg::usvg;
 
-use crate::made::{LABELS, Labels, WIDTHS, all, long_words, medium, usual};
+use crate::made::{LABELS, Labels, WIDTHS, all, long_words, medium, own_font, usual};
 
 fn parse(svg: &str) -> usvg::Tree {
     let mut fonts = usvg::fontdb::Database::new();
     typst_assets::fonts().for_each(|f| fonts.load_font_data(f.to_vec()));
+    fonts.load_font_file(own_font()).unwrap();
     let options = usvg::Options { dpi: 72.0, fontdb: fonts.into(), ..usvg::Options::default() };
     usvg::Tree::from_str(svg, &options).unwrap()
 }
@@ -49,7 +50,10 @@ fn texts_are_as_wide_as_measured(figure: &dyn Figure, style: &Style) {
         let (from, to) = if upwards { (found.top(), found.bottom()) } else { (found.left(), found.right()) };
         let (start, end) = if upwards { (text.top, text.bottom) } else { (text.left, text.right) };
         let apart = (f64::from(from) - start).abs().max((f64::from(to) - end).abs());
-        assert!(apart < 0.1, "{found:?} {text:?}");
+        // The renderer's box leaves out the white beside the first and the last letter, which is wide where all letters
+        // have one width.
+        let white = if matches!(style.font, Font::File(_)) { 0.1 * style.font_size } else { 0.1 };
+        assert!(apart < white, "{found:?} {text:?}");
         // The box of the ink is that of the text before it is turned.
         let ink = node.flattened().abs_bounding_box();
         let (top, bottom) = (f64::from(ink.top()), f64::from(ink.bottom()));
@@ -60,7 +64,7 @@ fn texts_are_as_wide_as_measured(figure: &dyn Figure, style: &Style) {
 }
 
 /// Every theme, font, language and width, each a few times.
-fn styles() -> Vec<(&'static str, Style)> {
+fn styles() -> Vec<(String, Style)> {
     [
         ("paper", "computer-modern", "de", "column"),
         ("paper", "libertinus", "fr", "neurips"),
@@ -69,10 +73,12 @@ fn styles() -> Vec<(&'static str, Style)> {
         ("slides", "computer-modern", "en", "slide"),
         ("dark", "libertinus", "de", "page"),
         ("dark", "computer-modern", "fr", "neurips"),
+        ("slides", own_font().to_str().unwrap(), "fr", "slide"),
+        ("paper", own_font().to_str().unwrap(), "en", "page"),
     ]
     .map(|(theme, font, language, width)| {
         let style = Style::of(Theme::named(theme).unwrap(), width.parse().unwrap());
-        (theme, Style { font: font.parse().unwrap(), numbers: language.parse().unwrap(), ..style })
+        (theme.into(), Style { font: font.parse().unwrap(), numbers: language.parse().unwrap(), ..style })
     })
     .into()
 }
@@ -92,7 +98,7 @@ fn texts_stay_on_the_sheet_and_apart_whatever_their_length() {
 fn texts_stay_on_the_sheet_and_apart_in_every_style() {
     for (theme, style) in styles() {
         for text in [usual, medium] {
-            all(&text).iter().for_each(|figure| texts_lie_well(figure.as_ref(), &style, theme));
+            all(&text).iter().for_each(|figure| texts_lie_well(figure.as_ref(), &style, &theme));
         }
     }
 }
