@@ -1,7 +1,7 @@
 //! The sheet a figure is drawn on: an SVG writer that knows the size of every text.
 //!
 //! Shapes arrive through plotters ([`Pen`] is one of its drawing backends); plotters counts in whole
-//! units, so a unit is a hundredth of a point. Texts are placed here, measured in the embedded font.
+//! units, so a unit is a hundredth of a point. Texts are placed here, measured in the font of the style.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -9,9 +9,10 @@ use std::fmt::Write as _;
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingBackend, DrawingErrorKind};
 
 use crate::colour::Rgb;
-use crate::font::{FAMILY_LIST, Face};
-use crate::style::Dash;
+use crate::font::Face;
+use crate::style::{Dash, Style};
 use crate::text::{ASCENT, DESCENT, Level, Rich, SCRIPT};
+use crate::tone::Tone;
 
 /// plotters' units in a point.
 pub(crate) const UNIT: f64 = 100.0;
@@ -109,14 +110,28 @@ impl Type {
     }
 }
 
-/// The drawing as it grows.
-#[derive(Debug, Default)]
+/// The drawing as it grows. Colours are given as on paper and written in the tone of the theme.
+#[derive(Debug)]
 pub(crate) struct Canvas {
     body: String,
     texts: Vec<TextBox>,
+    tone: Tone,
+    strokes: f64,
+    families: String,
 }
 
 impl Canvas {
+    pub fn new(style: &Style) -> Canvas {
+        let (tone, strokes) = (style.theme.tone, style.theme.strokes);
+        let families = escaped(&style.font.family_list());
+        Canvas { body: String::new(), texts: Vec::new(), tone, strokes, families }
+    }
+
+    /// How large markers are, relative to those on paper.
+    pub fn strokes(&self) -> f64 {
+        self.strokes
+    }
+
     /// Sets a text with its baseline through (x, y), in points.
     pub fn text(&mut self, text: &Rich, x: f64, y: f64, kind: Type) {
         if text.is_empty() {
@@ -160,11 +175,12 @@ impl Canvas {
         }
         let _ = writeln!(
             self.body,
-            "<text x=\"{}\" y=\"{}\" font-family=\"{FAMILY_LIST}\" font-size=\"{}\"{cut}{anchor} fill=\"{}\"{turn} xml:space=\"preserve\">{inner}</text>",
+            "<text x=\"{}\" y=\"{}\" font-family=\"{}\" font-size=\"{}\"{cut}{anchor} fill=\"{}\"{turn} xml:space=\"preserve\">{inner}</text>",
             n(x),
             n(y),
+            self.families,
             n(kind.size),
-            kind.colour.hex(),
+            self.tone.of(kind.colour).hex(),
         );
     }
 
@@ -180,20 +196,62 @@ impl Canvas {
 
     /// A stroke through points given in points.
     pub fn stroke(&mut self, path: &[(f64, f64)], width: f64, colour: Rgb, dash: Dash) {
-        self.shape(path, "", &stroke_of(colour, 1.0, width, dash));
+        let paint = self.stroke_of(colour, 1.0, width, dash);
+        self.shape(path, "", &paint);
     }
 
     /// A filled polygon, in points.
     pub fn fill(&mut self, corners: &[(f64, f64)], colour: Rgb, alpha: f64) {
-        self.shape(corners, "Z", &fill_of(colour, alpha));
+        let paint = self.fill_of(colour, alpha);
+        self.shape(corners, "Z", &paint);
+    }
+
+    /// Straight strokes that are one element.
+    pub fn strokes_of(&mut self, lines: &[[(f64, f64); 2]], width: f64, colour: Rgb) {
+        let paint = self.stroke_of(colour, 1.0, width, Dash::Solid);
+        let d: String = lines.iter().map(|line| path_of(line)).collect();
+        let _ = writeln!(self.body, "<path d=\"{d}\" {paint}/>");
+    }
+
+    /// Discs of one radius that are one element, so that thousands take little room: strokes of no length with round
+    /// ends. Where clear ones overlap they are no darker.
+    pub fn dots(&mut self, centres: &[(f64, f64)], radius: f64, colour: Rgb, alpha: f64) {
+        if centres.is_empty() {
+            return;
+        }
+        let opacity = if alpha < 1.0 { format!(" stroke-opacity=\"{}\"", n(alpha)) } else { String::new() };
+        let d: String = centres.iter().map(|(x, y)| format!("M{} {}h0", n(*x), n(*y))).collect();
+        let _ = writeln!(
+            self.body,
+            "<path d=\"{d}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linecap=\"round\"{opacity}/>",
+            self.tone.of(colour).hex(),
+            n(2.0 * radius)
+        );
     }
 
     fn shape(&mut self, path: &[(f64, f64)], end: &str, paint: &str) {
-        let mut d = String::new();
-        for (i, (x, y)) in path.iter().enumerate() {
-            let _ = write!(d, "{}{} {}", if i == 0 { "M" } else { "L" }, n(*x), n(*y));
+        let _ = writeln!(self.body, "<path d=\"{}{end}\" {paint}/>", path_of(path));
+    }
+
+    fn stroke_of(&self, colour: Rgb, alpha: f64, width: f64, dash: Dash) -> String {
+        let mut paint = format!(
+            "fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linejoin=\"round\"",
+            self.tone.of(colour).hex(),
+            n(width * self.strokes)
+        );
+        if alpha < 1.0 {
+            let _ = write!(paint, " stroke-opacity=\"{}\"", n(alpha));
         }
-        let _ = writeln!(self.body, "<path d=\"{d}{end}\" {paint}/>");
+        if let Some(array) = dash.array() {
+            let lengths: Vec<_> = array.iter().map(|length| n(length * self.strokes)).collect();
+            let _ = write!(paint, " stroke-dasharray=\"{}\"", lengths.join(" "));
+        }
+        paint
+    }
+
+    fn fill_of(&self, colour: Rgb, alpha: f64) -> String {
+        let opacity = if alpha < 1.0 { format!(" fill-opacity=\"{}\"", n(alpha)) } else { String::new() };
+        format!("fill=\"{}\"{opacity}", self.tone.of(colour).hex())
     }
 
     /// Closes the document.
@@ -226,12 +284,12 @@ type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 impl Pen<'_> {
     fn stroke<S: BackendStyle>(&self, style: &S) -> String {
         let BackendColor { alpha, rgb: (r, g, b) } = style.color();
-        stroke_of(Rgb(r, g, b), alpha, f64::from(style.stroke_width()) / UNIT, self.dash)
+        self.canvas.stroke_of(Rgb(r, g, b), alpha, f64::from(style.stroke_width()) / UNIT, self.dash)
     }
 
     fn paint<S: BackendStyle>(&self, style: &S, fill: bool) -> String {
         let BackendColor { alpha, rgb: (r, g, b) } = style.color();
-        if fill { fill_of(Rgb(r, g, b), alpha) } else { self.stroke(style) }
+        if fill { self.canvas.fill_of(Rgb(r, g, b), alpha) } else { self.stroke(style) }
     }
 }
 
@@ -298,7 +356,7 @@ impl DrawingBackend for Pen<'_> {
             "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" {paint}/>",
             n(points(x)),
             n(points(y)),
-            n(f64::from(r) / UNIT)
+            n(f64::from(r) / UNIT * self.canvas.strokes)
         );
         Ok(())
     }
@@ -319,24 +377,21 @@ fn points(units: i32) -> f64 {
     f64::from(units) / UNIT
 }
 
-fn stroke_of(colour: Rgb, alpha: f64, width: f64, dash: Dash) -> String {
-    let mut paint = format!(
-        "fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linejoin=\"round\"",
-        colour.hex(),
-        n(width)
-    );
-    if alpha < 1.0 {
-        let _ = write!(paint, " stroke-opacity=\"{}\"", n(alpha));
+/// SVG's path through the points.
+fn path_of(points: &[(f64, f64)]) -> String {
+    let mut d = String::new();
+    let mut before: Option<(String, String)> = None;
+    for (x, y) in points {
+        let (x, y) = (n(*x), n(*y));
+        let _ = match &before {
+            None => write!(d, "M{x} {y}"),
+            Some(last) if last.1 == y => write!(d, "H{x}"),
+            Some(last) if last.0 == x => write!(d, "V{y}"),
+            Some(_) => write!(d, "L{x} {y}"),
+        };
+        before = Some((x, y));
     }
-    if let Some(array) = dash.array() {
-        let _ = write!(paint, " stroke-dasharray=\"{array}\"");
-    }
-    paint
-}
-
-fn fill_of(colour: Rgb, alpha: f64) -> String {
-    let opacity = if alpha < 1.0 { format!(" fill-opacity=\"{}\"", n(alpha)) } else { String::new() };
-    format!("fill=\"{}\"{opacity}", colour.hex())
+    d
 }
 
 /// A length with two decimals at most.

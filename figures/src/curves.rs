@@ -439,9 +439,8 @@ impl Figure for Curves {
         &self.name
     }
 
-    fn draw(&self, style: &Style) -> Result<Drawing> {
+    fn lay_out(&self, style: &Style) -> Result<Drawing> {
         self.check()?;
-        let style = style.checked()?;
         let plots: Vec<_> = self.panels.iter().map(|p| self.plot(p, style)).collect();
         grid::draw(&plots, self.columns, style, &self.name, &self.caption())
     }

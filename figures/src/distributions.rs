@@ -273,9 +273,8 @@ impl Figure for Distributions {
         &self.name
     }
 
-    fn draw(&self, style: &Style) -> Result<Drawing> {
+    fn lay_out(&self, style: &Style) -> Result<Drawing> {
         self.check()?;
-        let style = style.checked()?;
         let plots: Vec<_> = self.panels.iter().map(|p| self.plot(p, style)).collect();
         grid::draw(&plots, Some(self.columns(style)), style, &self.name, &self.caption())
     }

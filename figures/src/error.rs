@@ -117,6 +117,24 @@ pub enum Error {
         /// Why.
         why: &'static str,
     },
+    /// A name that is none of those known.
+    #[error("no {what} \"{given}\": known are {known}")]
+    Unknown {
+        /// Of what, e.g. `theme`.
+        what: &'static str,
+        /// The name given.
+        given: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A font cannot be used.
+    #[error("font \"{path}\": {why}")]
+    Font {
+        /// Its file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The panels do not fit side by side.
     #[error(
         "{columns} panels side by side leave {got:.0} pt for each plot: fewer columns, a wider figure or smaller type"

@@ -1,24 +1,107 @@
-//! The embedded fonts, and how wide a text is in them.
+//! The fonts of figures, and how wide a text is in them.
 //!
-//! Libertinus Serif sits well beside the Times of ACL and NeurIPS pages and stays readable at 7 pt.
-//! New Computer Modern Math and DejaVu Sans Mono stand by for characters it lacks.
+//! Libertinus Serif sits well beside the Times of ACL and NeurIPS pages and stays readable at 7 pt; New Computer
+//! Modern is the face of papers set in LaTeX's own. Both are embedded. A sans comes from a file of the user's.
+//! New Computer Modern Math and DejaVu Sans Mono stand by for characters a font lacks.
+
+mod family;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::Path;
 use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
+use std::str::FromStr;
 
-use resvg::usvg::fontdb;
-use rustybuzz::ttf_parser;
+use crate::error::{Error, Result};
+use crate::setting;
+pub(crate) use family::{Family, renderer};
 
-/// The family every text is set in.
-pub const FAMILY: &str = "Libertinus Serif";
+/// The font every text of a figure is set in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Font {
+    /// Libertinus Serif.
+    #[default]
+    Libertinus,
+    /// New Computer Modern at 10 pt.
+    ComputerModern,
+    /// A font of the user's.
+    File(FontFile),
+}
 
-/// The `font-family` written into the SVG: the embedded family, then what a browser without it has.
-pub const FAMILY_LIST: &str = "Libertinus Serif, Linux Libertine O, Times New Roman, Times, serif";
+/// A font that was read from a file. It stays loaded as long as the program runs.
+#[derive(Debug, Clone)]
+pub struct FontFile(&'static Family);
+
+impl PartialEq for FontFile {
+    fn eq(&self, other: &FontFile) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for FontFile {}
+
+impl FontFile {
+    /// Reads a TrueType or OpenType font (.ttf, .otf). Its bold and italic cuts are the files beside it that bear its
+    /// name: `Name-Bold`, and `Name-Italic` or `Name-Oblique`, for `Name.ttf` or `Name-Regular.ttf`. A cut that is not
+    /// there is set in the regular one.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no single font, or has the family name of another font of this program.
+    pub fn read(path: &Path) -> Result<FontFile> {
+        family::of_file(path)
+            .map(FontFile)
+            .map_err(|why| Error::Font { path: path.display().to_string(), why })
+    }
+}
+
+impl Font {
+    const NAMED: [(&str, Font); 2] =
+        [("libertinus", Font::Libertinus), ("computer-modern", Font::ComputerModern)];
+
+    pub(crate) fn loaded(&self) -> &'static Family {
+        match self {
+            Font::Libertinus => &family::embedded().libertinus,
+            Font::ComputerModern => &family::embedded().computer_modern,
+            Font::File(file) => file.0,
+        }
+    }
+
+    /// The name of its family, as the file says it.
+    pub fn family(&self) -> &str {
+        &self.loaded().name
+    }
+
+    /// SVG's `font-family`: the family, then what a viewer without it may have.
+    pub fn family_list(&self) -> String {
+        let others = match self {
+            Font::Libertinus => "Linux Libertine O, Times New Roman, Times, serif",
+            Font::ComputerModern => "CMU Serif, Latin Modern Roman, Times New Roman, Times, serif",
+            Font::File(_) => "Helvetica, Arial, sans-serif",
+        };
+        format!("'{}', {others}", self.family())
+    }
+}
+
+/// Reads the name of an embedded font (`libertinus`, `computer-modern`) or the path of a .ttf or .otf file.
+impl FromStr for Font {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Font> {
+        if let Some((_, font)) = Font::NAMED.into_iter().find(|(name, _)| *name == text) {
+            return Ok(font);
+        }
+        let path = Path::new(text);
+        if path.extension().is_some() || path.components().count() > 1 || path.exists() {
+            return FontFile::read(path).map(Font::File);
+        }
+        let known = Font::NAMED.map(|font| font.0).join(", ");
+        let known = format!("{known} or the path of a .ttf or .otf file");
+        Err(Error::Unknown { what: "font", given: text.into(), known })
+    }
+}
 
 /// A cut of the family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Face {
     /// Upright, weight 400.
     Regular,
@@ -28,64 +111,20 @@ pub enum Face {
     Italic,
 }
 
-struct Fonts {
-    database: Arc<fontdb::Database>,
-    cuts: [rustybuzz::Face<'static>; 3],
-    fallbacks: Vec<rustybuzz::Face<'static>>,
-}
-
-fn fonts() -> &'static Fonts {
-    static FONTS: OnceLock<Fonts> = OnceLock::new();
-    FONTS.get_or_init(load)
-}
-
-fn load() -> Fonts {
-    let find = |family: &str, weight: u16, italic: bool| {
-        typst_assets::fonts()
-            .find(|data| {
-                ttf_parser::Face::parse(data, 0).is_ok_and(|face| {
-                    family_of(&face).as_deref() == Some(family)
-                        && face.weight().to_number() == weight
-                        && face.is_italic() == italic
-                })
-            })
-            .unwrap_or_else(|| panic!("typst-assets ships {family} at weight {weight}"))
-    };
-    let shaper = |data| rustybuzz::Face::from_slice(data, 0).expect("a font that ttf-parser reads");
-    let cuts = [find(FAMILY, 400, false), find(FAMILY, 700, false), find(FAMILY, 400, true)];
-    let fallbacks = [find("NewComputerModernMath", 400, false), find("DejaVu Sans Mono", 400, false)];
-    let mut database = fontdb::Database::new();
-    for data in cuts.iter().chain(&fallbacks) {
-        database.load_font_source(fontdb::Source::Binary(Arc::new(*data)));
-    }
-    database.set_serif_family(FAMILY);
-    Fonts {
-        database: Arc::new(database),
-        cuts: cuts.map(shaper),
-        fallbacks: fallbacks.into_iter().map(shaper).collect(),
-    }
-}
-
-fn family_of(face: &ttf_parser::Face<'_>) -> Option<String> {
-    let named = |id| face.names().into_iter().find(|n| n.name_id == id && n.is_unicode())?.to_string();
-    named(ttf_parser::name_id::TYPOGRAPHIC_FAMILY).or_else(|| named(ttf_parser::name_id::FAMILY))
-}
-
-/// The fonts, as the renderers want them. No font of the system is among them.
-pub(crate) fn database() -> Arc<fontdb::Database> {
-    fonts().database.clone()
-}
-
-/// The advance width of `text`, in the unit of `size`, kerned and with ligatures.
-pub fn width(text: &str, face: Face, size: f64) -> f64 {
-    let known = WIDTHS.with_borrow(|widths| widths[face as usize].get(text).copied());
+/// The advance width of `text` in the font of the figure being drawn, in the unit of `size`, kerned and with
+/// ligatures.
+pub(crate) fn width(text: &str, face: Face, size: f64) -> f64 {
+    let family = setting::now().family;
+    let key = (std::ptr::from_ref(family) as usize, face);
+    let known = WIDTHS.with_borrow(|widths| widths.get(&key)?.get(text).copied());
     let em = known.unwrap_or_else(|| {
-        let em = measured(text, face);
+        let em = measured(text, family, face);
         WIDTHS.with_borrow_mut(|widths| {
-            if widths[face as usize].len() >= MOST_WIDTHS {
-                widths[face as usize].clear();
+            let widths = widths.entry(key).or_default();
+            if widths.len() >= MOST_WIDTHS {
+                widths.clear();
             }
-            widths[face as usize].insert(text.to_owned(), em);
+            widths.insert(text.to_owned(), em);
         });
         em
     });
@@ -93,12 +132,11 @@ pub fn width(text: &str, face: Face, size: f64) -> f64 {
 }
 
 /// Advance in em, run by run of the font that has the characters.
-fn measured(text: &str, face: Face) -> f64 {
-    let fonts = fonts();
-    let cut = &fonts.cuts[face as usize];
-    let font_for = |c: char| {
-        std::iter::once(cut).chain(&fonts.fallbacks).find(|f| f.glyph_index(c).is_some()).unwrap_or(cut)
-    };
+fn measured(text: &str, family: &'static Family, face: Face) -> f64 {
+    let cut = &family.cuts[face as usize];
+    let stand_ins = &family::embedded().stand_ins;
+    let font_for =
+        |c: char| std::iter::once(cut).chain(stand_ins).find(|f| f.glyph_index(c).is_some()).unwrap_or(cut);
     let mut total = 0.0;
     let mut chars = text.chars().peekable();
     while let Some(first) = chars.next() {
@@ -134,11 +172,12 @@ fn shaped(text: &str, font: &'static rustybuzz::Face<'static>) -> f64 {
 const MOST_WIDTHS: usize = 4096;
 
 type Plans = HashMap<(usize, rustybuzz::Direction, rustybuzz::Script), Rc<rustybuzz::ShapePlan>>;
+type Widths = HashMap<(usize, Face), HashMap<String, f64>>;
 
 thread_local! {
     /// Making a plan takes far longer than shaping a label by it. Faces live as long as the program, so
     /// an address names one.
     static PLANS: RefCell<Plans> = RefCell::new(HashMap::new());
     /// A layout asks for the same labels again and again.
-    static WIDTHS: RefCell<[HashMap<String, f64>; 3]> = RefCell::new(Default::default());
+    static WIDTHS: RefCell<Widths> = RefCell::new(HashMap::new());
 }

@@ -146,9 +146,8 @@ pub(crate) fn draw(
     name: &str,
     caption: &str,
 ) -> Result<Drawing> {
-    let style = style.checked()?;
     let layout = Layout::best(plots, columns, style)?;
-    let mut canvas = Canvas::default();
+    let mut canvas = Canvas::new(style);
     let mut top = EDGE;
     let listed = |key: &Key| !layout.direct || key.stands_alone();
     top = legend::draw(&mut canvas, plots, style, top, listed);

@@ -10,7 +10,7 @@ use crate::font::Face;
 use crate::panel::TICK;
 use crate::scale;
 use crate::style::{Dash, Style};
-use crate::text::{ASCENT, LEADING, Rich};
+use crate::text::{ASCENT, DESCENT, LEADING, Rich};
 
 /// Space kept free at the sheet's edge, in points.
 pub(crate) const EDGE: f64 = 1.5;
@@ -156,13 +156,20 @@ impl ColourBar {
         canvas.stroke(&outline, 0.4, INK, Dash::Solid);
         let kind = Type::new(small, INK);
         let mut edge = right;
-        for (value, label) in self.scale.ticks.iter().zip(&self.labels) {
-            let y = bar_bottom
-                + (bar_top - bar_bottom) * (value - self.scale.lo) / (self.scale.hi - self.scale.lo);
+        let height = |value: &f64| {
+            bar_bottom + (bar_top - bar_bottom) * (value - self.scale.lo) / (self.scale.hi - self.scale.lo)
+        };
+        // From the bar's top, and as many labels as do not touch.
+        let places: Vec<f64> = self.scale.ticks.iter().rev().map(height).collect();
+        let extents: Vec<_> = places.iter().map(|y| (y - ASCENT * small, y + DESCENT * small)).collect();
+        let labels = self.labels.iter().rev().zip(scale::apart(&extents, 0.0));
+        for (y, (label, room)) in places.into_iter().zip(labels) {
             canvas.stroke(&[(right, y), (right + TICK, y)], 0.5, INK, Dash::Solid);
             let label = Rich::parse(label);
-            canvas.text(&label, right + TICK + 1.6, y + 0.33 * small, kind);
             edge = edge.max(right + TICK + 1.6 + label.width(Face::Regular, small));
+            if room {
+                canvas.text(&label, right + TICK + 1.6, y + 0.33 * small, kind);
+            }
         }
         let kind = Type::new(size, INK).anchored(Anchor::Middle).upwards();
         let half = self.title.iter().map(|l| l.width(Face::Regular, size)).fold(0.0, f64::max) / 2.0;
@@ -178,13 +185,15 @@ impl ColourBar {
 pub(crate) fn draw_gap(canvas: &mut Canvas, [from, to]: [(f64, f64); 2]) {
     canvas.fill(&[from, (to.0, from.1), to, (from.0, to.1)], GAP_TINT, 1.0);
     let height = from.1 - to.1;
+    let mut lines = Vec::new();
     let mut x = from.0 - height + 1.5;
     while x < to.0 {
         // The stroke rises at 45 degrees from (x, foot); keep the part inside the cell.
         let (a, b) = (x.max(from.0), (x + height).min(to.0));
         if b > a {
-            canvas.stroke(&[(a, from.1 - (a - x)), (b, from.1 - (b - x))], 0.35, GAP_LINE, Dash::Solid);
+            lines.push([(a, from.1 - (a - x)), (b, from.1 - (b - x))]);
         }
         x += 2.5;
     }
+    canvas.strokes_of(&lines, 0.35, GAP_LINE);
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Figure;
 use crate::arrange::{Part, Parts, pick};
 use crate::canvas::{Anchor, Canvas, Drawing, Type};
-use crate::colour::{INK, Rgb, WHITE};
+use crate::colour::{INK, WHITE};
 use crate::data::{Csv, check_flags, check_list, check_some, known, listed, plain};
 use crate::error::{Error, Result};
 use crate::font::Face;
@@ -156,7 +156,7 @@ impl<'a> Sheet<'a> {
     }
 
     fn draw(&self) -> Result<Drawing> {
-        let mut canvas = Canvas::default();
+        let mut canvas = Canvas::new(self.style);
         let mut top = EDGE;
         let mut first_map_top = None;
         let mut last_map_bottom = 0.0;
@@ -264,20 +264,7 @@ impl<'a> Sheet<'a> {
                 }
             }
         }
-        for (layer, flags) in map.passes.iter().enumerate() {
-            for (round, _) in flags.iter().enumerate().filter(|f| *f.1) {
-                let Some(value) = map.values.get(layer).and_then(|v| known(*v.get(round)?)) else { continue };
-                let dark = self.bar.scale.colour(value).lightness() < 55.0;
-                let cell = rect.height / map.values.len() as f64;
-                let radius = (0.26 * cell).clamp(0.45, 1.2);
-                dot(
-                    canvas,
-                    panel.at(round as f64, (first_layer + layer) as f64),
-                    radius,
-                    if dark { WHITE } else { INK },
-                );
-            }
-        }
+        self.draw_dots(canvas, map, &panel);
         let (l, t, r, b) = (rect.left, rect.top, rect.right(), rect.bottom());
         canvas.stroke(&[(l, t), (r, t), (r, b), (l, b), (l, t), (r, t)], 0.4, INK, Dash::Solid);
         if first {
@@ -290,6 +277,22 @@ impl<'a> Sheet<'a> {
         if last {
             panel.x_ticks(canvas, self.style.small(), TICK);
         }
+    }
+
+    /// Dots in the cells that pass, light on dark cells and dark on light ones.
+    fn draw_dots(&self, canvas: &mut Canvas, map: &HeatMap, panel: &Panel) {
+        let (mut on_dark, mut on_light) = (Vec::new(), Vec::new());
+        for (layer, flags) in map.passes.iter().enumerate() {
+            for (round, _) in flags.iter().enumerate().filter(|f| *f.1) {
+                let Some(value) = map.values.get(layer).and_then(|v| known(*v.get(round)?)) else { continue };
+                let dark = self.bar.scale.colour(value).lightness() < 55.0;
+                let dots = if dark { &mut on_dark } else { &mut on_light };
+                dots.push(panel.at(round as f64, (self.figure.first_layer + layer) as f64));
+            }
+        }
+        let radius = (0.26 * panel.rect.height / map.values.len() as f64).clamp(0.45, 1.2);
+        canvas.dots(&on_dark, radius, WHITE, 1.0);
+        canvas.dots(&on_light, radius, INK, 1.0);
     }
 
     /// A cell reaches a little under its right and upper neighbours, so that no seam shows in print.
@@ -315,14 +318,6 @@ impl<'a> Sheet<'a> {
         }
         bottom
     }
-}
-
-fn dot(canvas: &mut Canvas, (x, y): (f64, f64), r: f64, colour: Rgb) {
-    let corner = |k: i32| {
-        let angle = f64::from(k) * std::f64::consts::TAU / 12.0;
-        (x + r * angle.cos(), y + r * angle.sin())
-    };
-    canvas.fill(&(0..12).map(corner).collect::<Vec<_>>(), colour, 1.0);
 }
 
 impl Parts for LayerRoundMap {
@@ -388,8 +383,8 @@ impl Figure for LayerRoundMap {
         &self.name
     }
 
-    fn draw(&self, style: &Style) -> Result<Drawing> {
-        Sheet::new(self, style.checked()?)?.draw()
+    fn lay_out(&self, style: &Style) -> Result<Drawing> {
+        Sheet::new(self, style)?.draw()
     }
 
     fn csv(&self) -> String {

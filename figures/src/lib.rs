@@ -32,6 +32,7 @@
 //! - Every text is measured in its font before it is placed; texts neither touch nor leave the sheet,
 //!   however long they are. What cannot fit in three lines ends in an ellipsis.
 //! - A missing value is a gap. Every number drawn lies on the axes.
+//! - Of points that would lie on the same tenth of a point only those are drawn that show; the CSV lists all.
 //! - Lines differ by colour (Okabe-Ito), dash and marker, steps of an order by lightness, so a figure reads in grey.
 //!
 //! # A new kind of figure
@@ -43,20 +44,23 @@ mod arrange;
 mod canonical;
 mod canvas;
 pub mod colour;
+mod crowd;
 mod curves;
 mod data;
 mod density;
 mod distributions;
 mod error;
-pub mod font;
+mod font;
 mod grid;
 mod heat;
+mod latex;
 mod layer_profile;
 mod layer_round_map;
 mod legend;
 mod marker;
 mod matrix;
 mod nan;
+mod numbers;
 mod panel;
 mod place;
 mod position_bias;
@@ -67,9 +71,11 @@ mod rounds_by_condition;
 mod scale;
 mod scatter;
 mod score_by_scale;
+mod setting;
 mod style;
 mod text;
 mod token_shift;
+mod tone;
 
 pub use arrange::{Arrange, Arrangement, Together, matches};
 pub use canvas::{Drawing, TextBox};
@@ -77,10 +83,13 @@ pub use curves::{Curve, CurveBand, CurvePanel, CurvePoint, Curves};
 pub use data::{Reference, Series};
 pub use distributions::{DistributionPanel, DistributionRow, Distributions, Sample};
 pub use error::{Error, Result};
+pub use font::{Font, FontFile};
 pub use heat::HeatColours;
+pub use latex::latex;
 pub use layer_profile::{Depth, LayerProfile, NullBand, Profile, ProfilePanel};
 pub use layer_round_map::{HeatMap, LayerRoundMap, MapRow};
 pub use matrix::{Matrix, MatrixCell};
+pub use numbers::Numbers;
 pub use position_bias::{PlacePanel, PositionBias};
 pub use reliability::{Reliability, ReliabilityBin, ReliabilityPanel};
 pub use rounds_by_condition::{Intervals, RoundPanel, RoundsByCondition};
@@ -88,18 +97,29 @@ pub use scatter::{Scatter, ScatterPanel, ScatterPoint};
 pub use score_by_scale::{ModelScale, Role, ScaleModel, ScalePanel, ScoreByScale};
 pub use style::{Style, Theme, Width};
 pub use token_shift::{ShiftPanel, TokenShift};
+pub use tone::Tone;
 
 /// A figure that can be drawn.
 pub trait Figure: Arrange {
     /// The name, used for file names.
     fn name(&self) -> &str;
 
+    /// Checks the figure, lays it out and draws it, once [`Figure::draw`] has seen to the style: that it can be
+    /// printed, and that texts are measured in its font and numbers written in its language.
+    ///
+    /// # Errors
+    /// Those of [`Figure::draw`].
+    fn lay_out(&self, style: &Style) -> Result<Drawing>;
+
     /// Checks the figure, lays it out and draws it.
     ///
     /// # Errors
     /// When the input is empty, ragged, without any value, not finite or has an interval whose ends are
     /// crossed; when the style cannot be printed; when the panels do not fit the width.
-    fn draw(&self, style: &Style) -> Result<Drawing>;
+    fn draw(&self, style: &Style) -> Result<Drawing> {
+        let style = style.checked()?;
+        style.within(|| self.lay_out(style))
+    }
 
     /// The figure as an SVG document.
     ///
@@ -114,6 +134,16 @@ pub trait Figure: Arrange {
 
     /// A caption that says what is shown and what lines, bands and marks mean.
     fn caption(&self) -> String;
+
+    /// The caption with its numbers written as the style says, as it stands in the SVG.
+    fn caption_in(&self, style: &Style) -> String {
+        style.within(|| self.caption())
+    }
+
+    /// The caption as LaTeX; [`latex`] says what is kept as it is.
+    fn caption_tex(&self) -> String {
+        latex(&self.caption())
+    }
 }
 
 /// Makes [`AnyFigure`] of the kinds there are.

@@ -10,13 +10,12 @@ use crate::panel::{paint, units};
 use crate::style::{Dash, Fill, Look, Marker};
 
 /// How much of its colour a clear marker has.
-const CLEAR: f64 = 0.55;
+pub(crate) const CLEAR: f64 = 0.55;
 /// The outline of a hollow marker, in points.
 const OUTLINE: f64 = 0.8;
 
 /// Draws a marker of the given radius at a place in points. Shapes are sized to look equally heavy.
 pub(crate) fn marker(canvas: &mut Canvas, (x, y): (f64, f64), look: Look, r: f64) {
-    let half = r * 0.9;
     let corners: &[(f64, f64)] = match look.marker {
         Marker::Disc => return round(canvas, (x, y), look, r),
         Marker::Ring => {
@@ -29,8 +28,9 @@ pub(crate) fn marker(canvas: &mut Canvas, (x, y): (f64, f64), look: Look, r: f64
         Marker::Diamond => &[(0.0, -1.35), (1.2, 0.0), (0.0, 1.35), (-1.2, 0.0)],
     };
     if (look.marker, look.fill) == (Marker::Square, Fill::Solid) {
-        return square(canvas, (x, y), half, look.colour);
+        return square(canvas, (x, y), r * 0.9, look.colour);
     }
+    let r = r * canvas.strokes();
     let mut path: Vec<_> = corners.iter().map(|&(dx, dy)| (x + dx * r, y + dy * r)).collect();
     match look.fill {
         Fill::Solid => canvas.fill(&path, look.colour, 1.0),
@@ -63,6 +63,7 @@ fn disc(canvas: &mut Canvas, (x, y): (f64, f64), r: f64, colour: Rgb, alpha: f64
 }
 
 pub(crate) fn square(canvas: &mut Canvas, (x, y): (f64, f64), half: f64, colour: Rgb) {
+    let half = half * canvas.strokes();
     canvas.fill(
         &[(x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half)],
         colour,

@@ -152,7 +152,7 @@ impl<'a> Sheet<'a> {
     }
 
     fn draw(&self) -> Drawing {
-        let mut canvas = Canvas::default();
+        let mut canvas = Canvas::new(self.style);
         self.title(&mut canvas);
         self.cells(&mut canvas);
         self.row_names(&mut canvas);
@@ -313,8 +313,8 @@ impl Figure for Matrix {
         &self.name
     }
 
-    fn draw(&self, style: &Style) -> Result<Drawing> {
-        Ok(Sheet::new(self, style.checked()?)?.draw())
+    fn lay_out(&self, style: &Style) -> Result<Drawing> {
+        Ok(Sheet::new(self, style)?.draw())
     }
 
     fn csv(&self) -> String {

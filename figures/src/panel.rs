@@ -9,9 +9,10 @@ use plotters::style::{RGBAColor, ShapeStyle};
 
 use crate::canvas::{Anchor, Canvas, Pen, Type, UNIT};
 use crate::colour::{INK, Rgb, WHITE};
+use crate::crowd;
 use crate::error::{Error, Result};
 use crate::font::Face;
-use crate::marker::{marker, square};
+use crate::marker::square;
 use crate::place;
 use crate::scale;
 use crate::style::{Dash, Look};
@@ -100,6 +101,11 @@ impl Panel {
     pub fn at(&self, x: f64, y: f64) -> (f64, f64) {
         let (x, y) = plotters::coord::CoordTranslate::translate(&self.coordinates(), &(x, y));
         (f64::from(x) / UNIT, f64::from(y) / UNIT)
+    }
+
+    /// The place of a datum across the sheet, in points.
+    fn across(&self, x: f64) -> f64 {
+        self.at(x, self.y.lo).0
     }
 
     fn draw<'a>(&self, canvas: &'a mut Canvas, dash: Dash) -> Area<'a> {
@@ -229,6 +235,7 @@ impl Mark {
             Mark::Band { x, lo, hi, colour, alpha } => {
                 let area = panel.draw(canvas, Dash::Solid);
                 for stretch in complete_stretches(x, lo, hi) {
+                    let stretch = crowd::band(&stretch, |x| panel.across(x));
                     if let [(x, lo, hi)] = stretch[..] {
                         let bar = paint(*colour, 2.0 * alpha).stroke_width(units(1.4));
                         area.draw(&PathElement::new(vec![(x, lo), (x, hi)], bar)).map_err(drawing)?;
@@ -243,6 +250,7 @@ impl Mark {
             Mark::Line { points, colour, dash, width } => {
                 let area = panel.draw(canvas, *dash);
                 for stretch in stretches(points).into_iter().filter(|s| s.len() > 1) {
+                    let stretch = crowd::line(stretch, |x| panel.across(x));
                     area.draw(&PathElement::new(stretch, paint(*colour, 1.0).stroke_width(units(*width))))
                         .map_err(drawing)?;
                 }
@@ -271,9 +279,8 @@ impl Mark {
                 }
             }
             Mark::Points { points, look, radius } => {
-                for (x, y) in points.iter().filter_map(|p| Some((p.0, p.1?))) {
-                    marker(canvas, panel.at(x, y), *look, *radius);
-                }
+                let places = points.iter().filter_map(|p| Some(panel.at(p.0, p.1?)));
+                crowd::markers(canvas, &places.collect::<Vec<_>>(), *look, *radius);
             }
             Mark::Rule { y, colour, dash, width } => {
                 let ends = vec![(panel.x.lo, *y), (panel.x.hi, *y)];
@@ -350,8 +357,9 @@ impl Mark {
     pub fn ink(&self, panel: &Panel) -> Vec<(f64, f64)> {
         let along = |points: &[Datum]| -> Vec<(f64, f64)> {
             stretches(points)
-                .iter()
-                .flat_map(|s| s.windows(2))
+                .into_iter()
+                .map(|stretch| crowd::line(stretch, |x| panel.across(x)))
+                .flat_map(|s| s.windows(2).map(|w| [w[0], w[1]]).collect::<Vec<_>>())
                 .flat_map(|w| {
                     let (a, b) = (panel.at(w[0].0, w[0].1), panel.at(w[1].0, w[1].1));
                     let steps = ((b.0 - a.0).hypot(b.1 - a.1) / 4.0).ceil().clamp(4.0, 200.0) as usize;

@@ -69,8 +69,13 @@ pub(crate) fn beside(
     texts: &[TextBox],
 ) -> Option<(f64, f64, Option<Stroke>)> {
     let width = text.width(kind.face, kind.size);
-    let elsewhere = |at: &&(f64, f64)| (at.0 - x).abs() > 0.3 || (at.1 - y).abs() > 0.3;
-    let ink: Vec<_> = ink.iter().filter(elsewhere).copied().collect();
+    // No place considered reaches further.
+    let (across, down) = (width + 24.0 + r, 2.0 * kind.size + 24.0 + r);
+    let near = |at: &&(f64, f64)| {
+        let (dx, dy) = ((at.0 - x).abs(), (at.1 - y).abs());
+        (dx > 0.3 || dy > 0.3) && dx < across && dy < down
+    };
+    let ink: Vec<_> = ink.iter().filter(near).copied().collect();
     let places = [0.0, 4.0, 8.0, 12.0].into_iter().flat_map(|away| {
         let (gap, slant) = (r + 1.4 + away, 0.7 * (r + away) + 0.8);
         let (middle, above, below) = (y + 0.31 * kind.size, y - slant, y + slant + 0.62 * kind.size);

@@ -8,6 +8,7 @@ use crate::canvas::Drawing;
 use crate::data::{Csv, check_order, check_range, check_share, check_some, lettered, listed, plain};
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot};
+use crate::numbers::interval;
 use crate::panel::Mark;
 use crate::scale::short;
 use crate::style::{Dash, Style};
@@ -87,7 +88,7 @@ impl ReliabilityPanel {
     }
 
     fn note(&self) -> Vec<String> {
-        let interval = self.ece_interval.map(|(lo, hi)| format!(" [{}, {}]", short(lo), short(hi)));
+        let interval = self.ece_interval.map(|(lo, hi)| format!(" {}", interval(&short(lo), &short(hi))));
         let ece = format!("ECE {}{}", short(self.ece()), interval.unwrap_or_default());
         vec![ece, format!("n = {}", self.n())]
     }
@@ -202,9 +203,8 @@ impl Figure for Reliability {
         &self.name
     }
 
-    fn draw(&self, style: &Style) -> Result<Drawing> {
+    fn lay_out(&self, style: &Style) -> Result<Drawing> {
         self.check()?;
-        let style = style.checked()?;
         let plots: Vec<_> = self.panels.iter().map(|p| self.plot(p, style)).collect();
         grid::draw(&plots, self.columns, style, &self.name, &self.caption())
     }

@@ -1,4 +1,5 @@
-//! From SVG to PDF and PNG. Only the embedded fonts are used, so the result does not depend on the machine.
+//! From SVG to PDF and PNG. Only the embedded fonts and those the program read are used, so the result does not depend
+//! on the machine.
 
 use resvg::{tiny_skia, usvg};
 
@@ -8,12 +9,8 @@ use crate::font;
 
 /// Reads an SVG so that its user unit is the point.
 fn tree(svg: &str) -> Result<usvg::Tree> {
-    let options = usvg::Options {
-        dpi: 72.0,
-        font_family: font::FAMILY.into(),
-        fontdb: font::database(),
-        ..usvg::Options::default()
-    };
+    let (fontdb, font_resolver) = font::renderer();
+    let options = usvg::Options { dpi: 72.0, fontdb, font_resolver, ..usvg::Options::default() };
     usvg::Tree::from_str(svg, &options).map_err(|e| Error::Svg(e.to_string()))
 }
 
@@ -43,7 +40,9 @@ pub fn png(svg: &str, dpi: f64) -> Result<Vec<u8>> {
     let mut image = tiny_skia::Pixmap::new(width.round() as u32, height.round() as u32)
         .ok_or_else(|| Error::Png(format!("no room for {width} x {height} dots")))?;
     image.fill(tiny_skia::Color::WHITE);
-    resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut image.as_mut());
+    // To whole dots, so that no edge of a dark ground mixes with white.
+    let (x, y) = (width.round() / tree.size().width(), height.round() / tree.size().height());
+    resvg::render(&tree, tiny_skia::Transform::from_scale(x, y), &mut image.as_mut());
     let png = image.encode_png().map_err(|e| Error::Png(e.to_string()))?;
     Ok(with_resolution(&png, dpi))
 }

@@ -1,5 +1,7 @@
 //! Ranges, ticks and how numbers are written.
 
+use crate::numbers::written;
+
 /// Round tick positions inside [lo, hi]: multiples of 1, 2 or 5 times a power of ten, about `wanted` of them.
 pub(crate) fn ticks(lo: f64, hi: f64, wanted: usize) -> Vec<f64> {
     multiples(lo, hi, nice_step((hi - lo) / wanted.max(1) as f64), 0.0)
@@ -41,10 +43,10 @@ pub(crate) fn tick_labels(ticks: &[f64]) -> Vec<String> {
     };
     let largest = ticks.iter().fold(0.0f64, |m, v| m.max(v.abs()));
     if largest >= 1e6 || (largest > 0.0 && largest < 1e-4) {
-        return ticks.iter().map(|v| minus(&format!("{v:.1e}"))).collect();
+        return ticks.iter().map(|v| written(&format!("{v:.1e}"))).collect();
     }
     let decimals = ticks.iter().filter_map(|&v| needs(v)).max().unwrap_or(0) as usize;
-    ticks.iter().map(|&v| minus(&format!("{:.decimals$}", if v == 0.0 { 0.0 } else { v }))).collect()
+    ticks.iter().map(|&v| written(&format!("{:.decimals$}", if v == 0.0 { 0.0 } else { v }))).collect()
 }
 
 /// Ticks of a logarithmic axis from 10^lo to 10^hi, about `wanted` of them, with labels: places are logarithms.
@@ -76,7 +78,7 @@ fn log_label(tick: f64) -> String {
     if (-4.0..6.0).contains(&power) {
         return tick_labels(&[tick]).concat();
     }
-    let (factor, power) = (tick / 10f64.powf(power), minus(&format!("{power}")));
+    let (factor, power) = (tick / 10f64.powf(power), written(&format!("{power}")));
     let factor = if (factor - 1.0).abs() < 1e-6 { String::new() } else { format!("{factor:.0}·") };
     format!("{factor}10^{{{power}}}")
 }
@@ -90,7 +92,7 @@ pub(crate) fn short(value: f64) -> String {
     } else {
         2
     };
-    minus(&format!("{value:.decimals$}"))
+    written(&format!("{value:.decimals$}"))
 }
 
 /// A count with a unit prefix, three digits at most: 135M, 1.7B, 70B.
@@ -101,7 +103,7 @@ pub(crate) fn count(value: f64) -> String {
     let scaled = value / scale;
     let decimals = if scaled >= 99.95 { 0 } else { 1 };
     let text = format!("{scaled:.decimals$}");
-    text.strip_suffix(".0").unwrap_or(&text).to_owned() + unit
+    written(text.strip_suffix(".0").unwrap_or(&text)) + unit
 }
 
 /// Which of these extents, in ascending order, to keep so that any two are `gap` apart: the first, the last,
@@ -122,8 +124,4 @@ pub(crate) fn apart(extents: &[(f64, f64)], gap: f64) -> Vec<bool> {
         }
     }
     keep
-}
-
-fn minus(text: &str) -> String {
-    text.replace('-', "\u{2212}")
 }

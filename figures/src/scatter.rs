@@ -10,6 +10,7 @@ use crate::data::{
 };
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot};
+use crate::numbers::interval;
 use crate::panel::Mark;
 use crate::scale::{self, short};
 use crate::style::{Fill, Look, Style};
@@ -79,7 +80,8 @@ impl ScatterPanel {
     }
 
     fn note(&self, statistic: &str) -> Vec<String> {
-        let interval = self.correlation_interval.map(|(lo, hi)| format!(" [{}, {}]", short(lo), short(hi)));
+        let interval =
+            self.correlation_interval.map(|(lo, hi)| format!(" {}", interval(&short(lo), &short(hi))));
         let value = match known(self.correlation) {
             Some(r) => format!("= {}{}", short(r), interval.unwrap_or_default()),
             None => "not defined".into(),
@@ -182,9 +184,8 @@ impl Figure for Scatter {
         &self.name
     }
 
-    fn draw(&self, style: &Style) -> Result<Drawing> {
+    fn lay_out(&self, style: &Style) -> Result<Drawing> {
         self.check()?;
-        let style = style.checked()?;
         let plots: Vec<_> = self.panels.iter().map(|p| self.plot(p, style)).collect();
         grid::draw(&plots, self.columns, style, &self.name, &self.caption())
     }
@@ -213,7 +214,7 @@ impl Figure for Scatter {
         out.push(format!("{}: correlation{interval}.", plain(&self.statistic)));
         let points = || self.panels.iter().flat_map(|p| &p.points);
         if points().any(|p| p.labelled && p.place().is_some()) {
-            out.push("Dark outlines: the points named.".into());
+            out.push("Outlines: the points named.".into());
         }
         let missing = points().filter(|p| p.place().is_none()).count();
         if missing > 0 {

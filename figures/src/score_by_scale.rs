@@ -13,6 +13,7 @@ use crate::data::{
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot, Ticks};
 use crate::legend::{Key, Named};
+use crate::numbers::written;
 use crate::panel::Mark;
 use crate::references;
 use crate::scale;
@@ -292,7 +293,7 @@ impl ScoreByScale {
     fn place_of(&self, model: &ScaleModel) -> String {
         match self.scale {
             ModelScale::Parameters => scale::count(model.at),
-            ModelScale::Step => format!("step {}", model.at),
+            ModelScale::Step => format!("step {}", written(&model.at.to_string())),
         }
     }
 }
@@ -369,9 +370,8 @@ impl Figure for ScoreByScale {
         &self.name
     }
 
-    fn draw(&self, style: &Style) -> Result<Drawing> {
+    fn lay_out(&self, style: &Style) -> Result<Drawing> {
         self.check()?;
-        let style = style.checked()?;
         let plots: Vec<_> = self.panels.iter().map(|p| self.plot(p, style)).collect();
         grid::draw(&plots, self.columns, style, &self.name, &self.caption())
     }
