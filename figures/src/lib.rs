@@ -41,6 +41,7 @@
 #![deny(missing_docs)]
 
 mod arrange;
+mod bars;
 mod canonical;
 mod canvas;
 pub mod colour;
@@ -72,12 +73,16 @@ mod scale;
 mod scatter;
 mod score_by_scale;
 mod setting;
+mod shapes;
 mod style;
 mod text;
 mod token_shift;
 mod tone;
+mod trajectories;
+mod volcano;
 
 pub use arrange::{Arrange, Arrangement, Together, matches};
+pub use bars::{BarBracket, BarPanel, ModelBars};
 pub use canvas::{Drawing, TextBox};
 pub use curves::{Curve, CurveBand, CurvePanel, CurvePoint, Curves};
 pub use data::{Reference, Series};
@@ -98,6 +103,8 @@ pub use score_by_scale::{ModelScale, Role, ScaleModel, ScalePanel, ScoreByScale}
 pub use style::{Style, Theme, Width};
 pub use token_shift::{ShiftPanel, TokenShift};
 pub use tone::Tone;
+pub use trajectories::{Path, PlanePanel, Step, Trajectories};
+pub use volcano::{Cloud, Effect, Volcano, VolcanoPanel};
 
 /// A figure that can be drawn.
 pub trait Figure: Arrange {
@@ -186,10 +193,13 @@ kinds!(
     LayerProfile,
     LayerRoundMap,
     Matrix,
+    ModelBars,
     PositionBias,
     Reliability,
     RoundsByCondition,
     Scatter,
     ScoreByScale,
     TokenShift,
+    Trajectories,
+    Volcano,
 );
