@@ -87,9 +87,6 @@ pub struct Theme {
 }
 
 impl Theme {
-    const NAMED: [(&str, fn() -> Theme); 4] =
-        [("paper", Theme::paper), ("slides", Theme::slides), ("dark", Theme::dark), ("grey", Theme::grey)];
-
     /// Okabe-Ito colours on white.
     pub fn paper() -> Theme {
         Theme {
@@ -132,12 +129,16 @@ impl Theme {
     /// # Errors
     /// When there is none; the error lists the names.
     pub fn named(name: &str) -> Result<Theme> {
-        let found = Theme::NAMED.into_iter().find(|theme| theme.0 == name).map(|theme| theme.1());
-        found.ok_or_else(|| Error::Unknown {
-            what: "theme",
-            given: name.into(),
-            known: Theme::NAMED.map(|theme| theme.0).join(", "),
-        })
+        match name {
+            "paper" => Ok(Theme::paper()),
+            "slides" => Ok(Theme::slides()),
+            "dark" => Ok(Theme::dark()),
+            "grey" => Ok(Theme::grey()),
+            _ => {
+                let known = "paper, slides, dark, grey".into();
+                Err(Error::Unknown { what: "theme", given: name.into(), known })
+            }
+        }
     }
 
     /// Whether it is to be printed without colour.
