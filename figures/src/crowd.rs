@@ -107,7 +107,7 @@ mod tests {
         };
         for column in 0..=1000 {
             let of = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
-                points.iter().copied().filter(|p| (p.0 * 1000.0).round() as i64 == column).collect()
+                points.iter().copied().filter(|p| (100.0 * p.0 * GRID).round() as i64 == column).collect()
             };
             assert_eq!(range(&of(&shown)), range(&of(&points)), "column {column}");
         }
