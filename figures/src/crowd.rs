@@ -36,6 +36,15 @@ pub(crate) fn markers(canvas: &mut Canvas, places: &[(f64, f64)], look: Look, ra
     }
 }
 
+/// Where markers have ink, for texts to keep off: of a crowd one place a square point.
+pub(crate) fn ink(places: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    if places.len() <= CROWD {
+        return places;
+    }
+    let depths = depths(&places, 1.0);
+    places.into_iter().zip(depths).filter(|p| p.1 == 0).map(|p| p.0).collect()
+}
+
 /// How many places before each lie in the same square of a grid.
 fn depths(places: &[(f64, f64)], side: f64) -> Vec<usize> {
     let mut seen: HashMap<(i64, i64), usize> = HashMap::new();
@@ -98,7 +107,7 @@ mod tests {
         };
         for column in 0..=1000 {
             let of = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
-                points.iter().copied().filter(|p| (p.0 * 1000.0).round() as i64 == column).collect()
+                points.iter().copied().filter(|p| (100.0 * p.0 * GRID).round() as i64 == column).collect()
             };
             assert_eq!(range(&of(&shown)), range(&of(&points)), "column {column}");
         }

@@ -285,7 +285,7 @@ impl<'a> Sheet<'a> {
         for (layer, flags) in map.passes.iter().enumerate() {
             for (round, _) in flags.iter().enumerate().filter(|f| *f.1) {
                 let Some(value) = map.values.get(layer).and_then(|v| known(*v.get(round)?)) else { continue };
-                let dark = self.bar.scale.colour(value).lightness() < 55.0;
+                let dark = self.style.theme.tone.ink_on(self.bar.scale.colour(value)) == WHITE;
                 let dots = if dark { &mut on_dark } else { &mut on_light };
                 dots.push(panel.at(round as f64, (self.figure.first_layer + layer) as f64));
             }

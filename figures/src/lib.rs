@@ -35,6 +35,11 @@
 //! - Of points that would lie on the same tenth of a point only those are drawn that show; the CSV lists all.
 //! - Lines differ by colour (Okabe-Ito), dash and marker, steps of an order by lightness, so a figure reads in grey.
 //!
+//! # Looks
+//! A [`Style`] says how a figure is printed: its [`Width`] (`"neurips".parse()`, `"12cm".parse()`), its [`Theme`]
+//! (`Theme::named("dark")`), its [`Font`] and the language of its [`Numbers`]. No kind of figure knows of them: the
+//! canvas translates colours and strokes, and texts are measured and numbers written as the style says.
+//!
 //! # A new kind of figure
 //! One file: a struct, its check, its marks (`panel`) handed to the small multiples (`grid`), its CSV and
 //! its caption; and one line here.

@@ -9,7 +9,7 @@ use crate::arrange::{
     Arrange, Arrangement, Together, check_all_match, check_names, chosen, mark, pick, replace,
 };
 use crate::canvas::{Anchor, Canvas, Drawing, Type};
-use crate::colour::{INK, WHITE};
+use crate::colour::INK;
 use crate::data::{Csv, check_list, check_some, known, listed, plain};
 use crate::error::{Error, Result};
 use crate::font::Face;
@@ -205,7 +205,7 @@ impl<'a> Sheet<'a> {
         if number.width(Face::Bold, small) + 3.0 > width || LEADING * small + 1.0 > height {
             return;
         }
-        let ink = if colour.lightness() < 55.0 { WHITE } else { INK };
+        let ink = self.style.theme.tone.ink_on(colour);
         let kind = Type::new(small, ink).anchored(Anchor::Middle);
         let kind = if self.figure.stands_out(cell) { kind.bold() } else { kind };
         canvas.text(&number, x + width / 2.0, y + height / 2.0 + 0.33 * small, kind);

@@ -413,7 +413,9 @@ impl Mark {
                 .flatten()
                 .flat_map(|&(x, lo, hi)| [panel.at(x, lo), panel.at(x, (lo + hi) / 2.0), panel.at(x, hi)])
                 .collect(),
-            Mark::Points { points, .. } => points.iter().filter_map(|p| Some(panel.at(p.0, p.1?))).collect(),
+            Mark::Points { points, .. } => {
+                crowd::ink(points.iter().filter_map(|p| Some(panel.at(p.0, p.1?))).collect())
+            }
             Mark::Rule { y, .. } => {
                 let r = panel.rect;
                 let y = panel.at(panel.x.lo, *y).1;

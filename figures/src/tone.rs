@@ -3,7 +3,7 @@
 //! Figures are thought in the colours of paper; the canvas translates each as it writes it, so no kind of figure
 //! knows what it is shown on.
 
-use crate::colour::{Rgb, WHITE};
+use crate::colour::{INK, Rgb, WHITE};
 
 const BLACK: Rgb = Rgb(0, 0, 0);
 
@@ -13,8 +13,8 @@ pub enum Tone {
     /// Themselves.
     #[default]
     Light,
-    /// Of the same hue with the lightness turned round: black becomes white and white becomes [`Tone::GROUND`]. Equally
-    /// light colours stay equally light, so maps keep their order and their middle.
+    /// Of the same hue with the lightness turned round: black becomes a light grey and white becomes [`Tone::GROUND`].
+    /// Equally light colours stay equally light, so maps keep their order and their middle.
     Dark,
 }
 
@@ -26,12 +26,26 @@ impl Tone {
     pub fn of(self, colour: Rgb) -> Rgb {
         match self {
             Tone::Light => colour,
-            Tone::Dark => {
-                let lowest = Tone::GROUND.lightness();
-                at_lightness(colour, 100.0 - colour.lightness() / 100.0 * (100.0 - lowest))
-            }
+            Tone::Dark => at_lightness(colour, turned(colour.lightness())),
         }
     }
+
+    /// White or ink, whichever is read better on this colour.
+    pub(crate) fn ink_on(self, colour: Rgb) -> Rgb {
+        let light = |c: Rgb| self.of(c).luminance() + 0.05;
+        let contrast = |ink: Rgb| (light(ink) / light(colour)).max(light(colour) / light(ink));
+        if contrast(WHITE) > contrast(INK) { WHITE } else { INK }
+    }
+}
+
+/// The CIE L* in the dark of what has this on paper.
+fn turned(lightness: f64) -> f64 {
+    /// Lighter than this, the ends of a diverging map would both look white.
+    const LIGHTEST: f64 = 86.0;
+    /// Below 1, so that middling colours, which lines and texts have, are light enough to be read.
+    const CURVE: f64 = 0.7;
+    let ground = Tone::GROUND.lightness();
+    ground + (LIGHTEST - ground) * (1.0 - lightness / 100.0).max(0.0).powf(CURVE)
 }
 
 /// The colour mixed with white or black until it has this CIE L*.
@@ -44,13 +58,13 @@ fn at_lightness(colour: Rgb, wanted: f64) -> Rgb {
         let short = (colour.towards(end, middle).lightness() < wanted) == lighter;
         if short { near = middle } else { far = middle }
     }
-    colour.towards(end, far)
+    colour.towards(end, near)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::colour::{DIVERGING, INK, MUTED, SEQUENTIAL};
+    use crate::colour::{DIVERGING, MUTED, SEQUENTIAL};
     use crate::style::Theme;
 
     fn contrast(colour: Rgb) -> f64 {
@@ -73,9 +87,20 @@ mod tests {
         let Rgb(red, green, blue) = Tone::Dark.of(Rgb(0, 114, 178));
         assert!(red < green && green < blue);
         for colour in [Rgb(213, 94, 0), Rgb(68, 1, 84), Rgb(253, 231, 37), INK] {
-            let turned = 100.0 - colour.lightness() / 100.0 * (100.0 - Tone::GROUND.lightness());
-            let found = Tone::Dark.of(colour).lightness();
-            assert!((found - turned).abs() < 0.6, "{colour:?}: {found} for {turned}");
+            let (wanted, found) = (turned(colour.lightness()), Tone::Dark.of(colour).lightness());
+            assert!((found - wanted).abs() < 0.6, "{colour:?}: {found} for {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_number_can_be_read_on_any_colour_of_a_map() {
+        for tone in [Tone::Light, Tone::Dark] {
+            for colour in (0..=100).flat_map(|k| [DIVERGING, SEQUENTIAL].map(|m| m.at(f64::from(k) / 100.0)))
+            {
+                let light = |c: Rgb| tone.of(c).luminance() + 0.05;
+                let (ink, cell) = (light(tone.ink_on(colour)), light(colour));
+                assert!((ink / cell).max(cell / ink) >= 3.0, "{tone:?} {colour:?}");
+            }
         }
     }
 

@@ -51,13 +51,13 @@ fn texts_are_as_wide_as_measured(figure: &dyn Figure, style: &Style) {
         let (start, end) = if upwards { (text.top, text.bottom) } else { (text.left, text.right) };
         let apart = (f64::from(from) - start).abs().max((f64::from(to) - end).abs());
         // The renderer's box leaves out the white beside the first and the last letter, which is wide where all letters
-        // have one width.
-        let white = if matches!(style.font, Font::File(_)) { 0.1 * style.font_size } else { 0.1 };
-        assert!(apart < white, "{found:?} {text:?}");
+        // have one width; there they are also taller than in the embedded fonts.
+        let own = matches!(style.font, Font::File(_));
+        assert!(apart < if own { 0.1 * style.font_size } else { 0.1 }, "{found:?} {text:?}");
         // The box of the ink is that of the text before it is turned.
         let ink = node.flattened().abs_bounding_box();
         let (top, bottom) = (f64::from(ink.top()), f64::from(ink.bottom()));
-        let slack = 0.02 * style.font_size;
+        let slack = if own { 0.1 } else { 0.02 } * style.font_size;
         let inside = top > text.top - slack && bottom < text.bottom + slack;
         assert!(upwards || inside, "{ink:?} {text:?}");
     }
@@ -96,17 +96,16 @@ fn texts_stay_on_the_sheet_and_apart_whatever_their_length() {
 
 #[test]
 fn texts_stay_on_the_sheet_and_apart_in_every_style() {
-    for (theme, style) in styles() {
-        for text in [usual, medium] {
-            all(&text).iter().for_each(|figure| texts_lie_well(figure.as_ref(), &style, &theme));
-        }
+    for (which, (theme, style)) in styles().into_iter().enumerate() {
+        let text = [usual, medium][which % 2];
+        all(&text).iter().for_each(|figure| texts_lie_well(figure.as_ref(), &style, &theme));
     }
 }
 
 #[test]
 fn the_renderer_finds_every_text_as_wide_as_it_was_measured() {
     let few = |text: Labels, style: &Style| {
-        all(&text).iter().step_by(2).for_each(|figure| texts_are_as_wide_as_measured(figure.as_ref(), style));
+        all(&text).iter().step_by(3).for_each(|figure| texts_are_as_wide_as_measured(figure.as_ref(), style));
     };
     [usual, long_words, medium].into_iter().for_each(|text| few(text, &Style::default()));
     styles().iter().step_by(2).for_each(|(_, style)| few(usual, style));
