@@ -1,9 +1,11 @@
 //! The figures of a run.
 
 pub mod alignment;
+mod bars;
 pub mod lens;
 pub mod own;
 mod places;
+mod plane;
 mod planned;
 mod relations;
 mod scale;
@@ -12,6 +14,7 @@ mod sites;
 mod split;
 pub mod steer;
 pub mod tokens;
+mod volcano;
 pub mod weights;
 
 use recant_figures::{
@@ -70,6 +73,8 @@ pub fn of_model(sources: &Sources<'_>, summary: &ModelSummary) -> Vec<Planned> {
         }
         let parts = split::rounds(&movement(study, summary, format!("concept-rounds{suffix}")));
         all.extend(parts.into_iter().map(Planned::new));
+        all.extend(plane::concepts(study, summary).map(Planned::new));
+        all.extend(volcano::effects(study, summary).map(Planned::new));
         all.extend(sites::changes(study, summary, format!("site-changes{suffix}")).map(Planned::new));
         all.extend(sites::head_changes(study, summary, format!("head-changes{suffix}")).map(Planned::new));
     }
@@ -81,7 +86,8 @@ pub fn of_model(sources: &Sources<'_>, summary: &ModelSummary) -> Vec<Planned> {
 #[must_use]
 pub fn over_models(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<Planned> {
     let whole = scale::scores_by_scale(sources.study, summaries);
-    whole.iter().flat_map(split::scales).map(Planned::new).collect()
+    let bars = bars::last_round(sources.study, summaries).map(Planned::new);
+    bars.into_iter().chain(whole.iter().flat_map(split::scales).map(Planned::new)).collect()
 }
 
 fn behaviour(study: &Study, summary: &ModelSummary, name: String) -> RoundsByCondition {
