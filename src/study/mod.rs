@@ -5,6 +5,7 @@ pub mod condition;
 pub mod dialogue;
 pub mod manifest;
 pub mod position;
+pub mod projections;
 pub mod shift;
 pub mod steer;
 pub mod texts;
@@ -20,6 +21,7 @@ pub use condition::{Arm, Before, Condition, History};
 use condition::{Library, resolve};
 pub use dialogue::{DialogueEntry, Orders, Sampling, Scoring};
 pub use position::Position;
+pub use projections::ProjectionsEntry;
 pub use shift::{LensEntry, ShiftEntry};
 pub use steer::SteerEntry;
 pub use texts::Texts;
@@ -80,6 +82,9 @@ pub struct Study {
     /// What each layer would answer; rests on a run and is no part of it.
     #[serde(default, skip_serializing)]
     pub lens: Option<LensEntry>,
+    /// How far tokens lie along concepts; rests on a run and is no part of it.
+    #[serde(default, skip_serializing)]
+    pub projections: Option<ProjectionsEntry>,
     /// What lies between two models; rests on a run and is no part of it.
     #[serde(default, skip_serializing)]
     pub shift: Option<ShiftEntry>,
@@ -308,7 +313,7 @@ impl Default for RunEntry {
 const NOT_CAPTURED: &str = "not among the per-layer sites of capture.sites";
 
 /// Directories of a run that no model can have.
-const OWN: [&str; 3] = ["lens", "shift", "steer"];
+const OWN: [&str; 4] = ["lens", "projections", "shift", "steer"];
 
 impl Study {
     /// Reads and checks a study file.
@@ -370,6 +375,7 @@ impl Study {
         self.check_probes()?;
         self.check_steer()?;
         shift::check(self)?;
+        self.projections.as_ref().map_or(Ok(()), |projections| projections.check(self))?;
         self.align.as_ref().map_or(Ok(()), |align| align.check(self))
     }
 
