@@ -13,6 +13,7 @@ use recant::runner::Tally;
 use recant::runner::spoken::{Axis, Spoken, project};
 use recant::store::projections::{Projected, Round, read};
 use recant::store::{RunDir, Turn};
+use recant::study::{DEMO, Study};
 use recant::text::Tokenizer;
 use serde_json::json;
 
@@ -107,6 +108,7 @@ fn tokens_have_the_scores_that_the_run_plots_and_the_texts_that_it_recorded() {
     let desk = desk("[projections]\nitems = 3\n");
     let (run, told) = desk.run("run");
     assert!(told.contains("tiny: projections, 24 dialogues"), "{told}");
+    let mut answers = 0;
     for task in ["bbq", "winogender"] {
         for condition in CONDITIONS {
             let (compared, apart) = compare(&run, task, condition);
@@ -126,10 +128,11 @@ fn tokens_have_the_scores_that_the_run_plots_and_the_texts_that_it_recorded() {
                     before.map(|part| part.answer.as_str()).chain([own.answer.as_str()]).collect();
                 assert_eq!(said(round, Speaker::User), user, "{task}, {condition}, {}", turn.item);
                 // A random model may say special tokens, which a recorded answer leaves out.
-                let bare = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
-                let spelled =
-                    bare.iter().fold(said(round, Speaker::Model), |text, token| text.replace(token, ""));
-                assert_eq!(spelled, answer, "{task}, {condition}, {}", turn.item);
+                let ids = own.before.iter().flat_map(|part| &part.answer_ids).chain(&own.answer_ids);
+                if ids.clone().all(|id| *id > 2) {
+                    assert_eq!(said(round, Speaker::Model), answer, "{task}, {condition}, {}", turn.item);
+                    answers += 1;
+                }
                 assert!(said(round, Speaker::Template).contains("<|im_start|>assistant\n"));
                 if condition == "baseline" {
                     whole.truncate(if turn.round == 0 { 0 } else { whole.len() });
@@ -142,6 +145,7 @@ fn tokens_have_the_scores_that_the_run_plots_and_the_texts_that_it_recorded() {
             }
         }
     }
+    assert!(answers > 36, "{answers} of 72 answers could be compared");
 }
 
 #[test]
@@ -273,4 +277,14 @@ fn what_a_study_cannot_project_is_said_with_its_line() {
         assert!(!refused.status.success() && told.contains("study.toml: line "), "{told}");
         assert!(parts.iter().all(|part| told.contains(part)), "{told}");
     }
+}
+
+#[test]
+fn a_critic_s_dialogue_cannot_be_projected_and_that_is_said() {
+    let arm = "\n[condition.heard]\nextends = \"feedback\"\nfeedback.file = \"said.jsonl\"\n";
+    let text = DEMO.replacen("\"neutral\"]", "\"neutral\", \"heard\"]", 1) + arm;
+    assert!(Study::parse(&text, "study.toml").is_ok(), "without it by name");
+    let named = text.replacen("[projections]\n", "[projections]\nconditions = [\"heard\"]\n", 1);
+    let refused = Study::parse(&named, "study.toml").expect_err("a critic").to_string();
+    assert!(refused.contains("projections.conditions") && refused.contains("not recorded"), "{refused}");
 }
