@@ -35,7 +35,11 @@ impl Prompt {
     pub fn spans(&self, answer: usize) -> Vec<Span> {
         let rendered = self.last + 1;
         let words = match (self.instruction_start, self.instruction_end) {
-            (Some(first), Some(last)) => first.max(self.fresh)..last + 1,
+            // A token that words and template share may end the one and begin the other.
+            (Some(first), Some(last)) => {
+                let first = first.clamp(self.fresh, rendered);
+                first..(last + 1).clamp(first, rendered)
+            }
             _ => self.fresh..rendered,
         };
         let parts = [
