@@ -35,7 +35,7 @@ impl Prompt {
     pub fn spans(&self, answer: usize) -> Vec<Span> {
         let rendered = self.last + 1;
         let words = match (self.instruction_start, self.instruction_end) {
-            // A token that words and template share may end the one and begin the other.
+            // Cut off at the words, a text may fall into other tokens: the ends must not cross all the same.
             (Some(first), Some(last)) => {
                 let first = first.clamp(self.fresh, rendered);
                 first..(last + 1).clamp(first, rendered)
