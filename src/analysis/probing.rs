@@ -44,9 +44,10 @@ pub struct ConceptProbes {
 }
 
 /// A probe as it is applied: a decision in its unit is `direction . state + offset`, of raw states.
-pub(super) struct Readout {
+pub struct Readout {
     /// `[d]`.
     pub direction: Array1<f64>,
+    /// What is added.
     pub offset: f64,
 }
 
@@ -65,7 +66,8 @@ impl ConceptProbes {
     }
 
     /// The probes as they are applied to states.
-    pub(super) fn readouts(&self) -> Vec<Readout> {
+    #[must_use]
+    pub fn readouts(&self) -> Vec<Readout> {
         let readout = |(probe, unit): (&LayerProbe, &f64)| {
             let direction = probe.probe.direction() / *unit;
             let offset = probe.probe.intercept / unit - direction.dot(&probe.probe.scaler.mean);

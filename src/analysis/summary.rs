@@ -182,6 +182,27 @@ impl Sources<'_> {
         Ok(all)
     }
 
+    /// The probes of some concepts at one site, without the intervals and controls that their scores need: the fits are the
+    /// same.
+    ///
+    /// # Errors
+    /// As [`Sources::probes`].
+    pub fn bare_probes(
+        &self,
+        model: &str,
+        spec: &Spec,
+        site: Site,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<ConceptProbes>> {
+        let mut study: Study = self.study.clone();
+        let entry = &mut study.probe;
+        (entry.permutations, entry.controls, entry.bootstrap, entry.untrained) = (0, 0, 0, false);
+        (entry.site, entry.sites) = (site.name().into(), vec![site.name().into()]);
+        let concepts = self.concepts.iter().filter(|concept| wanted(&concept.spec.name));
+        let concepts: Vec<Concept> = concepts.cloned().collect();
+        Sources { study: &study, concepts: &concepts, ..*self }.probes(model, spec)
+    }
+
     /// States of a concept's texts at the main site of the model with random weights.
     fn untrained(&self, model: &str, concept: &str) -> Result<States> {
         let path = self.run.untrained(model, concept)?;

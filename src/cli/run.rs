@@ -61,7 +61,7 @@ pub enum Stage {
     Dialogues,
     /// States of the concepts' texts.
     Concepts,
-    /// Lenses, and what lies between models: the same text read by both, token shifts, weights.
+    /// Lenses, tokens along concepts, and what lies between models: the same text read by both, token shifts, weights.
     Shift,
     /// Probes, tables, figures and the report.
     Report,

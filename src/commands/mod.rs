@@ -18,6 +18,7 @@ mod memory;
 pub mod merge;
 pub mod model;
 pub mod plan;
+mod projections;
 pub mod run;
 pub mod score;
 mod shift;

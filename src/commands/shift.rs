@@ -1,4 +1,4 @@
-//! What is measured beside a run's own states: lenses of each model, and what lies between two.
+//! What is measured beside a run's own states: lenses and tokens of each model, and what lies between two.
 
 mod same;
 mod tokens;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::loaded::{Loaded, Setting, how_to_load};
-use super::{interrupt, lens, steer};
+use super::{interrupt, lens, projections, steer};
 use crate::analysis::shift::{About, key};
 use crate::analysis::summary::Sources;
 use crate::analysis::token_shift::PROSE;
@@ -87,11 +87,14 @@ pub(super) fn measure(
     let in_pair = |pair: Option<&(usize, usize)>, place: usize| {
         pair.is_some_and(|&(before, after)| before == place || after == place)
     };
-    if let Some(entry) = &study.lens {
-        for (place, side) in sides.iter_mut().enumerate() {
+    for (place, side) in sides.iter_mut().enumerate() {
+        if let Some(entry) = &study.lens {
             lens::look(&sources, entry, side, printer)?;
-            side.keep_if(in_pair(pairs.first(), place));
         }
+        if let Some(entry) = &study.projections {
+            projections::measure(&sources, entry, side, printer)?;
+        }
+        side.keep_if(in_pair(pairs.first(), place));
     }
     if let Some(entry) = &study.shift {
         for (number, &(before, after)) in pairs.iter().enumerate() {

@@ -7,10 +7,12 @@
 pub mod fill;
 pub mod filler;
 pub mod orders;
+pub mod span;
 
 use fill::{Words, letter};
 use filler::Filler;
 pub use orders::orders;
+pub use span::{Span, Speaker};
 
 use crate::study::{Arm, Before, History, Texts};
 use crate::task::{Format, Item};
@@ -80,10 +82,14 @@ pub struct Prompt {
     pub ids: Vec<i64>,
     /// How many of them no earlier turn has recorded: those that this turn adds, or all where the history is not linear.
     pub new: usize,
+    /// Position of the first token that this turn adds to what was said, whatever the history.
+    pub fresh: usize,
     /// What the user said.
     pub user: String,
     /// Position of the last token that the template renders, before the prefill.
     pub last: usize,
+    /// Position of the first token of what the user said; `None` where the template changes the words.
+    pub instruction_start: Option<usize>,
     /// Position of the last token of what the user said; `None` where the template changes the words.
     pub instruction_end: Option<usize>,
     /// The options as the model would begin its answer with them. Empty before an answer that does not count.
@@ -205,7 +211,8 @@ impl Script<'_> {
             }
             Ok(shared - 1)
         };
-        let spoken = fresh.rfind(user.trim()).map(|at| &fresh[..at + user.trim().len()]);
+        let spoken = fresh.rfind(user.trim()).map(|at| (&fresh[..at], &fresh[..at + user.trim().len()]));
+        let starts_at = |(before, _): (&str, &str)| Ok::<_, Error>(common(&with(before)?, &ids));
         let answers = |lead: &str, wanted: bool, text: &dyn Fn(usize) -> String| -> Result<Answers> {
             let n = if wanted { dialogue.item.options.len() } else { 0 };
             let all =
@@ -221,8 +228,10 @@ impl Script<'_> {
         let listed = dialogue.item.format == Format::Letters;
         Ok(Prompt {
             new: ids.len() - dialogue.recorded,
+            fresh: before,
             last: ends_at(&fresh)?,
-            instruction_end: spoken.map(ends_at).transpose()?,
+            instruction_start: spoken.map(starts_at).transpose()?,
+            instruction_end: spoken.map(|(_, until)| ends_at(until)).transpose()?,
             options: answers(&opened, scored, &|option| answer_text(dialogue, option))?,
             texts: answers(&fresh, scored && listed && self.texts, &|option| {
                 dialogue.item.options[option].text.clone()

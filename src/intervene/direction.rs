@@ -10,7 +10,6 @@ use crate::analysis::summary::Sources;
 use crate::model::{Layers, Site, Spec};
 use crate::random::SplitMix;
 use crate::store::Shard;
-use crate::study::Study;
 use crate::study::manifest::hash;
 use crate::study::steer::Source;
 use crate::task::Item;
@@ -111,17 +110,10 @@ pub fn random(seed: u64, layer: usize, number: usize, width: usize) -> Vec<f64> 
     unit(vector).unwrap_or_default()
 }
 
-/// The probes' directions. The probe alone is trained, without the controls that its scores need: the fit is the same.
+/// The probes' directions.
 fn of_concept(sources: &Sources<'_>, wanted: &Wanted<'_>, name: &str) -> Result<BTreeMap<usize, Vec<f64>>> {
-    let mut study: Study = sources.study.clone();
-    let entry = &mut study.probe;
-    (entry.permutations, entry.controls, entry.bootstrap, entry.untrained) = (0, 0, 0, false);
-    (entry.site, entry.sites) = (wanted.site.name().into(), vec![wanted.site.name().into()]);
-    let concepts: Vec<_> =
-        sources.concepts.iter().filter(|concept| concept.spec.name == name).cloned().collect();
-    let only = Sources { study: &study, concepts: &concepts, ..*sources };
     let (model, spec) = wanted.model;
-    let probes = only.probes(model, spec)?;
+    let probes = sources.bare_probes(model, spec, wanted.site, |concept| concept == name)?;
     let found = probes.first().map(|probes| probes.directions());
     let found = found.ok_or_else(|| Error::input(format!("concept {name}"), "has no probes"))?;
     Ok(found.layers.iter().zip(&found.probes).map(|(&layer, probe)| (layer as usize, raw(probe))).collect())

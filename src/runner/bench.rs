@@ -10,16 +10,17 @@ use std::ops::Range;
 use tch::{Kind, Tensor};
 
 use super::engine::{Bookmark, Encoded, Engine, Limits, Request};
+use super::replay::replay;
 use super::round::{Scores, answer_requests};
 use super::tally::Tally;
-use crate::dialogue::{Dialogue, Part, Prompt, Script};
+use crate::Result;
+use crate::dialogue::{Prompt, Script};
 use crate::model::{Edit, Model, Reach, Site};
 use crate::store::turns::largest;
 use crate::store::{OrderTurn, Turn};
 use crate::study::steer::Tokens;
 use crate::study::{Arm, Scoring};
 use crate::task::Item;
-use crate::{Error, Result};
 
 /// A prompt whose options are scored.
 #[derive(Debug)]
@@ -65,49 +66,6 @@ pub fn questions(
         }
     }
     Ok(all)
-}
-
-/// The prompt of the answer of the last of some rounds, in one of its orders.
-///
-/// # Errors
-/// As [`questions`].
-pub(super) fn replay(
-    script: &Script<'_>,
-    item: &Item,
-    arm: &Arm,
-    turns: &[&Turn],
-    place: usize,
-) -> Result<Prompt> {
-    let wrong = |why: &str| Error::input(format!("item {}", item.id), why);
-    let lacking = || wrong("its recorded rounds lack an order or an exchange");
-    let first = turns.first().and_then(|turn| turn.orders.get(place)).ok_or_else(lacking)?;
-    let mut dialogue = Dialogue::new(item, arm, first.order.clone());
-    for turn in turns {
-        let said = turn.orders.get(place).ok_or_else(lacking)?;
-        for part in dialogue.parts() {
-            let (new, answer) = match part {
-                Part::Answer => (&said.new_ids, &said.answer_ids),
-                Part::Before(k) => {
-                    let before = said.before.get(k).ok_or_else(lacking)?;
-                    (&before.new_ids, &before.answer_ids)
-                }
-            };
-            let prompt = script.prompt(&dialogue, part)?;
-            if !prompt.ids.ends_with(new) {
-                let why =
-                    format!("round {} under {} cannot be replayed as it was recorded", turn.round, arm.name);
-                return Err(
-                    wrong(&why).hint("conditions with feedback cannot: what the critic said is not recorded")
-                );
-            }
-            if part == Part::Answer && turn.round + 1 == turns.len() {
-                return Ok(prompt);
-            }
-            script.replied(&mut dialogue, &prompt, answer)?;
-        }
-        script.next_round(&mut dialogue)?;
-    }
-    Err(lacking())
 }
 
 /// Questions before a model.

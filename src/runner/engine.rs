@@ -117,6 +117,9 @@ pub struct Encoded {
     pub encoded_tokens: usize,
 }
 
+/// What is made of captured states `(rows, layers, width)` where they were computed, row by row: `(rows, ...)`.
+pub type Reduce<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
+
 /// Runs sequences over one model. What it has encoded stays encoded until [`Engine::clear`].
 pub struct Engine<'m> {
     model: &'m Model,
@@ -125,6 +128,7 @@ pub struct Engine<'m> {
     kv: BTreeMap<NodeId, Kv>,
     keep: bool,
     edits: Rc<[Edit]>,
+    reduce: Option<Box<Reduce<'m>>>,
 }
 
 /// What an engine had encoded at some time.
@@ -159,6 +163,7 @@ impl<'m> Engine<'m> {
             kv: BTreeMap::new(),
             keep: true,
             edits: model.edits(),
+            reduce: None,
         }
     }
 
@@ -184,6 +189,17 @@ impl<'m> Engine<'m> {
         edits.iter().try_for_each(|edit| edit.check(&self.model.spec))?;
         self.edits = edits.into();
         Ok(())
+    }
+
+    /// Brings back from now on what `reduce` makes of captured states in place of the states, which stay on their device.
+    pub fn reduce(&mut self, reduce: Box<Reduce<'m>>) {
+        self.reduce = Some(reduce);
+    }
+
+    /// How much it does at a time.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Remembers what is encoded now.
@@ -487,6 +503,10 @@ impl<'m> Engine<'m> {
             self.kv.entry(job.node).or_insert(kv);
         }
         for (site, tensor) in output.states {
+            let tensor = match &self.reduce {
+                Some(reduce) => reduce(&tensor)?,
+                None => tensor,
+            };
             found.parts.entry(site).or_default().push(tensor.f_to_device(Device::Cpu)?);
         }
         if let Some(logits) = output.logits {

@@ -11,6 +11,7 @@ pub mod plan;
 pub mod replay;
 mod round;
 pub mod sample;
+pub mod spoken;
 pub mod study;
 pub mod tally;
 pub mod token_shift;

@@ -6,6 +6,7 @@ pub mod dialogue;
 pub mod figure;
 pub mod manifest;
 pub mod position;
+pub mod projections;
 pub mod shift;
 pub mod steer;
 pub mod texts;
@@ -22,6 +23,7 @@ use condition::{Library, resolve};
 pub use dialogue::{DialogueEntry, Orders, Sampling, Scoring};
 pub use figure::FigureEntry;
 pub use position::Position;
+pub use projections::ProjectionsEntry;
 pub use shift::{LensEntry, ShiftEntry};
 pub use steer::SteerEntry;
 pub use texts::Texts;
@@ -82,6 +84,9 @@ pub struct Study {
     /// What each layer would answer; rests on a run and is no part of it.
     #[serde(default, skip_serializing)]
     pub lens: Option<LensEntry>,
+    /// How far tokens lie along concepts; rests on a run and is no part of it.
+    #[serde(default, skip_serializing)]
+    pub projections: Option<ProjectionsEntry>,
     /// What lies between two models; rests on a run and is no part of it.
     #[serde(default, skip_serializing)]
     pub shift: Option<ShiftEntry>,
@@ -313,7 +318,7 @@ impl Default for RunEntry {
 const NOT_CAPTURED: &str = "not among the per-layer sites of capture.sites";
 
 /// Directories of a run that no model can have.
-const OWN: [&str; 3] = ["lens", "shift", "steer"];
+const OWN: [&str; 4] = ["lens", "projections", "shift", "steer"];
 
 impl Study {
     /// Reads and checks a study file.
@@ -376,6 +381,7 @@ impl Study {
         self.check_steer()?;
         shift::check(self)?;
         figure::check(self)?;
+        self.projections.as_ref().map_or(Ok(()), |projections| projections.check(self))?;
         self.align.as_ref().map_or(Ok(()), |align| align.check(self))
     }
 

@@ -229,7 +229,7 @@ pub(super) fn check(study: &Study) -> Result<()> {
     study.shift.as_ref().map_or(Ok(()), |shift| shift.check(study))
 }
 
-fn known(study: &Study, key: &str, conditions: &[String]) -> Result<()> {
+pub(super) fn known(study: &Study, key: &str, conditions: &[String]) -> Result<()> {
     let conducted = &study.dialogue.conditions;
     match conditions.iter().position(|name| !conducted.contains(name)) {
         None => Ok(()),
@@ -240,6 +240,6 @@ fn known(study: &Study, key: &str, conditions: &[String]) -> Result<()> {
     }
 }
 
-fn limit(study: &Study, key: &str, limit: Option<usize>) -> Result<()> {
+pub(super) fn limit(study: &Study, key: &str, limit: Option<usize>) -> Result<()> {
     if limit == Some(0) { Err(study.wrong(key, "must be at least 1")) } else { Ok(()) }
 }

@@ -99,9 +99,38 @@ pub(crate) fn first<T>(members: &mut Vec<T>, limit: Option<usize>, category: imp
     });
 }
 
+/// Keeps `count`, shared out evenly over the categories: the first of each in turn, then the second, in their order.
+pub(crate) fn spread<T>(members: &mut Vec<T>, count: usize, category: impl Fn(&T) -> &str) {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut turns: Vec<(usize, usize)> = Vec::with_capacity(members.len());
+    for (place, member) in members.iter().enumerate() {
+        let turn = seen.entry(category(member).to_owned()).or_default();
+        turns.push((*turn, place));
+        *turn += 1;
+    }
+    turns.sort_unstable();
+    let kept: HashSet<usize> = turns.into_iter().take(count).map(|(_, place)| place).collect();
+    let mut place = 0..;
+    members.retain(|_| place.next().is_some_and(|place| kept.contains(&place)));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn items_are_spread_over_categories_as_evenly_as_there_are_some() {
+        let spread_over = |count| {
+            let mut members: Vec<(&str, usize)> =
+                ["a", "a", "a", "a", "b", "c", "c"].into_iter().zip(0..).collect();
+            spread(&mut members, count, |(category, _)| category);
+            members.into_iter().map(|(_, place)| place).collect::<Vec<_>>()
+        };
+        assert_eq!(spread_over(3), [0, 4, 5]);
+        assert_eq!(spread_over(5), [0, 1, 4, 5, 6]);
+        assert_eq!(spread_over(6), [0, 1, 2, 4, 5, 6]);
+        assert_eq!(spread_over(99).len(), 7);
+    }
 
     #[test]
     fn a_sample_is_drawn_of_each_category_and_stays_in_order() {

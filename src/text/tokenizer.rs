@@ -91,6 +91,28 @@ impl Tokenizer {
         self.text(ids, false)
     }
 
+    /// The text that each token from position `from` on adds, special tokens included: end to end they are what all of them
+    /// add to what stands before. A letter that several tokens share is the last one's; the others add nothing.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::decode`].
+    pub fn pieces(&self, ids: &[i64], from: usize) -> Result<Vec<String>> {
+        let mut pieces = vec![String::new(); ids.len().saturating_sub(from)];
+        // Some tokenizers drop a space at the beginning of a text, so each token is spelled after the one before it.
+        let (mut context, mut open) = (from.saturating_sub(1), from);
+        for at in from..ids.len() {
+            let (before, with) = (self.spelled(&ids[context..open])?, self.spelled(&ids[context..=at])?);
+            let piece = with.strip_prefix(&before).unwrap_or(&with);
+            // A letter of which a part is still to come is spelled so.
+            if at + 1 < ids.len() && piece.ends_with(char::REPLACEMENT_CHARACTER) {
+                continue;
+            }
+            pieces[at - from] = piece.to_owned();
+            (context, open) = (open, at + 1);
+        }
+        Ok(pieces)
+    }
+
     fn text(&self, ids: &[i64], without_special: bool) -> Result<String> {
         let ids: Vec<u32> = ids.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
         guarded(|| self.inner.decode(&ids, without_special))
