@@ -6,6 +6,8 @@ pub mod draw;
 pub mod finding;
 pub mod html;
 pub mod lens;
+pub mod methods;
+pub mod references;
 pub mod scores;
 pub mod shift;
 pub mod steer;
@@ -20,6 +22,7 @@ use std::path::PathBuf;
 use alignment::Alignment;
 use draw::{Drawn, Format, Planned};
 use finding::Finding;
+use methods::{Beside, methods};
 use rayon::prelude::*;
 use recant_figures::{Style, Width};
 pub use table::Table;
@@ -66,6 +69,12 @@ pub struct Report<'a> {
     pub dialogues: Vec<DialogueEntry<'a>>,
     /// What the run rests on.
     pub manifest: &'a Manifest,
+    /// The methods section, a paragraph each, as plain text.
+    pub methods: Vec<String>,
+    /// The same with the keys of what it cites ([`references`]).
+    pub cited: Vec<String>,
+    /// What it cites, as BibTeX.
+    pub references: String,
 }
 
 impl<'a> Report<'a> {
@@ -125,9 +134,31 @@ impl<'a> Report<'a> {
             cautions::deviations(manifest),
         ]
         .concat();
+        let beside = Beside {
+            steered: &steered,
+            lenses: &lenses,
+            pairs: &pairs,
+            tokens: &shifted,
+            weights: &weighed,
+            aligned: aligned.as_ref(),
+        };
+        let cited = methods(sources, manifest, &beside)?;
         let title = &sources.study.name;
         let dialogues = dialogues(sources, summaries);
-        Ok(Self { title, findings, cautions, figures, tables, dialogues, manifest })
+        let (methods, references) =
+            (cited.iter().map(|text| references::plain(text)).collect(), references::references(&cited));
+        Ok(Self {
+            title,
+            findings,
+            cautions,
+            figures,
+            tables,
+            dialogues,
+            manifest,
+            methods,
+            cited,
+            references,
+        })
     }
 
     /// Writes tables, figures and the page; returns the page's path.
