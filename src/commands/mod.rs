@@ -19,7 +19,9 @@ pub mod model;
 pub mod plan;
 pub mod run;
 pub mod score;
+pub mod serve;
 mod shift;
+mod sofar;
 pub mod steer;
 pub mod task;
 

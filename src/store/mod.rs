@@ -8,6 +8,7 @@ pub mod lens;
 pub mod lines;
 pub mod mapped;
 pub mod measured;
+pub mod progress;
 pub mod run;
 pub mod states;
 pub mod turns;
