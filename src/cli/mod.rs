@@ -11,6 +11,7 @@ pub mod model;
 pub mod run;
 pub mod score;
 pub mod shift;
+pub mod show;
 pub mod steer;
 pub mod task;
 
@@ -46,6 +47,8 @@ pub enum Verb {
     Run(run::Run),
     /// Make probes, tables, figures and the report of a finished run again
     Report(run::Report),
+    /// Print a run in the terminal, finished or not: answers, concepts by layer and round, findings
+    Show(show::Show),
     /// Compare models: states, answers, lenses, tokens and weights of two checkpoints or of a run's models
     Shift(shift::Shift),
     /// Intervene in a study's models: directions, ablation, patching, neurons, beside random controls

@@ -678,6 +678,9 @@ mod tests {
                 turns,
             }],
             manifest,
+            methods: Vec::new(),
+            cited: Vec::new(),
+            references: String::new(),
         }
     }
 
@@ -802,6 +805,9 @@ mod tests {
             tables: Vec::new(),
             dialogues: Vec::new(),
             manifest: &manifest,
+            methods: Vec::new(),
+            cited: Vec::new(),
+            references: String::new(),
         };
         let html = page(&empty, &[]);
         let tags = tags(&html);

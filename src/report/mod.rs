@@ -37,7 +37,7 @@ use crate::analysis::summary::{ModelSummary, Sources};
 use crate::analysis::token_shift::PairTokens;
 use crate::analysis::weight_shift::PairWeights;
 use crate::intervene::Results;
-use crate::store::{RunDir, Turn, atomic};
+use crate::store::{RunDir, Turn, atomic, lines};
 use crate::study::manifest::Manifest;
 use crate::task::Item;
 
@@ -163,7 +163,7 @@ impl<'a> Report<'a> {
         })
     }
 
-    /// Writes tables, figures and the page; returns the page's path.
+    /// Writes tables, findings, figures and the page; returns the page's path.
     ///
     /// # Errors
     /// The disk is full.
@@ -173,6 +173,7 @@ impl<'a> Report<'a> {
             atomic::write(&file("csv")?, table.csv().as_bytes())?;
             atomic::write(&file("tex")?, table.latex().as_bytes())?;
         }
+        lines::write(&run.place(&[], "findings.jsonl")?, &self.findings)?;
         let style = Style::at(Width::Page);
         let folder = run.place(&["figures"], "")?;
         let drawn = |planned: &Planned| planned.write(&folder, &style, Format::ALL);

@@ -23,6 +23,25 @@ impl Table {
         Self { name: name.into(), caption: caption.into(), header, rows: Vec::new() }
     }
 
+    /// A table from the text that [`Table::csv`] made; its caption is not in it.
+    #[must_use]
+    pub fn parse(name: &str, text: &str) -> Self {
+        let mut table = Self { name: name.into(), ..Self::default() };
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let cells = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect();
+        table.header = reader.headers().map(cells).unwrap_or_default();
+        // A row of another length than the header was not written by this program.
+        table.rows = reader.records().filter_map(|record| Some(cells(&record.ok()?))).collect();
+        table
+    }
+
+    /// A row's cell by the head of its column; empty where there is no such column.
+    #[must_use]
+    pub fn cell<'r>(&self, row: &'r [String], head: &str) -> &'r str {
+        let place = self.header.iter().position(|own| own == head);
+        place.and_then(|place| row.get(place)).map_or("", String::as_str)
+    }
+
     /// As CSV with a header line.
     #[must_use]
     pub fn csv(&self) -> String {
@@ -63,6 +82,8 @@ mod tests {
         let mut table = Table::new("t", "A table", &["name", "n"]);
         table.rows.push(vec!["a, \"b\" & 5 %".into(), "3".into()]);
         assert_eq!(table.csv(), "name,n\n\"a, \"\"b\"\" & 5 %\",3\n");
+        assert_eq!(Table { caption: "A table".into(), ..Table::parse("t", &table.csv()) }, table);
+        assert_eq!([table.cell(&table.rows[0], "n"), table.cell(&table.rows[0], "m")], ["3", ""]);
         let latex = table.latex();
         assert!(latex.contains("a, \\textquotedbl{}b\\textquotedbl{} \\& 5 \\% & 3 \\\\"), "{latex}");
         assert!(latex.starts_with("% A table\n\\begin{tabular}{@{}lr@{}}"), "{latex}");

@@ -34,8 +34,7 @@ struct Row<'t> {
 
 impl<'t> Row<'t> {
     fn get(&self, head: &str) -> &'t str {
-        let place = self.table.header.iter().position(|own| own == head);
-        place.map_or("", |place| self.cells[place].as_str())
+        self.table.cell(self.cells, head)
     }
 
     fn number(&self, head: &str) -> Option<f64> {
