@@ -191,8 +191,8 @@ fn decoded(path: &str) -> Option<String> {
     while let Some(c) = rest.next() {
         bytes.push(match c {
             b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                u8::try_from(16 * digit()? + digit()?).ok()?
             }
             other => other,
         });

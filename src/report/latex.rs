@@ -91,9 +91,10 @@ pub fn escape(text: &str) -> String {
         }
         let opens = at == 0 || !letters[at - 1].is_alphanumeric() && letters[at - 1] != '-';
         match c {
+            '"' => out += if opens { "``" } else { "''" },
             '-' if opens && next.is_some_and(|next| next.is_ascii_digit()) => out += "$-$",
             '&' | '%' | '$' | '#' | '_' | '{' | '}' => out.extend(['\\', c]),
-            ' '..='~' if !matches!(c, '\\' | '~' | '^' | '"') => out.push(c),
+            ' '..='~' if !matches!(c, '\\' | '~' | '^') => out.push(c),
             '\u{c0}'..='\u{17e}' if !matches!(c, '\u{d7}' | '\u{f7}') => out.push(c),
             other => out += &named(other),
         }
@@ -108,7 +109,6 @@ fn named(c: char) -> String {
         '\\' => "\\textbackslash{}",
         '~' => "\\textasciitilde{}",
         '^' => "\\textasciicircum{}",
-        '"' => "\\textquotedbl{}",
         '\n' | '\t' | '\u{a0}' => " ",
         '\u{2212}' => "$-$",
         '\u{2013}' => "--",

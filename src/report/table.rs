@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(Table { caption: "A table".into(), ..Table::parse("t", &table.csv()) }, table);
         assert_eq!([table.cell(&table.rows[0], "n"), table.cell(&table.rows[0], "m")], ["3", ""]);
         let latex = table.latex();
-        assert!(latex.contains("a, \\textquotedbl{}b\\textquotedbl{} \\& 5 \\% & 3 \\\\"), "{latex}");
+        assert!(latex.contains("a, ``b'' \\& 5 \\% & 3 \\\\"), "{latex}");
         assert!(latex.starts_with("% A table\n\\begin{tabular}{@{}lr@{}}"), "{latex}");
     }
 }

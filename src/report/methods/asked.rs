@@ -98,10 +98,14 @@ pub(super) fn conditions(sources: &Sources<'_>) -> Result<String> {
     let arms = study.arms()?;
     let said: Vec<String> = arms.iter().map(|arm| wording(arm, &formats)).collect();
     let control = &study.dialogue.conditions[study.control()];
+    let after = match study.dialogue.rounds.saturating_sub(1) {
+        0 => "there is no other".to_owned(),
+        1 => "round 1 asks again".to_owned(),
+        n => format!("each of the {n} rounds that follow asks again"),
+    };
     Ok(format!(
-        "Conditions. Round 0 is the answer before any request to correct it; each of the {} that follow asks again. {} Gains \
+        "Conditions. Round 0 is the answer before any request to correct it; {after}. {} Gains \
          are counted from {}, effects on concept scores from {control}.",
-        counted(study.dialogue.rounds.saturating_sub(1), "round"),
         said.join(" "),
         study.dialogue.conditions[0],
     ))
@@ -135,7 +139,9 @@ fn wording(arm: &Arm, formats: &[&Format]) -> String {
             if n == 1 { "is" } else { "are" }
         ),
     };
-    format!("{} ({}), {from}: {}.{before}{history}", arm.name, arm.about, listed(&quotes))
+    let words = listed(&quotes);
+    let end = if words.ends_with(".\u{201d}") || words.ends_with("?\u{201d}") { "" } else { "." };
+    format!("{} ({}), {from}: {words}{end}{before}{history}", arm.name, arm.about)
 }
 
 /// How answers are made and read.

@@ -1,6 +1,6 @@
 //! What was measured beside the dialogues: interventions, lenses, pairs of models, alignment.
 
-use super::{counted, listed, sentence};
+use super::{counted, listed};
 use crate::analysis::lenses::Lenses;
 use crate::analysis::shift::{About, DIRECTIONS, FLIPS, PairShift};
 use crate::analysis::token_shift::PairTokens;
@@ -36,14 +36,14 @@ impl Beside<'_> {
     fn shift(&self) -> Option<String> {
         let abouts: Vec<&About> = self.pairs.iter().map(|pair| &pair.about).collect();
         let names: Vec<String> =
-            abouts.iter().map(|about| format!("{} with {}", about.before, about.after)).collect();
+            abouts.iter().map(|about| format!("{} and {}", about.before, about.after)).collect();
         if names.is_empty() {
             return None;
         }
         let mut said = vec![format!(
-            "Shift. {}: states of the same items are compared by the mean shift and by linear centred kernel alignment \
+            "Shift. States of the same items are compared between {}, by the mean shift and by linear centred kernel alignment \
              [@kornblith2019similarity], with {FLIPS} sign flips; their cosine with a concept stands beside {DIRECTIONS} shuffles of its direction.",
-            sentence(&listed(&names))
+            names.join(", ")
         )];
         if let Some(limit) = abouts.iter().find_map(|about| about.entry.limit) {
             said.push(format!(
@@ -96,13 +96,13 @@ fn alignment(found: &Alignment<'_>) -> String {
     }
     format!(
         "Alignment. {} was aligned by {method}, training {tuned}, for {} of {} made of {}, with AdamW at a learning rate of {} \
-         after {}.",
+         after {} of warm-up.",
         found.model,
         counted(found.log.last().map_or(0, |step| step.step), "step"),
         counted(entry.batch, "pair"),
         listed(&sets),
         entry.learning_rate,
-        counted(entry.warmup, "step of warm-up").replace("warm-ups", "warm-up"),
+        counted(entry.warmup, "step"),
     )
 }
 

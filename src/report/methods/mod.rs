@@ -9,6 +9,8 @@ mod read;
 
 pub use beside::Beside;
 
+use serde_json::Value;
+
 use crate::Result;
 use crate::analysis::summary::Sources;
 use crate::model::Spec;
@@ -60,7 +62,7 @@ fn models(sources: &Sources<'_>, manifest: &Manifest) -> Result<String> {
     let kept = if study.run.stream { ", layer by layer from disk" } else { "" };
     Ok(format!(
         "Models. {}. They compute in {} on {}{kept}.",
-        sentence(&said.join("; ")),
+        said.join("; "),
         study.run.dtype.name(),
         study.run.device
     ))
@@ -74,10 +76,7 @@ fn model(entry: &ModelEntry, manifest: &Manifest) -> Result<String> {
         KNOWN.iter().filter(|(part, _)| lower.contains(part)).map(|(_, key)| format!(" [@{key}]")).collect();
     let files = &manifest.inputs["models"][&entry.name];
     let adapter = match &entry.adapter {
-        Some(_) => {
-            let hash = &files["adapter"]["adapter_model.safetensors"];
-            format!(", with a LoRA adapter merged into its weights{}", hashed(hash))
-        }
+        Some(_) => format!(", with a LoRA adapter merged into them{}", weights(&files["adapter"])),
         None => String::new(),
     };
     let template = match manifest.without_template().any(|name| *name == entry.name) {
@@ -96,14 +95,16 @@ fn model(entry: &ModelEntry, manifest: &Manifest) -> Result<String> {
 }
 
 /// The beginning of the hash of the weights, or of the first file of them.
-fn weights(files: &serde_json::Value) -> String {
-    let first =
-        files.as_object().and_then(|files| files.iter().find(|(name, _)| name.ends_with(".safetensors")));
-    first.map_or_else(String::new, |(_, hash)| hashed(hash))
-}
-
-fn hashed(hash: &serde_json::Value) -> String {
-    hash.as_str().map_or_else(String::new, |hash| format!(", SHA-256 of its weights {}", start(hash)))
+fn weights(files: &Value) -> String {
+    let all = files.as_object().into_iter().flatten().filter(|(name, _)| name.ends_with(".safetensors"));
+    let hashes: Vec<&str> = all.filter_map(|(_, hash)| hash.as_str()).collect();
+    match hashes[..] {
+        [] => String::new(),
+        [only] => format!(", SHA-256 of its weights {}", start(only)),
+        [first, ..] => {
+            format!(", SHA-256 of the first of its {} files of weights {}", hashes.len(), start(first))
+        }
+    }
 }
 
 fn software(sources: &Sources<'_>, manifest: &Manifest) -> String {
@@ -129,12 +130,6 @@ fn start(hash: &str) -> &str {
 /// A number and what is counted, in the plural where there are several.
 fn counted(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
-}
-
-/// The words as the beginning of a sentence.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Words with commas and an `and`.

@@ -5,6 +5,18 @@ use crate::analysis::measure::EXCHANGES;
 use crate::analysis::summary::{FLIPS, Sources};
 use crate::study::manifest::Manifest;
 
+/// A position in words.
+fn place(name: &str) -> &str {
+    match name {
+        "last" => "the last token of the prompt",
+        "instruction_end" => "the last token of what the user said",
+        "answer_first" => "the first token of the answer",
+        "answer_last" => "the last token of the answer",
+        "answer_mean" => "all tokens of the answer (their mean)",
+        other => other,
+    }
+}
+
 /// Which states are kept.
 pub(super) fn captured(sources: &Sources<'_>) -> String {
     let capture = &sources.study.capture;
@@ -12,11 +24,12 @@ pub(super) fn captured(sources: &Sources<'_>) -> String {
         "all" => "every layer".to_owned(),
         some => format!("layers {some}"),
     };
+    let positions: Vec<&str> = capture.positions.iter().map(|name| place(name)).collect();
     format!(
         "States. At {} of {layers} the states of {} are kept in {}, of every round and condition, in the first order of the \
          options.",
         listed(&capture.sites),
-        listed(&capture.positions),
+        listed(&positions),
         capture.dtype.name(),
     )
 }
@@ -53,14 +66,14 @@ pub(super) fn probes(sources: &Sources<'_>, manifest: &Manifest) -> Option<Strin
     Some(format!(
         "Probes. Concepts: {}. For each concept, site and layer a logistic regression with an L2 penalty (C = {}) is trained on \
          states standardised on the training folds, with {} that keep groups whole; decisions are out of fold, and calibrated by \
-         Platt's method [@platt1999probabilistic]. The main site is {}, read at {} of the dialogue. A probe is believed only if \
+         Platt's method [@platt1999probabilistic]. The main site is {}, read at {}. A probe is believed only if \
          it beats {} of labels with its largest value over layers [@westfall1993resampling], a bag of words and the length of \
          the text{untrained}.{controls} The concept score is the decision in within-class standard deviations.",
         listed(&concepts),
         probe.c,
         counted(probe.folds, "fold"),
         probe.site,
-        probe.position,
+        place(&probe.position),
         counted(probe.permutations, "exchange"),
     ))
 }

@@ -6,7 +6,7 @@ use crate::report::latex::{escape, tabular};
 use crate::report::{Table, references};
 
 /// Rows of a table that are printed; all of them are in its CSV.
-const MOST_ROWS: usize = 40;
+const MOST_ROWS: usize = 30;
 
 /// Figures in the text of one section; the others are in the appendix.
 const IN_TEXT: usize = 2;
@@ -103,12 +103,6 @@ fn section<'c>(contents: &'c Contents<'_>, topic: Topic, placed: &mut Vec<&'c st
     if !seen.is_empty() {
         out += &format!("See {}.\n", seen.join(", "));
     }
-    for name in &tables {
-        out += &format!("\\papertable{{{name}}}\n");
-    }
-    for name in &figures {
-        out += &format!("\\paperfigure{{{name}}}\n");
-    }
     let item = |finding: &Finding| format!("\\item {}\n", escape(&finding.text));
     let (clear, other): (Vec<&Finding>, Vec<&Finding>) = of_topic().partition(|finding| finding.clear);
     for (words, found) in [("", clear), ("Not clear, or not there:\n", other)] {
@@ -116,6 +110,12 @@ fn section<'c>(contents: &'c Contents<'_>, topic: Topic, placed: &mut Vec<&'c st
             let items: String = found.into_iter().map(item).collect();
             out += &format!("{words}\\begin{{itemize}}\n{items}\\end{{itemize}}\n");
         }
+    }
+    for name in &tables {
+        out += &format!("\\papertable{{{name}}}\n");
+    }
+    for name in &figures {
+        out += &format!("\\paperfigure{{{name}}}\n");
     }
     placed.extend(figures);
     out + "\\FloatBarrier\n"
@@ -135,12 +135,17 @@ fn belongs(table: &str) -> Option<Topic> {
 const PREAMBLE: &str = r"\documentclass[a4paper,11pt]{article}
 \usepackage[utf8]{inputenc}
 \usepackage[T1]{fontenc}
-\usepackage{lmodern,textcomp,microtype}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{\usepackage{mathptmx}}
+\usepackage{textcomp,microtype}
 \usepackage[margin=25mm]{geometry}
 \usepackage{graphicx,booktabs,caption,placeins}
 \usepackage[round]{natbib}
 \usepackage[hidelinks]{hyperref}
-\captionsetup{font=small,labelfont=bf}
+\captionsetup{font=small,labelfont=bf,hypcap=false}
+\renewcommand{\topfraction}{0.9}
+\renewcommand{\bottomfraction}{0.9}
+\renewcommand{\textfraction}{0.05}
+\renewcommand{\floatpagefraction}{0.75}
 \emergencystretch=3em
 \hbadness=4000
 \sloppy
@@ -150,13 +155,16 @@ const PREAMBLE: &str = r"\documentclass[a4paper,11pt]{article}
 \newcommand{\fitted}[1]{\sbox{\recantbox}{\small #1}%
   \ifdim\wd\recantbox>\linewidth\resizebox{\linewidth}{!}{\usebox{\recantbox}}\else\usebox{\recantbox}\fi}
 \newcommand{\drawn}[1]{\includegraphics[width=\linewidth,height=0.72\textheight,keepaspectratio]{figures/#1.pdf}}
-\newcommand{\paperfigure}[1]{\begin{figure}[tbp]\centering\drawn{#1}\caption{\captionfor{#1}}\label{fig:#1}\end{figure}}
-\newcommand{\papertable}[1]{\begin{table}[tbp]\centering\caption{\captionfor{#1}}\label{tab:#1}\fitted{\input{tables/#1}}\end{table}}
+\newcommand{\paperfigure}[1]{\begin{figure}[htbp]\centering\drawn{#1}\caption{\captionfor{#1}}\label{fig:#1}\end{figure}}
+\newcommand{\papertable}[1]{\begin{table}[htbp]\centering\caption{\captionfor{#1}}\label{tab:#1}\fitted{\input{tables/#1}}\end{table}}
 % Of an appendix nothing floats: each stands where it is named.
 \newcommand{\appendixfigure}[1]{\par\medskip\noindent\begin{minipage}{\linewidth}\centering\drawn{#1}%
   \captionof{figure}{\captionfor{#1}}\label{fig:#1}\end{minipage}\par\medskip}
-\newcommand{\appendixtable}[1]{\par\medskip\noindent\begin{minipage}{\linewidth}\centering
-  \captionof{table}{\captionfor{#1}}\label{tab:#1}\fitted{\input{tables/#1}}\end{minipage}\par\medskip}
+\newcommand{\held}[2]{\begin{minipage}{#1}\centering
+  \captionof{table}{\captionfor{#2}}\label{tab:#2}\fitted{\input{tables/#2}}\end{minipage}}
+\newcommand{\appendixtable}[1]{\sbox{\recantbox}{\small\input{tables/#1}}%
+  \ifdim\wd\recantbox>1.4\linewidth\clearpage\noindent\rotatebox{90}{\held{\textheight}{#1}}\clearpage
+  \else\par\medskip\noindent\held{\linewidth}{#1}\par\medskip\fi}
 
 \input{captions}
 
