@@ -57,6 +57,7 @@ fn a_run_that_is_not_finished_says_how_far_it_is() {
     }
     let shown = said(&succeed(desk.recant(&["show", "part"]).env("COLUMNS", "60")));
     assert!(shown.contains("not finished"), "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() <= 60), "{shown}");
     assert!(
         shown.lines().any(|line| line.contains("tiny winogender") && line.ends_with("1 of 2 shards")),
         "{shown}"

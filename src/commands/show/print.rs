@@ -30,6 +30,7 @@ impl Screen {
     }
 
     fn heading(&self, text: &str) -> String {
+        let text = wrapped(text, self.width, "  ").join("\n");
         if self.bold { format!("\n\x1b[1m{text}\x1b[0m") } else { format!("\n{text}") }
     }
 }
@@ -54,7 +55,7 @@ pub fn all(shown: &Shown, screen: &Screen, printer: Printer) {
         printer.data(line);
     }
     let parts = [
-        progress(shown),
+        progress(shown, screen),
         answers(&shown.answers, screen),
         concepts(&shown.concepts, screen),
         moved(&shown.moved, screen),
@@ -66,7 +67,7 @@ pub fn all(shown: &Shown, screen: &Screen, printer: Printer) {
 }
 
 /// How far it is, where it is not finished.
-fn progress(shown: &Shown) -> Vec<String> {
+fn progress(shown: &Shown, screen: &Screen) -> Vec<String> {
     let progress = &shown.progress;
     let (done, all) = progress.items();
     if progress.report && done == all {
@@ -76,7 +77,8 @@ fn progress(shown: &Shown) -> Vec<String> {
         Some(seconds) if done < all => format!(", about {:.0} min left", (seconds / 60.0).ceil()),
         _ => String::new(),
     };
-    let mut lines = vec![format!("\nnot finished: {done} of {all} items under every condition{left}")];
+    let far = format!("not finished: {done} of {all} items under every condition{left}");
+    let mut lines = vec![screen.heading(&far)];
     for asked in &progress.asked {
         let failed =
             if asked.failed > 0 { format!(", {} items failed", asked.failed) } else { String::new() };

@@ -14,7 +14,7 @@ const IN_TEXT: usize = 2;
 /// A line per figure and table that gives its caption a name.
 pub fn captions(contents: &Contents<'_>) -> String {
     let mut out = String::from(
-        "% \\captionof* commands would take these too: \\recantcaption{NAME}{TEXT} keeps a text, \\captionfor{NAME} prints it.\n\
+        "% \\recantcaption{NAME}{TEXT} keeps a caption, \\captionfor{NAME} prints it.\n\
          \\newcommand{\\recantcaption}[2]{\\expandafter\\gdef\\csname recant:#1\\endcsname{#2}}\n\
          \\DeclareRobustCommand{\\captionfor}[1]{\\csname recant:#1\\endcsname}\n",
     );

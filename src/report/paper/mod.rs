@@ -20,6 +20,9 @@ use crate::{Error, Result};
 /// The file that says which others of a folder are a bundle's.
 const LIST: &str = "bundle.json";
 
+/// Version of that file.
+const FORMAT: &str = "recant-bundle-1";
+
 /// The files of a bundle by their path in it.
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -109,8 +112,6 @@ impl Folder {
         atomic::write(&self.root.join(LIST), format!("{list:#}\n").as_bytes())
     }
 }
-
-const FORMAT: &str = "recant-bundle-1";
 
 impl Report<'_> {
     /// Writes the report as a paper's files.
