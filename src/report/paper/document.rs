@@ -1,12 +1,15 @@
 //! The LaTeX files of a bundle: captions, methods, and a document that holds all of it.
 
 use super::Contents;
+use super::tables::PREFIX;
 use crate::report::finding::{Finding, Topic};
 use crate::report::latex::{escape, tabular};
 use crate::report::{Table, references};
 
-/// Rows of a table that are printed; all of them are in its CSV.
-const MOST_ROWS: usize = 30;
+/// Rows of a table that are printed; all of them are in its CSV. A table of the text may fill a page.
+fn most_rows(table: &Table) -> usize {
+    if table.name.starts_with(PREFIX) { 48 } else { 30 }
+}
 
 /// Figures in the text of one section; the others are in the appendix.
 const IN_TEXT: usize = 2;
@@ -22,7 +25,7 @@ pub fn captions(contents: &Contents<'_>) -> String {
         out += &one(planned.figure.name(), &escape(&planned.figure.caption()));
     }
     for table in contents.tables() {
-        let note = tabular(table, MOST_ROWS).note;
+        let note = tabular(table, most_rows(table)).note;
         out += &one(&table.name, format!("{} {note}", escape(&table.caption)).trim_end());
     }
     out
@@ -34,7 +37,7 @@ fn one(name: &str, text: &str) -> String {
 
 /// A table as it is printed.
 pub fn table(table: &Table) -> String {
-    tabular(table, MOST_ROWS).body
+    tabular(table, most_rows(table)).body
 }
 
 /// The methods section, a paragraph with a heading each.

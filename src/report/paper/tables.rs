@@ -2,6 +2,9 @@
 
 use crate::report::Table;
 
+/// How the names of the main tables begin.
+pub const PREFIX: &str = "paper_";
+
 /// What decides which rows are the main ones.
 pub struct Main<'a> {
     /// The site of the study's figures.
