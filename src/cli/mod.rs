@@ -12,6 +12,7 @@ pub mod model;
 pub mod run;
 pub mod score;
 pub mod shift;
+pub mod show;
 pub mod steer;
 pub mod task;
 
@@ -49,6 +50,8 @@ pub enum Verb {
     Report(run::Report),
     /// Draw the figures of finished runs again, as a paper, talk or screen wants them
     Figures(figures::Figures),
+    /// Print a run in the terminal, finished or not: answers, concepts by layer and round, findings
+    Show(show::Show),
     /// Compare models: states, answers, lenses, tokens and weights of two checkpoints or of a run's models
     Shift(shift::Shift),
     /// Intervene in a study's models: directions, ablation, patching, neurons, beside random controls

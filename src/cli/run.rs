@@ -82,8 +82,16 @@ pub struct Demo {
 /// Arguments of `recant report`.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// A finished run directory.
+    /// A finished run directory; with --serve, one that a run is still filling.
     pub run: PathBuf,
+
+    /// Also write a paper's files into this directory: figures, tables, captions, methods, references, and a document.
+    #[arg(long, value_name = "DIR", conflicts_with = "serve")]
+    pub bundle: Option<PathBuf>,
+
+    /// Show how far the run is, and then its report, on a page of this machine alone; makes nothing anew.
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8000")]
+    pub serve: Option<u16>,
 }
 
 /// Arguments of `recant merge`.

@@ -33,7 +33,7 @@ pub fn run(args: &Figures, printer: Printer) -> Result<()> {
         all.retain(|planned| args.only.iter().any(|wanted| planned.is(wanted)));
     }
     let Some(folder) = folder else {
-        all.iter().for_each(|planned| printer.data(planned.figure.get().name()));
+        all.iter().for_each(|planned| printer.data(planned.name()));
         return Ok(());
     };
     let formats = if args.format.is_empty() { Format::ALL } else { &args.format };
@@ -94,13 +94,13 @@ fn joined(names: &[String], runs: &[Vec<Planned>], how: Together, printer: Print
     let mut all: Vec<Planned> = Vec::new();
     let mut done: Vec<&str> = Vec::new();
     for planned in runs.iter().flatten() {
-        let name = planned.figure.get().name();
+        let name = planned.name();
         if done.contains(&name) {
             continue;
         }
         done.push(name);
         let alike = names.iter().zip(runs).filter_map(|(run, figures)| {
-            let own = figures.iter().find(|own| own.figure.get().name() == name)?;
+            let own = figures.iter().find(|own| own.name() == name)?;
             Some((run.clone(), own))
         });
         let alike: Vec<(String, &Planned)> = alike.collect();

@@ -21,7 +21,10 @@ pub mod plan;
 mod projections;
 pub mod run;
 pub mod score;
+pub mod serve;
 mod shift;
+pub mod show;
+mod sofar;
 pub mod steer;
 pub mod task;
 
@@ -51,6 +54,7 @@ pub fn dispatch(cli: Cli) -> Result<()> {
         Verb::Run(args) => run::run(&args, printer),
         Verb::Report(args) => run::report(&args, printer),
         Verb::Figures(args) => figures::run(&args, printer),
+        Verb::Show(args) => show::run(&args, printer),
         Verb::Shift(args) => shift::run(&args, printer),
         Verb::Steer(args) => steer::run(&args, printer),
         Verb::Plan(args) => plan::run(&args, printer),

@@ -12,6 +12,7 @@ use crate::analysis::summary::{ModelSummary, Sources};
 use crate::cli::run::{self as cli, Demo, Run, Shard, Stage};
 use crate::model::{Model, Spec};
 use crate::printer::Printer;
+use crate::report::paper::Folder;
 use crate::report::{self, Report};
 use crate::runner::check;
 use crate::store::{RunDir, atomic};
@@ -63,12 +64,16 @@ pub fn demo(args: &Demo, printer: Printer) -> Result<()> {
 /// # Errors
 /// The directory is no finished run, or the study's items or checkpoints have changed since.
 pub fn report(args: &cli::Report, printer: Printer) -> Result<()> {
+    if let Some(port) = args.serve {
+        return super::serve::serve(&args.run, port, printer);
+    }
+    let bundle = args.bundle.as_deref().map(Folder::open).transpose()?;
     let study = RunDir::manifest(&args.run)?.study()?;
     let loaded = Loaded::new(&study)?;
     let mut manifest = loaded.manifest()?;
     let run = RunDir::open(&args.run, &mut manifest)?;
-    analyse(&loaded.sources(&run), &manifest, printer)?;
-    printer.data(run.root().display());
+    analyse(&loaded.sources(&run), &manifest, bundle.as_ref(), printer)?;
+    printer.data(args.bundle.as_deref().unwrap_or(run.root()).display());
     Ok(())
 }
 
@@ -85,7 +90,7 @@ pub(super) fn execute(
     if until < Stage::Report {
         return Ok(());
     }
-    analyse(&loaded.sources(&run), &manifest, printer)?;
+    analyse(&loaded.sources(&run), &manifest, None, printer)?;
     printer.data(run.root().display());
     Ok(())
 }
@@ -163,14 +168,22 @@ fn borrowed<'c>(
     Ok(left)
 }
 
-/// Probes, tables, figures and the page, all of which follow from what the run directory holds.
-pub(super) fn analyse(sources: &Sources<'_>, manifest: &Manifest, printer: Printer) -> Result<()> {
+/// Probes, tables, figures and the page, all of which follow from what the run directory holds; and a paper's files, where
+/// there is a folder for them.
+pub(super) fn analyse(
+    sources: &Sources<'_>,
+    manifest: &Manifest,
+    bundle: Option<&Folder>,
+    printer: Printer,
+) -> Result<()> {
     let summaries = summaries(sources, printer)?;
     for summary in &summaries {
         write_probes(sources, summary)?;
         report::scores::write(sources, summary)?;
     }
-    let page = Report::of(sources, &summaries, manifest)?.write(sources.run)?;
+    let report = Report::of(sources, &summaries, manifest)?;
+    let page = report.write(sources.run)?;
+    bundle.map_or(Ok(()), |folder| report.bundle(sources.study, folder))?;
     printer.say(format!("report: {}", page.display()));
     Ok(())
 }

@@ -95,7 +95,7 @@ pub(super) fn execute(
             about.name
         ));
     }
-    analyse(&sources, &manifest, printer)?;
+    analyse(&sources, &manifest, None, printer)?;
     Ok(results)
 }
 

@@ -1,7 +1,9 @@
 //! What the numbers say, with the figure that shows it.
 
+use serde::{Deserialize, Serialize};
+
 /// A sentence or two on one thing, with effect, interval and n.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What it is of.
     pub topic: Topic,
@@ -14,7 +16,8 @@ pub struct Finding {
 }
 
 /// What a finding is of, in the order in which a report tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Topic {
     /// What models answer.
     Answers,

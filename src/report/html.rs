@@ -682,6 +682,9 @@ mod tests {
                 turns,
             }],
             manifest,
+            methods: Vec::new(),
+            cited: Vec::new(),
+            references: String::new(),
         }
     }
 
@@ -812,6 +815,9 @@ mod tests {
             tables: Vec::new(),
             dialogues: Vec::new(),
             manifest: &manifest,
+            methods: Vec::new(),
+            cited: Vec::new(),
+            references: String::new(),
         };
         let html = page(&empty, &[]);
         let tags = tags(&html);

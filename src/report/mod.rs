@@ -5,7 +5,11 @@ pub mod cautions;
 pub mod draw;
 pub mod finding;
 pub mod html;
+pub mod latex;
 pub mod lens;
+pub mod methods;
+pub mod paper;
+pub mod references;
 pub mod scores;
 pub mod shift;
 pub mod steer;
@@ -20,6 +24,7 @@ use std::path::PathBuf;
 use alignment::Alignment;
 use draw::{Drawn, Format, Planned};
 use finding::Finding;
+use methods::{Beside, methods};
 use rayon::prelude::*;
 use recant_figures::{Style, Width};
 pub use table::Table;
@@ -32,7 +37,7 @@ use crate::analysis::summary::{ModelSummary, Sources};
 use crate::analysis::token_shift::PairTokens;
 use crate::analysis::weight_shift::PairWeights;
 use crate::intervene::Results;
-use crate::store::{RunDir, Turn, atomic};
+use crate::store::{RunDir, Turn, atomic, lines};
 use crate::study::manifest::Manifest;
 use crate::task::Item;
 
@@ -68,6 +73,12 @@ pub struct Report<'a> {
     pub dialogues: Vec<DialogueEntry<'a>>,
     /// What the run rests on.
     pub manifest: &'a Manifest,
+    /// The methods section, a paragraph each, as plain text.
+    pub methods: Vec<String>,
+    /// The same with the keys of what it cites ([`references`]).
+    pub cited: Vec<String>,
+    /// What it cites, as BibTeX.
+    pub references: String,
 }
 
 impl<'a> Report<'a> {
@@ -138,12 +149,40 @@ impl<'a> Report<'a> {
             failed,
         ]
         .concat();
+        let beside = Beside {
+            steered: &steered,
+            lenses: &lenses,
+            pairs: &pairs,
+            tokens: &shifted,
+            weights: &weighed,
+            aligned: aligned.as_ref(),
+        };
+        let cited = methods(sources, manifest, &beside)?;
         let title = &sources.study.name;
         let dialogues = dialogues(sources, summaries);
-        Ok(Self { title, findings, cautions, own, figures, tables, dialogues, manifest })
+        let (methods, references) =
+            (cited.iter().map(|text| references::plain(text)).collect(), references::references(&cited));
+        Ok(Self {
+            title,
+            findings,
+            cautions,
+            own,
+            figures,
+            tables,
+            dialogues,
+            manifest,
+            methods,
+            cited,
+            references,
+        })
     }
 
-    /// Writes tables, figures and the page; returns the page's path.
+    /// The figures in the order of the page.
+    pub fn drawn_in_order(&self) -> impl Iterator<Item = &Planned> {
+        self.own.iter().chain(&self.figures)
+    }
+
+    /// Writes tables, findings, figures and the page; returns the page's path.
     ///
     /// # Errors
     /// The disk is full.
@@ -153,10 +192,11 @@ impl<'a> Report<'a> {
             atomic::write(&file("csv")?, table.csv().as_bytes())?;
             atomic::write(&file("tex")?, table.latex().as_bytes())?;
         }
+        lines::write(&run.place(&[], "findings.jsonl")?, &self.findings)?;
         let style = Style::at(Width::Page);
         let folder = run.place(&["figures"], "")?;
         let drawn = |planned: &Planned| planned.write(&folder, &style, Format::ALL);
-        let all: Vec<&Planned> = self.own.iter().chain(&self.figures).collect();
+        let all: Vec<&Planned> = self.drawn_in_order().collect();
         let figures: Vec<Drawn> = all.into_par_iter().map(drawn).collect::<Result<_>>()?;
         draw::keep(run, &self.figures)?;
         let path = run.place(&[], "report.html")?;

@@ -1,5 +1,7 @@
 //! A table: the same cells as CSV, LaTeX and HTML.
 
+use super::latex::{Tabular, tabular};
+
 /// A table of text cells; numbers are formatted by whoever fills it, an undefined one is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Table {
@@ -21,6 +23,25 @@ impl Table {
         Self { name: name.into(), caption: caption.into(), header, rows: Vec::new() }
     }
 
+    /// A table from the text that [`Table::csv`] made; its caption is not in it.
+    #[must_use]
+    pub fn parse(name: &str, text: &str) -> Self {
+        let mut table = Self { name: name.into(), ..Self::default() };
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let cells = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect();
+        table.header = reader.headers().map(cells).unwrap_or_default();
+        // A row of another length than the header was not written by this program.
+        table.rows = reader.records().filter_map(|record| Some(cells(&record.ok()?))).collect();
+        table
+    }
+
+    /// A row's cell by the head of its column; empty where there is no such column.
+    #[must_use]
+    pub fn cell<'r>(&self, row: &'r [String], head: &str) -> &'r str {
+        let place = self.header.iter().position(|own| own == head);
+        place.and_then(|place| row.get(place)).map_or("", String::as_str)
+    }
+
     /// As CSV with a header line.
     #[must_use]
     pub fn csv(&self) -> String {
@@ -35,21 +56,12 @@ impl Table {
         std::iter::once(&self.header).chain(&self.rows).map(line).collect()
     }
 
-    /// As a LaTeX `tabular` with booktabs rules.
+    /// As a LaTeX `tabular` with booktabs rules, every row of it; what must be said beside it is a comment.
     #[must_use]
     pub fn latex(&self) -> String {
-        let line = |cells: &Vec<String>| {
-            cells.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" & ") + " \\\\\n"
-        };
-        let columns =
-            self.header.iter().enumerate().map(|(column, _)| if self.is_numeric(column) { 'r' } else { 'l' });
-        let body: String = self.rows.iter().map(line).collect();
-        format!(
-            "% {}\n\\begin{{tabular}}{{{}}}\n\\toprule\n{}\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n",
-            self.caption.replace('\n', " "),
-            columns.collect::<String>(),
-            line(&self.header),
-        )
+        let Tabular { body, note } = tabular(self, usize::MAX);
+        let said = format!("{} {note}", self.caption.replace('\n', " "));
+        format!("% {}\n{body}", said.trim_end())
     }
 
     /// Whether every filled cell of a column is a number.
@@ -61,21 +73,6 @@ impl Table {
     }
 }
 
-/// What LaTeX would take for a command is escaped.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' | '%' | '$' | '#' | '_' | '{' | '}' => out.extend(['\\', c]),
-            '\\' => out += "\\textbackslash{}",
-            '~' => out += "\\textasciitilde{}",
-            '^' => out += "\\textasciicircum{}",
-            other => out.push(other),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,7 +82,10 @@ mod tests {
         let mut table = Table::new("t", "A table", &["name", "n"]);
         table.rows.push(vec!["a, \"b\" & 5 %".into(), "3".into()]);
         assert_eq!(table.csv(), "name,n\n\"a, \"\"b\"\" & 5 %\",3\n");
-        assert!(table.latex().contains("a, \"b\" \\& 5 \\% & 3 \\\\"));
-        assert!(table.latex().contains("{lr}"));
+        assert_eq!(Table { caption: "A table".into(), ..Table::parse("t", &table.csv()) }, table);
+        assert_eq!([table.cell(&table.rows[0], "n"), table.cell(&table.rows[0], "m")], ["3", ""]);
+        let latex = table.latex();
+        assert!(latex.contains("a, ``b'' \\& 5 \\% & 3 \\\\"), "{latex}");
+        assert!(latex.starts_with("% A table\n\\begin{tabular}{@{}lr@{}}"), "{latex}");
     }
 }

@@ -8,6 +8,7 @@ pub mod lens;
 pub mod lines;
 pub mod mapped;
 pub mod measured;
+pub mod progress;
 pub mod projections;
 pub mod run;
 pub mod states;

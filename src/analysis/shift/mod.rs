@@ -24,10 +24,10 @@ use crate::model::Spec;
 use crate::study::Study;
 
 /// Sign flips behind a p-value.
-const FLIPS: usize = 1000;
+pub const FLIPS: usize = 1000;
 
 /// Shuffles of a direction's coordinates behind the null of a cosine.
-const DIRECTIONS: usize = 200;
+pub const DIRECTIONS: usize = 200;
 
 /// All that is known of a pair of models.
 pub struct PairShift {

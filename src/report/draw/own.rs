@@ -43,7 +43,7 @@ pub fn own(all: &[Planned], entry: &FigureEntry) -> Result<Planned> {
     if meant.is_empty() {
         return Err(unknown(all, &entry.of));
     }
-    if all.iter().any(|planned| planned.figure.get().name() == entry.name) {
+    if all.iter().any(|planned| planned.name() == entry.name) {
         let error = Error::input(format!("figure {}", entry.name), "every run has a figure of that name");
         return Err(error.hint("choose another name for the study's own"));
     }
@@ -61,7 +61,7 @@ pub fn own(all: &[Planned], entry: &FigureEntry) -> Result<Planned> {
 /// An error that lists the figures there are.
 #[must_use]
 pub fn unknown(all: &[Planned], wanted: &str) -> Error {
-    let names: Vec<&str> = all.iter().map(|planned| planned.figure.get().name()).collect();
+    let names: Vec<&str> = all.iter().map(|planned| planned.name()).collect();
     let error = Error::input(format!("figure {wanted}"), "the run has none of that name");
     error.hint(format!("it has {}", names.join(", ")))
 }

@@ -38,6 +38,12 @@ impl Planned {
         Self { figure: figure.into(), model: None, height: None }
     }
 
+    /// The figure's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.figure.get().name()
+    }
+
     /// The same as a figure of one model.
     #[must_use]
     pub fn of(self, model: &str) -> Self {
