@@ -163,3 +163,37 @@ fn two_runs_stand_in_one_figure() {
     let unnamed = refused(&mut desk.recant(&["figures", "one", "two"]));
     assert!(unnamed.contains("figures of several runs belong to none of them"), "{unnamed}");
 }
+
+#[test]
+fn a_figure_takes_the_width_theme_font_and_numbers_that_are_asked_for() {
+    let desk = Desk::new();
+    desk.run("run");
+    let svg = |options: &[&str]| {
+        let draw = ["--quiet", "figures", "run", "--only", "probe-auroc", "--format", "svg,tex", "-o", "out"];
+        succeed(&mut desk.recant(&[&draw[..], options].concat()));
+        text(&desk.at("out/probe-auroc.svg"))
+    };
+    assert!(svg(&[]).contains("width=\"453.6pt\"") && svg(&[]).contains("Libertinus Serif"));
+    assert!(svg(&["--width", "acl-column"]).contains("width=\"218.16pt\""));
+    assert!(svg(&["--width", "12cm"]).contains("width=\"340.16pt\""));
+    assert!(svg(&["--font", "computer-modern"]).contains("NewComputerModern"));
+    assert!(svg(&["--lang", "de"]).contains(">0,6<"));
+    assert!(svg(&["--theme", "slides"]).contains("width=\"720pt\""));
+    assert_ne!(svg(&["--theme", "dark"]), svg(&[]));
+    assert_eq!(
+        svg(&[]),
+        text(&desk.at("run/figures/probe-auroc.svg")),
+        "the report's own look is the default"
+    );
+    assert!(text(&desk.at("out/probe-auroc.tex")).contains("AUROC"));
+    for (option, value, why) in [
+        ("--width", "wide", "no width \"wide\": known are"),
+        ("--theme", "pink", "no theme \"pink\": known are"),
+        ("--font", "no/such.ttf", "no/such.ttf"),
+        ("--lang", "xx", "xx"),
+        ("--font-size", "900", "font_size"),
+    ] {
+        let said = refused(&mut desk.recant(&["figures", "run", option, value]));
+        assert!(said.contains(why), "{option}: {said}");
+    }
+}

@@ -156,6 +156,11 @@ pub trait Figure: Arrange {
     fn caption_tex(&self) -> String {
         latex(&self.caption())
     }
+
+    /// The same with its numbers written as the style says.
+    fn caption_tex_in(&self, style: &Style) -> String {
+        latex(&self.caption_in(style))
+    }
 }
 
 /// Makes [`AnyFigure`] of the kinds there are.

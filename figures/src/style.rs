@@ -34,6 +34,9 @@ impl Width {
     }
 
     /// The names [`Width::from_str`] knows.
+    /// A slide of 10 in.
+    pub const SLIDE: Width = Width::Inches(10.0);
+
     const NAMED: [(&str, Width); 7] = [
         ("column", Width::Column),
         ("column-and-half", Width::ColumnAndHalf),
@@ -41,7 +44,7 @@ impl Width {
         ("acl-column", Width::Column),
         ("acl-page", Width::Page),
         ("neurips", Width::Inches(5.5)),
-        ("slide", Width::Inches(10.0)),
+        ("slide", Width::SLIDE),
     ];
     /// Units, in points.
     const UNITS: [(&str, f64); 4] = [("in", 72.0), ("cm", 72.0 / 2.54), ("mm", 7.2 / 2.54), ("pt", 1.0)];

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use recant_figures::{Font, Numbers, Theme, Width};
 
 use crate::report::draw::Format;
 
@@ -25,7 +26,7 @@ pub struct Figures {
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
 
-    /// What is written of each (default: svg, pdf, png and csv).
+    /// What is written of each (default: svg, pdf, png and csv; tex is the caption for LaTeX).
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT")]
     pub format: Vec<Format>,
 
@@ -36,6 +37,27 @@ pub struct Figures {
     /// How figures of several runs are put together.
     #[arg(long, value_enum, default_value = "panels", value_name = "HOW")]
     pub together: Together,
+
+    /// The printed width: acl-column, acl-page, neurips, column-and-half, slide, or 12cm, 5.5in, 300pt (default: acl-page,
+    /// for slides slide).
+    #[arg(long, value_name = "WIDTH")]
+    pub width: Option<Width>,
+
+    /// The colours: paper, slides (larger type), dark or grey.
+    #[arg(long, default_value = "paper", value_name = "THEME", value_parser = Theme::named)]
+    pub theme: Theme,
+
+    /// The type: libertinus, computer-modern, or a font file of yours (.ttf, .otf).
+    #[arg(long, default_value = "libertinus", value_name = "FONT")]
+    pub font: Font,
+
+    /// The size of labels in points at printed size (default: 8, for slides 14).
+    #[arg(long, value_name = "POINTS")]
+    pub font_size: Option<f64>,
+
+    /// The language whose decimal sign numbers have: en, de, fr ..
+    #[arg(long, default_value = "en", value_name = "LANGUAGE")]
+    pub lang: Numbers,
 }
 
 /// How figures of several runs are put together.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use recant_figures::{Style, Together, Width};
+use recant_figures::{Style, Theme, Together, Width};
 
 use crate::cli::figures::{self as cli, Figures};
 use crate::printer::Printer;
@@ -36,9 +36,9 @@ pub fn run(args: &Figures, printer: Printer) -> Result<()> {
         all.iter().for_each(|planned| printer.data(planned.name()));
         return Ok(());
     };
-    let formats = if args.format.is_empty() { Format::ALL } else { &args.format };
+    let formats = if args.format.is_empty() { Format::USUAL } else { &args.format };
     atomic::directory(&folder)?;
-    let style = Style::at(Width::Page);
+    let style = style(args);
     let progress = printer.progress(all.len() as u64, "figures");
     all.par_iter().try_for_each(|planned| {
         let drawn = planned.write(&folder, &style, formats);
@@ -57,6 +57,18 @@ fn folder(args: &Figures) -> Result<PathBuf> {
         (None, [run]) => Ok(run.join("figures")),
         (None, _) => Err(Error::input("--output", "figures of several runs belong to none of them")
             .hint("name a folder: --output DIR")),
+    }
+}
+
+fn style(args: &Figures) -> Style {
+    let theme = args.theme.clone();
+    let usual = if theme == Theme::slides() { Width::SLIDE } else { Width::Page };
+    let style = Style::of(theme, args.width.unwrap_or(usual));
+    Style {
+        font: args.font.clone(),
+        font_size: args.font_size.unwrap_or(style.font_size),
+        numbers: args.lang,
+        ..style
     }
 }
 

@@ -195,7 +195,7 @@ impl<'a> Report<'a> {
         lines::write(&run.place(&[], "findings.jsonl")?, &self.findings)?;
         let style = Style::at(Width::Page);
         let folder = run.place(&["figures"], "")?;
-        let drawn = |planned: &Planned| planned.write(&folder, &style, Format::ALL);
+        let drawn = |planned: &Planned| planned.write(&folder, &style, Format::USUAL);
         let all: Vec<&Planned> = self.drawn_in_order().collect();
         let figures: Vec<Drawn> = all.into_par_iter().map(drawn).collect::<Result<_>>()?;
         draw::keep(run, &self.figures)?;

@@ -26,7 +26,7 @@ pub struct Planned {
     /// The model it is of, where it is of one alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The height of its panels in points, where it is not the usual one.
+    /// The height of its panels in points beside type of the usual size, where it is not the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<f64>,
 }
@@ -59,7 +59,8 @@ impl Planned {
     /// The style it is drawn in, where others are drawn in `page`.
     #[must_use]
     pub fn style(&self, page: &Style) -> Style {
-        Style { panel_height: self.height.or(page.panel_height), ..page.clone() }
+        let scale = page.font_size / Style::default().font_size;
+        Style { panel_height: self.height.map(|height| height * scale).or(page.panel_height), ..page.clone() }
     }
 }
 
@@ -84,11 +85,13 @@ pub enum Format {
     Png,
     /// Every number drawn.
     Csv,
+    /// The caption for LaTeX.
+    Tex,
 }
 
 impl Format {
-    /// All of them.
-    pub const ALL: &[Self] = &[Self::Svg, Self::Pdf, Self::Png, Self::Csv];
+    /// Those that a report writes.
+    pub const USUAL: &[Self] = &[Self::Svg, Self::Pdf, Self::Png, Self::Csv];
 
     /// How its files end.
     #[must_use]
@@ -98,6 +101,7 @@ impl Format {
             Self::Pdf => "pdf",
             Self::Png => "png",
             Self::Csv => "csv",
+            Self::Tex => "tex",
         }
     }
 }
@@ -109,13 +113,15 @@ impl Planned {
     /// The style cannot be printed, the disk is full.
     pub fn write(&self, folder: &Path, page: &Style, formats: &[Format]) -> Result<Drawn> {
         let figure = self.figure.get();
-        let svg = figure.svg(&self.style(page))?;
+        let style = self.style(page);
+        let svg = figure.svg(&style)?;
         for format in formats {
             let bytes = match format {
                 Format::Svg => svg.clone().into_bytes(),
                 Format::Pdf => render::pdf(&svg)?,
                 Format::Png => render::png(&svg, DPI)?,
                 Format::Csv => figure.csv().into_bytes(),
+                Format::Tex => (figure.caption_tex_in(&style) + "\n").into_bytes(),
             };
             atomic::write(&folder.join(format!("{}.{}", figure.name(), format.extension())), &bytes)?;
         }
