@@ -333,7 +333,9 @@ fn note(table: &Table, common: &[Column], shown: &[Column], bold: &[(usize, usiz
     let tests: Vec<&str> = shown
         .iter()
         .filter_map(|column| match column {
-            Column::Value { p: Some(p), .. } => Some(table.header[*p].as_str()),
+            Column::Value { p: Some(p), .. } if is_filled(table, &Column::Plain(*p)) => {
+                Some(table.header[*p].as_str())
+            }
             _ => None,
         })
         .collect();

@@ -29,7 +29,9 @@ fn a_bundle_is_whole_and_is_refused_where_files_are_not_its_own() {
     for (is_figure, name) in &named {
         let file = if *is_figure { format!("figures/{name}.pdf") } else { format!("tables/{name}.tex") };
         assert!(paper.join(&file).is_file(), "{file}");
-        assert!(captions.contains(&format!("\\recantcaption{{{name}}}{{")), "{name} has no caption");
+        let kind = if *is_figure { "fig" } else { "tab" };
+        let caption = format!("\\recantcaption{{{kind}:{name}}}{{");
+        assert_eq!(captions.matches(&caption).count(), 1, "one caption of {kind}:{name}");
     }
     let drawn = files(&paper).into_keys().filter(|path| has_extension(path, "pdf")).count();
     assert_eq!(

@@ -18,16 +18,16 @@ const IN_TEXT: usize = 2;
 /// A line per figure and table that gives its caption a name.
 pub fn captions(contents: &Contents<'_>) -> String {
     let mut out = String::from(
-        "% \\recantcaption{NAME}{TEXT} keeps a caption, \\captionfor{NAME} prints it.\n\
+        "% \\captionfor{fig:NAME} and \\captionfor{tab:NAME} print the captions below.\n\
          \\newcommand{\\recantcaption}[2]{\\expandafter\\gdef\\csname recant:#1\\endcsname{#2}}\n\
          \\DeclareRobustCommand{\\captionfor}[1]{\\csname recant:#1\\endcsname}\n",
     );
     for planned in contents.report.drawn_in_order() {
-        out += &one(planned.name(), &planned.figure.get().caption_tex());
+        out += &one(&format!("fig:{}", planned.name()), &planned.figure.get().caption_tex());
     }
     for table in contents.tables() {
         let note = tabular(table, most_rows(table)).note;
-        out += &one(&table.name, format!("{} {note}", escape(&table.caption)).trim_end());
+        out += &one(&format!("tab:{}", table.name), format!("{} {note}", escape(&table.caption)).trim_end());
     }
     out
 }
@@ -105,7 +105,7 @@ fn section<'c>(contents: &'c Contents<'_>, topic: Topic, placed: &mut Vec<&'c st
     };
     let seen = [refs("fig", "Figure", &figures), refs("tab", "Table", &tables)].concat();
     if !seen.is_empty() {
-        out += &format!("See {}.\n", seen.join(", "));
+        out += &format!("See {}.\n\n", seen.join(", "));
     }
     let item = |finding: &Finding| format!("\\item {}\n", escape(&finding.text));
     let (clear, other): (Vec<&Finding>, Vec<&Finding>) = of_topic().partition(|finding| finding.clear);
@@ -159,13 +159,13 @@ const PREAMBLE: &str = r"\documentclass[a4paper,11pt]{article}
 \newcommand{\fitted}[1]{\sbox{\recantbox}{\small #1}%
   \ifdim\wd\recantbox>\linewidth\resizebox{\linewidth}{!}{\usebox{\recantbox}}\else\usebox{\recantbox}\fi}
 \newcommand{\drawn}[1]{\includegraphics[width=\linewidth,height=0.72\textheight,keepaspectratio]{figures/#1.pdf}}
-\newcommand{\paperfigure}[1]{\begin{figure}[htbp]\centering\drawn{#1}\caption{\captionfor{#1}}\label{fig:#1}\end{figure}}
-\newcommand{\papertable}[1]{\begin{table}[htbp]\centering\caption{\captionfor{#1}}\label{tab:#1}\fitted{\input{tables/#1}}\end{table}}
+\newcommand{\paperfigure}[1]{\begin{figure}[htbp]\centering\drawn{#1}\caption{\captionfor{fig:#1}}\label{fig:#1}\end{figure}}
+\newcommand{\papertable}[1]{\begin{table}[htbp]\centering\caption{\captionfor{tab:#1}}\label{tab:#1}\fitted{\input{tables/#1}}\end{table}}
 % Of an appendix nothing floats: each stands where it is named.
 \newcommand{\appendixfigure}[1]{\par\medskip\noindent\begin{minipage}{\linewidth}\centering\drawn{#1}%
-  \captionof{figure}{\captionfor{#1}}\label{fig:#1}\end{minipage}\par\medskip}
+  \captionof{figure}{\captionfor{fig:#1}}\label{fig:#1}\end{minipage}\par\medskip}
 \newcommand{\held}[2]{\begin{minipage}{#1}\centering
-  \captionof{table}{\captionfor{#2}}\label{tab:#2}\fitted{\input{tables/#2}}\end{minipage}}
+  \captionof{table}{\captionfor{tab:#2}}\label{tab:#2}\fitted{\input{tables/#2}}\end{minipage}}
 \newcommand{\appendixtable}[1]{\sbox{\recantbox}{\small\input{tables/#1}}%
   \ifdim\wd\recantbox>1.4\linewidth\clearpage\noindent\rotatebox{90}{\held{\textheight}{#1}}\clearpage
   \else\par\medskip\noindent\held{\linewidth}{#1}\par\medskip\fi}
