@@ -1,5 +1,6 @@
 # make demo  sets up and runs the built-in study into runs/demo
 # make test  sets up and runs all tests
+# make gallery  draws every kind of figure again into docs/gallery.md and figures/gallery
 # make test-gpu  on a machine with a CUDA device: parity of every family there, and speed; brings torch with CUDA (3 GB)
 # make fuzz  damages a million files and reads them; RECANT_FUZZ_SEED, RECANT_FUZZ_CASES and RECANT_FUZZ_ONLY steer it
 PYTHON ?= python3
@@ -7,13 +8,16 @@ CARGO ?= cargo
 # Idle OpenMP threads sleep instead of spinning: on busy machines spinning costs several times the work itself.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test fuzz test-gpu build libtorch model lint tools clean
+.PHONY: demo test gallery fuzz test-gpu build libtorch model lint tools clean
 
 demo: build
 	target/release/recant demo --python $(PYTHON)
 
 test: build model
 	$(CARGO) test --release --workspace
+
+gallery:
+	$(CARGO) run --release -p recant-figures --example gallery -- --book figures/gallery docs/gallery.md
 
 GPU_VENV = .cache/gpu
 GPU = LD_LIBRARY_PATH=$$($(GPU_VENV)/bin/python -c 'import torch; print(torch.__path__[0] + "/lib")')
