@@ -15,6 +15,7 @@ pub mod tokens;
 pub mod weights;
 pub mod words;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use alignment::Alignment;
@@ -28,7 +29,7 @@ use crate::Result;
 use crate::analysis::lenses::Lenses;
 use crate::analysis::shift::PairShift;
 use crate::analysis::shift::prompt::prompt_shifts;
-use crate::analysis::summary::{ModelSummary, Sources};
+use crate::analysis::summary::{ModelSummary, Movement, Sources};
 use crate::analysis::token_shift::PairTokens;
 use crate::analysis::weight_shift::PairWeights;
 use crate::intervene::Results;
@@ -48,6 +49,49 @@ pub struct DialogueEntry<'a> {
     pub items: &'a [Item],
     /// The rounds of each item, item by item.
     pub turns: &'a [Turn],
+    /// What the probe of each concept says of the items, at the study's main site and position.
+    pub scores: Vec<ItemScores<'a>>,
+    /// Scores word by word, by the id of the item, of those that have them.
+    pub words: BTreeMap<String, WordScores>,
+}
+
+/// What the probe of a concept says of every item at its best layer.
+pub struct ItemScores<'a> {
+    /// The concept.
+    pub concept: &'a str,
+    /// The layer.
+    pub layer: usize,
+    /// Rounds per item.
+    pub rounds: usize,
+    /// `[items, rounds]`, in within-class standard deviations; NaN where the position does not exist.
+    pub values: Vec<f64>,
+}
+
+/// The words of an item's rounds with their concept scores.
+pub struct WordScores {
+    /// The concepts.
+    pub concepts: Vec<String>,
+    /// `[round]`: the tokens that the round adds to the dialogue.
+    pub rounds: Vec<Vec<WordScore>>,
+}
+
+/// A token with its concept scores.
+pub struct WordScore {
+    /// Its text.
+    pub text: String,
+    /// Who says it.
+    pub from: Speaker,
+    /// `[concept]`: the projection, in within-class standard deviations.
+    pub values: Vec<f32>,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// The user.
+    User,
+    /// The model.
+    Model,
 }
 
 /// Everything that follows from a run, before any of it is written.
@@ -156,10 +200,33 @@ fn dialogues<'a>(sources: &Sources<'a>, summaries: &'a [ModelSummary]) -> Vec<Di
     for summary in summaries {
         let asked = sources.tasks.iter().zip(&summary.items).zip(&summary.turns);
         for (((task, _), items), conditions) in asked {
-            for (condition, turns) in sources.study.dialogue.conditions.iter().zip(conditions) {
-                all.push(DialogueEntry { model: &summary.model, task, condition, items, turns });
+            let named = sources.study.dialogue.conditions.iter().zip(conditions);
+            for (arm, (condition, turns)) in named.enumerate() {
+                let scores = item_scores(summary, task, arm);
+                let words = BTreeMap::new();
+                all.push(DialogueEntry {
+                    model: &summary.model,
+                    task,
+                    condition,
+                    items,
+                    turns,
+                    scores,
+                    words,
+                });
             }
         }
     }
     all
+}
+
+/// The scores of a task's items under the condition `arm`, concept by concept.
+fn item_scores<'a>(summary: &'a ModelSummary, task: &str, arm: usize) -> Vec<ItemScores<'a>> {
+    let scored = summary.movements.iter().filter(|movement| movement.task == task && movement.is_scored());
+    let of = |movement: &'a Movement| {
+        let (main, best) = (movement.main(), movement.best);
+        let scores = &main.scores[arm];
+        let values = scores.values.chunks_exact(scores.layers).map(|layers| layers[best]).collect();
+        ItemScores { concept: &movement.concept, layer: main.layers[best], rounds: scores.rounds, values }
+    };
+    scored.map(of).collect()
 }

@@ -1,0 +1,67 @@
+/* Tables that are sorted by a click on a head, and searched. */
+const SEARCHED = 8;
+
+/* What a cell is sorted by: its first number, a bound just beyond it. */
+const measure = (text) => {
+  const plain = text.replace(/\u2212/g, "-").replace(/(\d),(?=\d{3}\b)/g, "$1");
+  const number = plain.match(/[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?/i);
+  if (number === null) return null;
+  const bound = /^[<\u2264]/.test(plain) ? -1 : /^[>\u2265]/.test(plain) ? 1 : 0;
+  return [Number(number[0]), bound];
+};
+
+const compared = (numeric) => (a, b) => numeric
+  ? a[0] - b[0] || a[1] - b[1]
+  : a.localeCompare(b, "en", { numeric: true });
+
+/* Rows in the order of a column; what is undefined comes last either way. */
+const sorted = (rows, column, numeric, way) => {
+  const keyed = rows.map((row) => {
+    const cell = row.cells[column];
+    const text = cell === undefined || cell.querySelector(".undefined") ? null : cell.textContent;
+    return [text === null || !numeric ? text : measure(text), row];
+  });
+  const told = keyed.filter(([key]) => key !== null);
+  const compare = compared(numeric);
+  told.sort(([a], [b]) => way * compare(a, b));
+  return [...told, ...keyed.filter(([key]) => key === null)].map(([, row]) => row);
+};
+
+const sortable = (table, rows) => {
+  const heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, column) => {
+    const turn = () => {
+      const before = head.getAttribute("aria-sort");
+      const way = before === "ascending" ? "descending" : before === "descending" ? null : "ascending";
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      if (way !== null) head.setAttribute("aria-sort", way);
+      const numeric = head.classList.contains("num");
+      table.tBodies[0].append(...(way === null ? rows : sorted(rows, column, numeric, way === "ascending" ? 1 : -1)));
+    };
+    head.replaceChildren(button("sort", head.textContent, turn));
+  });
+};
+
+const searched = (scroll, rows) => {
+  const input = make("input");
+  input.type = "search";
+  input.autocomplete = "off";
+  const count = labelled(make("span", "note", counted(rows.length, "row")), "status", "Rows");
+  count.removeAttribute("aria-label");
+  const texts = rows.map((row) => row.textContent.toLowerCase());
+  input.addEventListener("input", () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const kept = texts.map((text) => words.every((word) => text.includes(word)));
+    rows.forEach((row, index) => { row.hidden = !kept[index]; });
+    const left = kept.filter(Boolean).length;
+    count.textContent = left === rows.length ? counted(left, "row") : left + " of " + counted(rows.length, "row");
+  });
+  scroll.before(make("p", "search", make("label", "", "Rows with ", input), " ", count));
+};
+
+for (const scroll of all(".table .scroll")) {
+  const table = scroll.querySelector("table");
+  const rows = [...table.tBodies[0].rows];
+  if (rows.length > 1) sortable(table, rows);
+  if (rows.length >= SEARCHED) searched(scroll, rows);
+}

@@ -1,0 +1,349 @@
+//! The report's page in a browser: what is sorted, searched, opened, coloured and printed.
+
+mod browser;
+
+use std::collections::BTreeMap;
+
+use browser::Browser;
+use recant::report::draw::Drawn;
+use recant::report::finding::{Finding, Topic};
+use recant::report::{DialogueEntry, ItemScores, Report, Speaker, Table, WordScore, WordScores, html};
+use recant::store::{OrderTurn, Turn};
+use recant::study::manifest::Manifest;
+use recant::task::{Choice, Format, Item, Role};
+use serde_json::{Map, Value, json};
+
+/// Items of the task.
+const ITEMS: usize = 30;
+
+fn items() -> Vec<Item> {
+    let item = |n: usize| Item {
+        id: format!("item-{n}"),
+        group: format!("g{}", n / 2),
+        category: if n % 3 == 0 { "Age" } else { "Origin" }.into(),
+        context: None,
+        polarity: None,
+        dimension: String::new(),
+        passage: format!("Number {n} met number {}.", n + 1),
+        question: "Who was late?".into(),
+        options: [("The old man", Role::Stereotyped), ("The boy", Role::Other), ("Not known", Role::Unknown)]
+            .map(|(text, role)| Choice { text: text.into(), role })
+            .into(),
+        format: Format::Letters,
+        label: Some(2),
+        target: Some(0),
+        recorded: None,
+    };
+    (0..ITEMS).map(item).collect()
+}
+
+/// Two rounds an item; the second answer is right.
+fn turns(items: &[Item], condition: &str) -> Vec<Turn> {
+    let turn = |item: &Item, round: usize| {
+        let choice = if round == 0 { 0 } else { 2 };
+        let logprobs: Vec<f64> =
+            (0..3).map(|option| if option == choice { 0.8_f64.ln() } else { 0.1_f64.ln() }).collect();
+        let order = OrderTurn {
+            order: vec![0, 1, 2],
+            before: Vec::new(),
+            new_ids: Vec::new(),
+            answer_ids: Vec::new(),
+            answer: format!("I say {choice}."),
+            ended: true,
+            logprobs: logprobs.clone(),
+            answer_logprob: -1.0,
+            texts: Vec::new(),
+            parsed: Some(choice),
+        };
+        let (item, group, category) = (item.id.clone(), item.group.clone(), item.category.clone());
+        let user = if round == 0 { "Please answer.".into() } else { format!("Think of {condition}.") };
+        let (choice, orders) = (Some(choice), vec![order]);
+        let (unconditional, samples) = (Vec::new(), Vec::new());
+        Turn { item, group, category, round, user, logprobs, choice, unconditional, orders, samples }
+    };
+    items.iter().flat_map(|item| [turn(item, 0), turn(item, 1)]).collect()
+}
+
+fn words() -> WordScores {
+    let word =
+        |text: &str, from, values: [f32; 2]| WordScore { text: text.into(), from, values: values.into() };
+    let round = || {
+        vec![
+            word("Please", Speaker::User, [1.5, 0.0]),
+            word(" answer", Speaker::User, [-1.5, f32::NAN]),
+            word("I", Speaker::Model, [0.25, 1.0]),
+        ]
+    };
+    WordScores { concepts: vec!["kind".into(), "fair".into()], rounds: vec![round(), round()] }
+}
+
+fn entry<'a>(condition: &'a str, items: &'a [Item], turns: &'a [Turn]) -> DialogueEntry<'a> {
+    let values = |sign: f64| (0..2 * items.len()).map(|n| sign * (n % 5) as f64 - 1.25).collect();
+    let score = |concept, sign| ItemScores { concept, layer: 3, rounds: 2, values: values(sign) };
+    DialogueEntry {
+        model: "base",
+        task: "bbq",
+        condition,
+        items,
+        turns,
+        scores: vec![score("kind", 1.0), score("fair", -0.5)],
+        words: BTreeMap::from([("item-0".into(), words())]),
+    }
+}
+
+fn numbers() -> Table {
+    let mut table = Table::new("behaviour", "Some numbers", &["name", "effect", "interval", "p"]);
+    let rows = [
+        ["baseline", "\u{2212}0.3", "[0.2, 0.4]", "<0.001"],
+        ["negation", "10", "[-1.0, 0.4]", "0.001"],
+        ["neutral", "", "[10, 11]", "0.2"],
+        ["negation 2", "2.5", "", ">0.9"],
+    ];
+    table.rows = rows.iter().cycle().take(24).map(|row| row.map(str::to_owned).into()).collect();
+    table
+}
+
+/// The page of a small study. A figure is twice as high as wide, so that a print has more than one page.
+fn page() -> String {
+    let items = items();
+    let (plain, negated) = (turns(&items, "nothing"), turns(&items, "the opposite"));
+    let svg = |n: usize| {
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 200 400\" role=\"img\"><title>{n}</title>\
+             <defs><clipPath id=\"a\"><rect width=\"99\" height=\"99\"/></clipPath></defs>\
+             <g clip-path=\"url(#a)\"><circle r=\"{n}\"/></g></svg>"
+        )
+    };
+    let names = ["behaviour-base", "concept-map-base", "shift-size", "lens-base"];
+    let drawn = |(n, name): (usize, &&str)| Drawn {
+        name: (*name).into(),
+        caption: "A caption.".into(),
+        svg: svg(n + 1),
+    };
+    let drawn: Vec<Drawn> = names.iter().enumerate().map(drawn).collect();
+    let inputs = json!({ "conditions": { "baseline": { "about": "nothing is said" } } });
+    let manifest = Manifest { inputs, key: "abc".into(), checks: Map::new() };
+    let report = Report {
+        title: "small",
+        findings: vec![
+            Finding::new(Topic::Answers, "It moved by +0.5 [0.2, 0.8].".into()).at("behaviour-base"),
+            Finding::new(Topic::Shift, "Nothing moved.".into()).clear(false),
+        ],
+        cautions: vec!["A small study.".into()],
+        figures: Vec::new(),
+        tables: vec![numbers()],
+        dialogues: vec![entry("baseline", &items, &plain), entry("negation", &items, &negated)],
+        manifest: &manifest,
+    };
+    html::page(&report, &drawn)
+}
+
+/// What a script finds in the page; nothing where there is no browser.
+fn found(script: &str) -> Option<Value> {
+    Some(Browser::new()?.run(&page(), script))
+}
+
+#[test]
+fn a_table_is_sorted_by_its_numbers_and_what_is_undefined_comes_last() {
+    let script = "
+        document.querySelector('.table details').open = true;
+        const heads = [...document.querySelectorAll('.table thead button')];
+        const rows = () => [...document.querySelectorAll('.table tbody tr')];
+        const column = (n) => rows().map((row) => row.cells[n].textContent).filter((_, at) => at % 6 === 0);
+        const told = {};
+        for (const n of [1, 2, 3]) {
+          heads[n].click();
+          told['up' + n] = column(n);
+          told.state = heads[n].parentElement.getAttribute('aria-sort');
+          heads[n].click();
+          told['down' + n] = column(n);
+          heads[n].click();
+        }
+        told.back = rows().slice(0, 4).map((row) => row.cells[0].textContent);
+        return told;";
+    let Some(told) = found(script) else { return };
+    assert_eq!(told["up1"], json!(["\u{2212}0.3", "2.5", "10", "\u{2013}"]));
+    assert_eq!(told["down1"], json!(["10", "2.5", "\u{2212}0.3", "\u{2013}"]));
+    assert_eq!(told["up2"], json!(["[-1.0, 0.4]", "[0.2, 0.4]", "[10, 11]", "\u{2013}"]));
+    assert_eq!(told["up3"], json!(["<0.001", "0.001", "0.2", ">0.9"]));
+    assert_eq!(told["down3"], json!([">0.9", "0.2", "0.001", "<0.001"]));
+    assert_eq!(told["back"], json!(["baseline", "negation", "neutral", "negation 2"]));
+    assert_eq!(told["state"], "ascending");
+}
+
+#[test]
+fn a_searched_table_keeps_the_rows_that_hold_every_word_and_counts_them() {
+    let script = "
+        const input = document.querySelector('.search input');
+        const seen = () => [...document.querySelectorAll('.table tbody tr')].filter((row) => !row.hidden).length;
+        const count = () => document.querySelector('.search .note').textContent;
+        const told = [[seen(), count()]];
+        for (const words of ['NEGATION', 'negation 2.5', 'nowhere', '']) {
+          input.value = words;
+          input.dispatchEvent(new Event('input'));
+          told.push([seen(), count()]);
+        }
+        return told;";
+    let Some(told) = found(script) else { return };
+    let expected = json!([
+        [24, "24 rows"],
+        [12, "12 of 24 rows"],
+        [6, "6 of 24 rows"],
+        [0, "0 of 24 rows"],
+        [24, "24 rows"]
+    ]);
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn an_item_opens_with_its_rounds_its_scores_and_its_words() {
+    let script = "
+        document.getElementById('dialogues').scrollIntoView();
+        await until(() => document.querySelectorAll('.item').length > 0);
+        const item = document.querySelector('.item');
+        item.open = true;
+        await until(() => item.querySelector('.round'));
+        const told = {
+          count: document.getElementById('count').textContent,
+          rounds: [...item.querySelectorAll('.round h3')].map((head) => head.textContent),
+          said: [...item.querySelectorAll('.round')].map((round) => round.querySelectorAll('.model').length),
+          traces: item.querySelectorAll('svg.trace').length,
+          label: item.querySelector('svg.trace').getAttribute('aria-label'),
+          before: item.querySelectorAll('.word').length,
+        };
+        const select = item.querySelector('.switches select');
+        told.choices = [...select.options].map((option) => option.textContent);
+        select.value = 'kind';
+        select.dispatchEvent(new Event('change'));
+        const words = [...item.querySelectorAll('.words .word')];
+        told.words = words.slice(0, 3).map((word) => [word.textContent, word.className, word.style.getPropertyValue('--share')]);
+        told.tinted = getComputedStyle(words[0]).backgroundColor !== getComputedStyle(words[1]).backgroundColor;
+        words[1].dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));
+        told.near = item.querySelector('.switches .told').textContent;
+        item.querySelector('svg.trace').dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight' }));
+        told.point = item.querySelector('.tracks .told').textContent;
+        return told;";
+    let Some(told) = found(script) else { return };
+    assert_eq!(told["count"], "1\u{2013}20 of 30 items");
+    assert_eq!(told["rounds"], json!(["Round 0, before any correction", "Round 1"]));
+    // Both conditions say the same in round 0, and it stands once.
+    assert_eq!(told["said"], json!([1, 2]));
+    assert_eq!((&told["traces"], &told["before"]), (&json!(4), &json!(0)));
+    assert_eq!(told["label"], "kind: round 0 \u{2212}1.25, round 1 \u{2212}0.25");
+    assert_eq!(told["choices"], json!(["as they are", "by kind", "by fair"]));
+    let words =
+        json!([["Please", "word high", "100%"], [" answer", "word low", "100%"], ["I", "word high", "17%"]]);
+    assert_eq!(told["words"], words);
+    assert_eq!(told["tinted"], true);
+    assert_eq!(told["near"], "\u{201c}answer\u{201d} \u{2212}1.50 s.d.");
+    assert_eq!(told["point"], "round 1: \u{2212}0.25");
+}
+
+#[test]
+fn items_are_found_by_their_words_and_by_what_happened() {
+    let script = "
+        window.dispatchEvent(new KeyboardEvent('keydown', { key: '/' }));
+        await until(() => document.querySelectorAll('.item').length > 0);
+        const told = { focused: document.activeElement.id };
+        const find = document.getElementById('find');
+        find.value = 'number 7 met';
+        find.dispatchEvent(new Event('input'));
+        told.found = [...document.querySelectorAll('.item b')].map((name) => name.textContent);
+        find.value = '';
+        const kind = document.getElementById('kind');
+        kind.value = 'down';
+        kind.dispatchEvent(new Event('change'));
+        told.none = document.getElementById('count').textContent;
+        told.kinds = [...kind.options].map((option) => option.textContent);
+        return told;";
+    let Some(told) = found(script) else { return };
+    assert_eq!((&told["focused"], &told["found"]), (&json!("find"), &json!(["item-7"])));
+    assert_eq!(told["none"], "No item");
+    assert_eq!(told["kinds"][2], "wrong to right (30)");
+}
+
+#[test]
+fn drawings_are_opened_in_the_place_that_was_kept_for_them() {
+    let script = "
+        const figures = [...document.querySelectorAll('figure')];
+        const heights = () => figures.map((figure) => figure.querySelector('.card').offsetHeight);
+        const before = heights();
+        for (const figure of figures) {
+          figure.scrollIntoView();
+          await until(() => figure.querySelector('circle'));
+        }
+        return {
+          before, after: heights(),
+          ids: figures.map((figure) => figure.querySelector('clipPath').id),
+          clipped: figures.map((figure) => figure.querySelector('g').getAttribute('clip-path')),
+        };";
+    let Some(told) = found(script) else { return };
+    assert_eq!(told["before"], told["after"]);
+    assert!(told["after"][0].as_u64().is_some_and(|height| height > 100), "{told}");
+    assert_eq!(told["ids"], json!(["f1-a", "f2-a", "f3-a", "f4-a"]));
+    assert_eq!(told["clipped"][3], "url(#f4-a)");
+}
+
+#[test]
+fn the_theme_turns_and_the_keys_are_shown() {
+    let script = "
+        const paper = () => getComputedStyle(document.body).backgroundColor;
+        const told = { light: paper() };
+        document.getElementById('theme').click();
+        told.dark = paper();
+        told.kept = localStorage.getItem('recant-theme');
+        window.dispatchEvent(new KeyboardEvent('keydown', { key: 't' }));
+        told.again = paper();
+        window.dispatchEvent(new KeyboardEvent('keydown', { key: '?' }));
+        told.open = document.querySelector('dialog').open;
+        return told;";
+    let Some(told) = found(script) else { return };
+    assert_ne!(told["light"], told["dark"]);
+    assert_eq!(
+        (&told["light"], &told["kept"], &told["open"]),
+        (&told["again"], &json!("dark"), &json!(true))
+    );
+}
+
+#[test]
+fn the_contents_follow_the_reader_and_a_finding_leads_to_its_figure() {
+    let script = "
+        const link = document.querySelector('#findings a.shown');
+        const told = { link: link.textContent };
+        location.hash = link.getAttribute('href');
+        await until(() => document.querySelector('nav [aria-current]'));
+        await until(() => document.querySelector('nav [aria-current]').textContent === '1 behaviour-base');
+        told.unfolded = document.querySelector('nav [aria-current]').closest('details').open;
+        told.wide = document.documentElement.scrollWidth <= innerWidth;
+        return told;";
+    let Some(told) = found(script) else { return };
+    assert_eq!(told, json!({ "link": "Figure 1", "unfolded": true, "wide": true }));
+}
+
+#[test]
+fn references_are_copied_or_selected_for_whoever_copies_them() {
+    let Some(browser) = Browser::new() else { return };
+    let section = html::references("@article{one}").html();
+    let html = page().replacen("</main>", &format!("{section}</main>"), 1);
+    let script = "
+        document.querySelector('button.copy').click();
+        const note = document.querySelector('button.copy').nextElementSibling;
+        await until(() => note.textContent !== '');
+        return [getSelection().toString(), note.textContent];";
+    let told = browser.run(&html, script);
+    assert_eq!(told[0], "@article{one}");
+}
+
+#[test]
+fn a_print_holds_every_drawing_and_has_several_pages() {
+    let Some(browser) = Browser::new() else { return };
+    let pdf = browser.print(&page());
+    let text = String::from_utf8_lossy(&pdf);
+    let pages = text.matches("/Type /Page").count() - text.matches("/Type /Pages").count();
+    assert!(pdf.starts_with(b"%PDF") && pages > 1, "{pages} pages");
+    let told = browser.run(&page(), "
+        await new Promise((go) => setTimeout(go, 3000));
+        dispatchEvent(new Event('beforeprint'));
+        return [document.querySelectorAll('figure circle').length, document.querySelectorAll('details:not([open])').length];");
+    assert_eq!(told[0], 4);
+}
