@@ -103,6 +103,15 @@ fn numbers() -> Table {
     table
 }
 
+/// A table longer than what is there before it is opened.
+fn long() -> Table {
+    let mut table = Table::new("flips", "Many numbers", &["name", "n"]);
+    table.rows = (0..100)
+        .map(|n| vec![format!("row {n}"), if n == 99 { String::new() } else { n.to_string() }])
+        .collect();
+    table
+}
+
 /// The page of a small study. A figure is twice as high as wide, so that a print has more than one page.
 fn page() -> String {
     let items = items();
@@ -131,7 +140,7 @@ fn page() -> String {
         ],
         cautions: vec!["A small study.".into()],
         figures: Vec::new(),
-        tables: vec![numbers()],
+        tables: vec![numbers(), long()],
         dialogues: vec![entry("baseline", &items, &plain), entry("negation", &items, &negated)],
         manifest: &manifest,
     };
@@ -147,8 +156,8 @@ fn found(script: &str) -> Option<Value> {
 fn a_table_is_sorted_by_its_numbers_and_what_is_undefined_comes_last() {
     let script = "
         document.querySelector('.table details').open = true;
-        const heads = [...document.querySelectorAll('.table thead button')];
-        const rows = () => [...document.querySelectorAll('.table tbody tr')];
+        const heads = [...document.querySelectorAll('#table-1 thead button')];
+        const rows = () => [...document.querySelectorAll('#table-1 tbody tr')];
         const column = (n) => rows().map((row) => row.cells[n].textContent).filter((_, at) => at % 6 === 0);
         const told = {};
         for (const n of [1, 2, 3]) {
@@ -175,7 +184,7 @@ fn a_table_is_sorted_by_its_numbers_and_what_is_undefined_comes_last() {
 fn a_searched_table_keeps_the_rows_that_hold_every_word_and_counts_them() {
     let script = "
         const input = document.querySelector('.search input');
-        const seen = () => [...document.querySelectorAll('.table tbody tr')].filter((row) => !row.hidden).length;
+        const seen = () => [...document.querySelectorAll('#table-1 tbody tr')].filter((row) => !row.hidden).length;
         const count = () => document.querySelector('.search .note').textContent;
         const told = [[seen(), count()]];
         for (const words of ['NEGATION', 'negation 2.5', 'nowhere', '']) {
@@ -193,6 +202,28 @@ fn a_searched_table_keeps_the_rows_that_hold_every_word_and_counts_them() {
         [24, "24 rows"]
     ]);
     assert_eq!(told, expected);
+}
+
+#[test]
+fn a_long_table_is_complete_once_it_is_open() {
+    let script = "
+        const fold = document.querySelector('#table-2 details');
+        const rows = () => [...fold.querySelectorAll('tbody tr')];
+        const told = { before: rows().length };
+        fold.open = true;
+        await until(() => fold.querySelector('thead button'));
+        told.after = rows().length;
+        told.last = rows()[99].outerHTML;
+        told.rest = fold.querySelector('.rest');
+        fold.querySelectorAll('thead button')[1].click();
+        fold.querySelectorAll('thead button')[1].click();
+        told.first = rows()[0].textContent;
+        return told;";
+    let Some(told) = found(script) else { return };
+    assert_eq!((&told["before"], &told["after"], &told["rest"]), (&json!(40), &json!(100), &Value::Null));
+    let last = "<tr><th scope=\"row\">row 99</th><td class=\"num\"><span class=\"undefined\" title=\"undefined\">\u{2013}</span></td></tr>";
+    assert_eq!(told["last"], last);
+    assert_eq!(told["first"], "row 9898");
 }
 
 #[test]
@@ -318,6 +349,27 @@ fn the_contents_follow_the_reader_and_a_finding_leads_to_its_figure() {
         return told;";
     let Some(told) = found(script) else { return };
     assert_eq!(told, json!({ "link": "Figure 1", "unfolded": true, "wide": true }));
+}
+
+#[test]
+fn on_a_phone_nothing_but_figures_and_tables_is_wider_than_the_screen() {
+    let whole = json!(page()).to_string().replace('<', "\\u003c");
+    let script = format!(
+        "const frame = document.createElement('iframe');
+         frame.style = 'width: 360px; height: 700px; border: 0';
+         frame.srcdoc = {whole};
+         document.body.replaceChildren(frame);
+         await new Promise((go) => frame.addEventListener('load', go));
+         const inner = frame.contentDocument;
+         inner.querySelectorAll('details').forEach((fold) => {{ fold.open = true; }});
+         inner.getElementById('dialogues').scrollIntoView();
+         await until(() => inner.querySelector('.item'));
+         inner.querySelector('.item').open = true;
+         await until(() => inner.querySelector('.round') && inner.querySelector('.search'));
+         return inner.documentElement.scrollWidth;"
+    );
+    let Some(told) = found(&script) else { return };
+    assert_eq!(told, 360);
 }
 
 #[test]

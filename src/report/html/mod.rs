@@ -12,8 +12,6 @@ mod figures;
 mod findings;
 mod packed;
 mod run;
-#[cfg(test)]
-mod scratch;
 mod svg;
 mod tables;
 #[cfg(test)]

@@ -1,11 +1,16 @@
 //! The tables, as a browser shows them.
 
+use serde_json::json;
+
 use super::text::{counted, escape, grouped};
-use super::{Section, files, grouped_by_family};
+use super::{Section, files, grouped_by_family, packed};
 use crate::report::Table;
 
 /// Rows from which on a table is folded.
 pub(super) const LONG: usize = 16;
+
+/// Rows that are there at once; further ones are opened with the table.
+const READY: usize = 40;
 
 /// Rows of a table that the page shows: what a browser opens at once. The files hold all.
 const SHOWN: usize = 500;
@@ -35,16 +40,16 @@ fn table(n: usize, table: &Table) -> String {
         "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-labelledby=\"table-{n}-c\"><table>\n\
          <thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>",
         table.header.iter().enumerate().map(head).collect::<String>(),
-        table.rows.iter().take(SHOWN).map(row).collect::<String>(),
+        table.rows.iter().take(READY).map(row).collect::<String>(),
     );
     let rows = table.rows.len();
+    let summary = match rows {
+        n if n > SHOWN => format!("the first {} of {}", grouped(SHOWN), counted(n, "row")),
+        n => counted(n, "row"),
+    };
     let grid = match rows {
         0 => "<p class=\"note\">No rows.</p>".to_owned(),
-        n if n > SHOWN => {
-            let summary = format!("the first {} of {}", grouped(SHOWN), counted(n, "row"));
-            format!("<details><summary>{summary}</summary>\n{grid}\n</details>")
-        }
-        LONG.. => format!("<details><summary>{}</summary>\n{grid}\n</details>", counted(rows, "row")),
+        LONG.. => format!("<details><summary>{summary}</summary>\n{grid}{}\n</details>", rest(table)),
         _ => grid,
     };
     format!(
@@ -53,6 +58,17 @@ fn table(n: usize, table: &Table) -> String {
         escape(&table.caption),
         files("tables", &table.name, &["csv", "tex"]),
     )
+}
+
+/// The rows that are opened with the table.
+fn rest(table: &Table) -> String {
+    let rows: Vec<&Vec<String>> = table.rows.iter().take(SHOWN).skip(READY).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let note =
+        format!("\n<p class=\"note rest\">The first {READY} rows; all of them are in the files.</p>\n");
+    note + packed::script("rows", &json!(rows).to_string()).trim_end()
 }
 
 /// Whether a column holds numbers, with whatever a number comes with: an interval, a bound, a unit sign.
@@ -76,6 +92,7 @@ fn is_numeric(table: &Table, column: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::packed::tests::opened;
     use super::*;
 
     #[test]
@@ -95,6 +112,8 @@ mod tests {
         table.rows = (0..1640).map(|n| vec![n.to_string()]).collect();
         let html = super::table(1, &table);
         assert!(html.contains("<summary>the first 500 of 1,640 rows</summary>"), "{}", &html[..400]);
-        assert_eq!(html.matches("<tr>").count(), 501);
+        assert_eq!(html.matches("<tr>").count(), 1 + READY);
+        let rest: Vec<[String; 1]> = serde_json::from_str(&opened(&html, "rows")[0]).expect("rows");
+        assert_eq!((rest.len(), &rest[0], &rest[459]), (460, &["40".into()], &["499".into()]));
     }
 }

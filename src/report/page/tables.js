@@ -59,9 +59,43 @@ const searched = (scroll, rows) => {
   scroll.before(make("p", "search", make("label", "", "Rows with ", input), " ", count));
 };
 
-for (const scroll of all(".table .scroll")) {
+const equip = (scroll) => {
   const table = scroll.querySelector("table");
   const rows = [...table.tBodies[0].rows];
   if (rows.length > 1) sortable(table, rows);
   if (rows.length >= SEARCHED) searched(scroll, rows);
+};
+
+/* A row as the page writes it. */
+const row = (texts, numeric) => make("tr", "", ...texts.map((text, column) => {
+  const style = numeric[column] ? "num" : "";
+  if (text === "") return make("td", style, hint(make("span", "undefined", "\u2013"), "undefined"));
+  const cell = make(column === 0 && !numeric[0] ? "th" : "td", style, text);
+  if (cell.tagName === "TH") cell.scope = "row";
+  return cell;
+}));
+
+/* Rows that travel packed join the table when it is opened. */
+const complete = async (scroll, script) => {
+  try {
+    const rows = JSON.parse(await unpack(script));
+    const table = scroll.querySelector("table");
+    const numeric = [...table.tHead.rows[0].cells].map((head) => head.classList.contains("num"));
+    table.tBodies[0].append(...rows.map((texts) => row(texts, numeric)));
+    scroll.parentElement.querySelector(".rest").remove();
+  } finally {
+    equip(scroll);
+  }
+};
+
+for (const scroll of all(".table .scroll")) {
+  const script = scroll.parentElement.querySelector("script.rows");
+  if (script === null) { equip(scroll); continue; }
+  const fold = scroll.parentElement;
+  const opened = () => {
+    if (!fold.open) return;
+    fold.removeEventListener("toggle", opened);
+    complete(scroll, script).catch(() => {});
+  };
+  fold.addEventListener("toggle", opened);
 }
