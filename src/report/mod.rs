@@ -102,7 +102,7 @@ pub struct Report<'a> {
     pub findings: Vec<Finding>,
     /// What a reader must know before believing it, one sentence each.
     pub cautions: Vec<String>,
-    /// The figures, in the order of the page.
+    /// The figures; the page sets those of a kind side by side.
     pub figures: Vec<Planned>,
     /// The tables.
     pub tables: Vec<Table>,

@@ -29,10 +29,7 @@ pub(super) fn section(findings: &[Finding], figures: &[&Drawn]) -> Section {
     let none = "<p>Nothing stands clear of chance.</p>\n";
     let body = [
         if clear.is_empty() && !unclear.is_empty() { none.to_owned() } else { by_topic(&open, figures) },
-        fold(
-            &format!("{} more", counted(more.len(), "finding").replace(" finding", " clear finding")),
-            &more,
-        ),
+        fold(&counted(more.len(), "more clear finding"), &more),
         fold(&format!("What was looked for and not found ({})", unclear.len()), &unclear),
     ];
     Section { id: "findings", heading: "Findings", parts: Vec::new(), body: body.concat() }

@@ -46,8 +46,8 @@ const searched = (scroll, rows) => {
   const input = make("input");
   input.type = "search";
   input.autocomplete = "off";
-  const count = labelled(make("span", "note", counted(rows.length, "row")), "status", "Rows");
-  count.removeAttribute("aria-label");
+  const count = make("span", "note", counted(rows.length, "row"));
+  count.setAttribute("role", "status");
   const texts = rows.map((row) => row.textContent.toLowerCase());
   input.addEventListener("input", () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
