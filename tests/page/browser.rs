@@ -21,10 +21,12 @@ console.error = (...words) => { faults.push(words.join(" ")); say(...words); };
 addEventListener("error", (event) => faults.push("error: " + (event.message ?? event.target.src)), true);
 addEventListener("unhandledrejection", (event) => faults.push("rejected: " + event.reason));
 addEventListener("securitypolicyviolation", (event) => faults.push("policy: " + event.blockedURI));
+// Time is virtual and runs ahead of a busy machine: every wait is for a drawn frame too.
+const pause = () => new Promise((go) => requestAnimationFrame(() => setTimeout(go, 50)));
 const until = async (holds) => {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 400; tries += 1) {
     if (holds()) return;
-    await new Promise((go) => setTimeout(go, 50));
+    await pause();
   }
   throw new Error("never: " + holds);
 };
