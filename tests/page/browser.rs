@@ -1,17 +1,19 @@
 //! A headless Chromium that opens a page, runs a script in it and tells what came of it.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread::sleep;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// What a busy machine may take for one page.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// What a busy machine may take for one step.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Watches for whatever a page must not do, from before its own code runs.
 const WATCH: &str = r#"<script>
@@ -21,10 +23,9 @@ console.error = (...words) => { faults.push(words.join(" ")); say(...words); };
 addEventListener("error", (event) => faults.push("error: " + (event.message ?? event.target.src)), true);
 addEventListener("unhandledrejection", (event) => faults.push("rejected: " + event.reason));
 addEventListener("securitypolicyviolation", (event) => faults.push("policy: " + event.blockedURI));
-// Time is virtual and runs ahead of a busy machine: every wait is for a drawn frame too.
-const pause = () => new Promise((go) => requestAnimationFrame(() => setTimeout(go, 50)));
+const pause = () => new Promise((go) => setTimeout(go, 50));
 const until = async (holds) => {
-  for (let tries = 0; tries < 400; tries += 1) {
+  for (let tries = 0; tries < 1200; tries += 1) {
     if (holds()) return;
     await pause();
   }
@@ -56,26 +57,17 @@ impl Browser {
     /// # Panics
     /// The page reports an error or asks for anything.
     pub fn run(&self, html: &str, script: &str) -> Value {
-        let end = format!(
-            "<script>addEventListener(\"load\", async () => {{\n\
+        let address = self.written(&html.replacen("<title>", &format!("{WATCH}<title>"), 1));
+        let mut tab = Tab::open(self.command(&["--remote-debugging-pipe"]), &address);
+        let told = tab.evaluate(&format!(
+            "(async () => {{\n\
              let value = null;\n\
              try {{ value = await (async () => {{ {script} }})(); }} catch (error) {{ faults.push(\"script: \" + error.message); }}\n\
              const asked = performance.getEntriesByType(\"resource\").map((entry) => entry.name);\n\
-             const result = document.createElement(\"pre\");\n\
-             result.id = \"result\";\n\
-             result.textContent = JSON.stringify({{ value, faults, asked }});\n\
-             document.body.replaceChildren(result);\n\
-             }});</script>\n</body>"
-        );
-        let html = html.replacen("<title>", &format!("{WATCH}<title>"), 1).replacen("</body>", &end, 1);
-        let dom = self.open(&html, &["--virtual-time-budget=60000", "--dump-dom"]);
-        let told = dom.split_once("<pre id=\"result\">").and_then(|(_, rest)| rest.split_once("</pre>"));
-        let (told, _) = told.unwrap_or_else(|| panic!("no result in {:.600}", dom));
-        let told =
-            told.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", " ").replace("&amp;", "&");
-        let told: Value = serde_json::from_str(&told).expect("JSON");
-        assert_eq!(told["faults"], Value::Array(Vec::new()), "faults");
-        assert_eq!(told["asked"], Value::Array(Vec::new()), "requests");
+             return {{ value, faults, asked }};\n}})()"
+        ));
+        assert_eq!(told["faults"], json!([]), "faults");
+        assert_eq!(told["asked"], json!([]), "requests");
         told["value"].clone()
     }
 
@@ -83,34 +75,96 @@ impl Browser {
     pub fn print(&self, html: &str) -> Vec<u8> {
         let pdf = self.dir.path().join("page.pdf");
         let to = format!("--print-to-pdf={}", pdf.display());
-        self.open(html, &["--virtual-time-budget=20000", "--no-pdf-header-footer", &to]);
+        let mut command = self.command(&["--virtual-time-budget=20000", "--no-pdf-header-footer", &to]);
+        let done =
+            command.arg(self.written(html)).stdout(Stdio::null()).status().expect("the browser starts");
+        assert!(done.success(), "{done}");
         fs::read(pdf).expect("a PDF")
     }
 
-    /// Opens a page with more arguments and returns what the browser writes on stdout.
-    fn open(&self, html: &str, arguments: &[&str]) -> String {
-        let at = |name: &str| self.dir.path().join(name);
-        fs::write(at("page.html"), html).expect("the page is written");
-        let out = File::create(at("out")).expect("a file");
-        let profile = format!("--user-data-dir={}", at("profile").display());
-        let fixed = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900", &profile];
-        let mut child = Command::new(&self.program)
-            .args(fixed)
-            .args(arguments)
-            .arg(format!("file://{}", at("page.html").display()))
-            .stdout(out)
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the browser starts");
-        let begun = Instant::now();
-        while child.try_wait().expect("a process").is_none() {
-            if begun.elapsed() > PATIENCE {
-                child.kill().expect("the browser ends");
-                panic!("the browser did not end");
+    /// Writes a page and returns its address.
+    fn written(&self, html: &str) -> String {
+        let path = self.dir.path().join("page.html");
+        fs::write(&path, html).expect("the page is written");
+        format!("file://{}", path.display())
+    }
+
+    /// The browser, which is spoken to through file descriptors 3 and 4.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null"]).arg(&self.program);
+        let fixed = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"];
+        let profile = format!("--user-data-dir={}", self.dir.path().join("profile").display());
+        command.args(fixed).arg(profile).args(arguments).stderr(Stdio::null());
+        command
+    }
+}
+
+/// A page that is open, spoken to in the DevTools protocol.
+struct Tab {
+    child: Child,
+    to: ChildStdin,
+    from: Receiver<Value>,
+    session: Value,
+    sent: u64,
+}
+
+impl Tab {
+    /// Starts the browser and opens the page until all of it is there.
+    fn open(mut command: Command, address: &str) -> Self {
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = pipes.spawn().expect("the browser starts");
+        let (to, out) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        let (say, from) = channel();
+        spawn(move || {
+            for message in BufReader::new(out).split(0).map_while(Result::ok) {
+                let read = serde_json::from_slice(&message).expect("JSON");
+                if say.send(read).is_err() {
+                    return;
+                }
             }
+        });
+        let mut tab = Self { child, to, from, session: Value::Null, sent: 0 };
+        let target = tab.ask("Target.createTarget", &json!({ "url": address }))["targetId"].clone();
+        let attached = tab.ask("Target.attachToTarget", &json!({ "targetId": target, "flatten": true }));
+        tab.session = attached["sessionId"].clone();
+        let begun = Instant::now();
+        while tab.evaluate("document.readyState === \"complete\" && typeof faults !== \"undefined\"") != true
+        {
+            assert!(begun.elapsed() < PATIENCE, "the page is not there");
             sleep(Duration::from_millis(50));
         }
-        fs::read_to_string(at("out")).expect("text")
+        tab
+    }
+
+    /// The value of an expression, of a promise what comes of it.
+    fn evaluate(&mut self, expression: &str) -> Value {
+        let asked = json!({
+            "expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true,
+        });
+        self.ask("Runtime.evaluate", &asked)["result"]["value"].clone()
+    }
+
+    fn ask(&mut self, method: &str, params: &Value) -> Value {
+        self.sent += 1;
+        let mut message = json!({ "id": self.sent, "method": method, "params": params });
+        if !self.session.is_null() {
+            message["sessionId"] = self.session.clone();
+        }
+        self.to.write_all(format!("{message}\0").as_bytes()).expect("the browser listens");
+        loop {
+            let answer = self.from.recv_timeout(PATIENCE).expect("the browser answers");
+            if answer["id"] == self.sent {
+                return answer["result"].clone();
+            }
+        }
+    }
+}
+
+impl Drop for Tab {
+    fn drop(&mut self) {
+        self.child.kill().expect("the browser ends");
+        self.child.wait().expect("the browser ended");
     }
 }
 
