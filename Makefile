@@ -1,5 +1,5 @@
 # make demo  sets up and runs the built-in study into runs/demo
-# make test  sets up and runs all tests
+# make test  sets up and runs all tests; those of the page need Chromium (RECANT_CHROMIUM names another one) and are skipped without
 # make gallery  draws every kind of figure again into docs/gallery.md and figures/gallery
 # make test-gpu  on a machine with a CUDA device: parity of every family there, and speed; brings torch with CUDA (3 GB)
 # make fuzz  damages a million files and reads them; RECANT_FUZZ_SEED, RECANT_FUZZ_CASES and RECANT_FUZZ_ONLY steer it

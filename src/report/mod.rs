@@ -19,6 +19,7 @@ pub mod tokens;
 pub mod weights;
 pub mod words;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use alignment::Alignment;
@@ -33,11 +34,12 @@ use crate::Result;
 use crate::analysis::lenses::Lenses;
 use crate::analysis::shift::PairShift;
 use crate::analysis::shift::prompt::prompt_shifts;
-use crate::analysis::summary::{ModelSummary, Sources};
+use crate::analysis::summary::{ModelSummary, Movement, Sources};
 use crate::analysis::token_shift::PairTokens;
 use crate::analysis::weight_shift::PairWeights;
+use crate::dialogue::Speaker;
 use crate::intervene::Results;
-use crate::store::{RunDir, Turn, atomic, lines};
+use crate::store::{RunDir, Turn, atomic, lines, projections};
 use crate::study::manifest::Manifest;
 use crate::task::Item;
 
@@ -53,6 +55,40 @@ pub struct DialogueEntry<'a> {
     pub items: &'a [Item],
     /// The rounds of each item, item by item.
     pub turns: &'a [Turn],
+    /// What the probe of each concept says of the items, at the study's main site and position.
+    pub scores: Vec<ItemScores<'a>>,
+    /// Scores word by word, by the id of the item, of those that have them.
+    pub words: BTreeMap<String, WordScores>,
+}
+
+/// What the probe of a concept says of every item at its best layer.
+pub struct ItemScores<'a> {
+    /// The concept.
+    pub concept: &'a str,
+    /// The layer.
+    pub layer: usize,
+    /// Rounds per item.
+    pub rounds: usize,
+    /// `[items, rounds]`, in within-class standard deviations; NaN where the position does not exist.
+    pub values: Vec<f64>,
+}
+
+/// The words of an item's rounds with their concept scores.
+pub struct WordScores {
+    /// The concepts.
+    pub concepts: Vec<String>,
+    /// `[round]`: the tokens that the round adds to the dialogue.
+    pub rounds: Vec<Vec<WordScore>>,
+}
+
+/// A token with its concept scores.
+pub struct WordScore {
+    /// Its text.
+    pub text: String,
+    /// Who says it.
+    pub from: Speaker,
+    /// `[concept]`: the projection, in within-class standard deviations.
+    pub values: Vec<f32>,
 }
 
 /// Everything that follows from a run, before any of it is written.
@@ -159,7 +195,7 @@ impl<'a> Report<'a> {
         };
         let cited = methods(sources, manifest, &beside)?;
         let title = &sources.study.name;
-        let dialogues = dialogues(sources, summaries);
+        let dialogues = dialogues(sources, summaries)?;
         let (methods, references) =
             (cited.iter().map(|text| references::plain(text)).collect(), references::references(&cited));
         Ok(Self {
@@ -206,15 +242,59 @@ impl<'a> Report<'a> {
 }
 
 /// What was said under every condition, model by model and task by task.
-fn dialogues<'a>(sources: &Sources<'a>, summaries: &'a [ModelSummary]) -> Vec<DialogueEntry<'a>> {
+fn dialogues<'a>(sources: &Sources<'a>, summaries: &'a [ModelSummary]) -> Result<Vec<DialogueEntry<'a>>> {
     let mut all = Vec::new();
     for summary in summaries {
         let asked = sources.tasks.iter().zip(&summary.items).zip(&summary.turns);
         for (((task, _), items), conditions) in asked {
-            for (condition, turns) in sources.study.dialogue.conditions.iter().zip(conditions) {
-                all.push(DialogueEntry { model: &summary.model, task, condition, items, turns });
+            let named = sources.study.dialogue.conditions.iter().zip(conditions);
+            for (arm, (condition, turns)) in named.enumerate() {
+                let model = summary.model.as_str();
+                let scores = item_scores(summary, task, arm);
+                let words = word_scores(sources, summary, task, condition)?;
+                all.push(DialogueEntry { model, task, condition, items, turns, scores, words });
             }
         }
     }
-    all
+    Ok(all)
+}
+
+/// The words of a task's items under a condition, where they were projected on concepts whose probe is believed there.
+fn word_scores(
+    sources: &Sources<'_>,
+    summary: &ModelSummary,
+    task: &str,
+    condition: &str,
+) -> Result<BTreeMap<String, WordScores>> {
+    let Some(found) = projections::read(sources.run, &summary.model, task, condition)? else {
+        return Ok(BTreeMap::new());
+    };
+    let believed = |direction: &projections::Direction| {
+        let probes = summary.probes.iter().find(|probes| probes.concept == direction.concept);
+        probes.is_some_and(|probes| probes.readable()[probes.best()])
+    };
+    let kept: Vec<usize> = (0..found.concepts.len()).filter(|&at| believed(&found.concepts[at])).collect();
+    let concepts: Vec<String> = kept.iter().map(|&at| found.concepts[at].concept.clone()).collect();
+    let of = |dialogue: &projections::Dialogue| {
+        let word = |token: projections::Token<'_>| WordScore {
+            text: token.text.to_owned(),
+            from: token.speaker,
+            values: kept.iter().map(|&at| token.scores[at]).collect(),
+        };
+        let rounds = dialogue.rounds.iter().map(|round| round.tokens().map(word).collect());
+        (dialogue.item.clone(), WordScores { concepts: concepts.clone(), rounds: rounds.collect() })
+    };
+    Ok(if kept.is_empty() { BTreeMap::new() } else { found.items.iter().map(of).collect() })
+}
+
+/// The scores of a task's items under the condition `arm`, concept by concept.
+fn item_scores<'a>(summary: &'a ModelSummary, task: &str, arm: usize) -> Vec<ItemScores<'a>> {
+    let scored = summary.movements.iter().filter(|movement| movement.task == task && movement.is_scored());
+    let of = |movement: &'a Movement| {
+        let (main, best) = (movement.main(), movement.best);
+        let scores = &main.scores[arm];
+        let values = scores.values.chunks_exact(scores.layers).map(|layers| layers[best]).collect();
+        ItemScores { concept: &movement.concept, layer: main.layers[best], rounds: scores.rounds, values }
+    };
+    scored.map(of).collect()
 }
