@@ -6,11 +6,12 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use recant_figures::{
-    Curve, CurveBand, CurvePanel, CurvePoint, Curves, DistributionPanel, DistributionRow, Distributions,
-    Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, Matrix, MatrixCell,
-    ModelScale, PlacePanel, PositionBias, Profile, ProfilePanel, Reliability, ReliabilityBin,
-    ReliabilityPanel, Role, RoundPanel, RoundsByCondition, Sample, ScaleModel, ScalePanel, Scatter,
-    ScatterPanel, ScatterPoint, ScoreByScale, Series, ShiftPanel, Style, TokenShift, Width, render,
+    Cloud, Curve, CurveBand, CurvePanel, CurvePoint, Curves, DistributionPanel, DistributionRow,
+    Distributions, Effect, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow,
+    Matrix, MatrixCell, ModelScale, Path, PlacePanel, PlanePanel, PositionBias, Profile, ProfilePanel,
+    Reliability, ReliabilityBin, ReliabilityPanel, Role, RoundPanel, RoundsByCondition, Sample, ScaleModel,
+    ScalePanel, Scatter, ScatterPanel, ScatterPoint, ScoreByScale, Series, ShiftPanel, Step, Style,
+    TokenShift, Trajectories, Volcano, VolcanoPanel, Width, render,
 };
 
 const MANY: usize = 100_000;
@@ -35,6 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Box::new(curves("marked curve", MANY / 20, true)),
         Box::new(distributions()),
         Box::new(shifts()),
+        Box::new(plane()),
+        Box::new(volcano()),
     ];
     let mut out = std::io::stdout();
     writeln!(
@@ -274,5 +277,48 @@ fn shifts() -> TokenShift {
         x_label: "Position".into(),
         interval: "intervals".into(),
         columns: None,
+    }
+}
+
+fn plane() -> Trajectories {
+    let step = |r: usize| Step { x: r as f64 / 20.0, y: r as f64 / 30.0, ..Step::default() };
+    let path = |c: usize| Path { label: format!("condition {c}"), steps: (0..ROUNDS).map(step).collect() };
+    let item = |i: usize| ((i as f64 * 0.7).sin() + (i as f64 * 0.013).cos(), (i as f64 * 1.3).cos());
+    let panel = PlanePanel {
+        title: "items".into(),
+        paths: (0..4).map(path).collect(),
+        items: (0..MANY).map(item).collect(),
+    };
+    Trajectories {
+        name: "plane".into(),
+        panels: vec![panel],
+        x_label: "stereotype".into(),
+        y_label: "morality".into(),
+        ..Trajectories::default()
+    }
+}
+
+fn volcano() -> Volcano {
+    let effect = |i: usize| {
+        let effect = (i as f64 * 0.37).sin() * 2.0;
+        let p = (0.0001 + (i as f64 * 0.11).cos().abs() * (-effect * effect).exp()).min(1.0);
+        Effect { label: format!("head {i}"), effect, p }
+    };
+    let cloud = |c: usize| Cloud {
+        label: format!("site {c}"),
+        points: (0..MANY / 4).map(|i| effect(4 * i + c)).collect(),
+    };
+    let panel = VolcanoPanel {
+        title: "heads".into(),
+        clouds: (0..4).map(cloud).collect(),
+        levels: vec![(0.05, "p = 0.05".into())],
+    };
+    Volcano {
+        name: "volcano".into(),
+        panels: vec![panel],
+        x_label: "effect".into(),
+        y_label: "p".into(),
+        named: 8,
+        ..Volcano::default()
     }
 }
