@@ -1,7 +1,5 @@
 //! Densities of samples by Gaussian kernels (Silverman 1986, Density Estimation for Statistics and Data Analysis).
 
-use crate::panel::Extent;
-
 /// A sample and the standard deviation of the kernel around each of its values.
 pub(crate) struct Kernel {
     pub values: Vec<f64>,
@@ -64,79 +62,6 @@ pub(crate) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The density of points on a plane as boxes of the same lightness, `levels` steps from light to dark: a histogram
-/// smoothed by a Gaussian of Scott's width, cut at even parts of its highest value. What lies outside the ranges counts
-/// nowhere.
-pub(crate) fn haze(
-    points: &[(f64, f64)],
-    across: (f64, f64),
-    up: (f64, f64),
-    levels: usize,
-) -> Vec<Vec<Extent>> {
-    const COLUMNS: usize = 72;
-    const ROWS: usize = 54;
-    let mut boxes = vec![Vec::new(); levels];
-    let (x, y): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
-    let (Some(wide), Some(high)) = (scott(&x), scott(&y)) else { return boxes };
-    let cell = ((across.1 - across.0) / COLUMNS as f64, (up.1 - up.0) / ROWS as f64);
-    let mut counts = vec![vec![0.0; COLUMNS]; ROWS];
-    for (x, y) in points {
-        let (column, row) = (((x - across.0) / cell.0).floor(), ((y - up.0) / cell.1).floor());
-        let within = (0.0..COLUMNS as f64).contains(&column) && (0.0..ROWS as f64).contains(&row);
-        if within {
-            counts[row as usize][column as usize] += 1.0;
-        }
-    }
-    let smooth = smoothed(&transposed(&smoothed(&counts, wide / cell.0)), high / cell.1);
-    let smooth = transposed(&smooth);
-    let highest = smooth.iter().flatten().copied().fold(0.0, f64::max);
-    if highest <= 0.0 {
-        return boxes;
-    }
-    let level = |value: f64| ((value / highest * (levels + 1) as f64).floor() as usize).min(levels);
-    for (row, values) in smooth.iter().enumerate() {
-        let foot = up.0 + row as f64 * cell.1;
-        let mut column = 0;
-        while column < COLUMNS {
-            let own = level(values[column]);
-            let run = values[column..].iter().take_while(|v| level(**v) == own).count();
-            if own > 0 {
-                let left = across.0 + column as f64 * cell.0;
-                boxes[own - 1].push(((left, left + run as f64 * cell.0), (foot, foot + cell.1)));
-            }
-            column += run;
-        }
-    }
-    boxes
-}
-
-/// Scott's width for a plane, n^(-1/6) standard deviations; None where there is no spread.
-fn scott(sample: &[f64]) -> Option<f64> {
-    let middle = mean(sample)?;
-    let spread = (sample.iter().map(|v| (v - middle).powi(2)).sum::<f64>() / sample.len() as f64).sqrt();
-    (sample.len() > 2 && spread > 0.0).then(|| spread * (sample.len() as f64).powf(-1.0 / 6.0))
-}
-
-/// Rows smoothed along themselves by a Gaussian of a width in cells.
-fn smoothed(rows: &[Vec<f64>], width: f64) -> Vec<Vec<f64>> {
-    let width = width.max(0.5);
-    let reach = (3.0 * width).ceil() as usize;
-    let kernel: Vec<f64> = (0..=reach).map(|k| (-0.5 * (k as f64 / width).powi(2)).exp()).collect();
-    let smooth = |row: &Vec<f64>| -> Vec<f64> {
-        let at = |column: usize| {
-            let (from, to) = (column.saturating_sub(reach), (column + reach).min(row.len() - 1));
-            (from..=to).map(|other| kernel[other.abs_diff(column)] * row[other]).sum()
-        };
-        (0..row.len()).map(at).collect()
-    };
-    rows.iter().map(smooth).collect()
-}
-
-fn transposed(rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
-    let columns = rows.first().map_or(0, Vec::len);
-    (0..columns).map(|column| rows.iter().map(|row| row[column]).collect()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,24 +75,6 @@ mod tests {
         assert_eq!(bandwidth(&[constant.clone(), vec![2.0]]), 0.0);
         assert_eq!(bandwidth(&[constant, vec![5.0, 1.0, 3.0, 2.0, 4.0]]), h, "of those that have one");
         assert_eq!(bandwidth(&[]), 0.0);
-    }
-
-    #[test]
-    fn haze_lies_where_the_points_are_and_is_darkest_where_most_are() {
-        let dense = (0..400).map(|i| (1.0 + 0.01 * f64::from(i % 20), 1.0 + 0.01 * f64::from(i / 20)));
-        let sparse = (0..40).map(|i| (3.0 + 0.02 * f64::from(i), 3.0 - 0.02 * f64::from(i)));
-        let points: Vec<_> = dense.chain(sparse).collect();
-        let levels = haze(&points, (0.0, 4.0), (0.0, 4.0), 4);
-        let holds = |level: usize, x: f64, y: f64| {
-            let within = |(lo, hi): (f64, f64), v: f64| lo <= v && v < hi;
-            levels[level].iter().any(|(across, up)| within(*across, x) && within(*up, y))
-        };
-        assert!(holds(3, 1.1, 1.1), "the crowd is darkest");
-        assert!((0..4).all(|level| !holds(level, 0.2, 3.8)), "nothing where no point is");
-        assert!(
-            haze(&[(1.0, 1.0)], (0.0, 2.0), (0.0, 2.0), 4).iter().all(Vec::is_empty),
-            "one point has no density"
-        );
     }
 
     #[test]

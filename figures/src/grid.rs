@@ -10,7 +10,6 @@ use crate::font::Face;
 use crate::legend::{self, Key, Named};
 use crate::panel::{Axis, Mark, PASS_ROW, Panel, Rect, TICK};
 use crate::scale;
-use crate::shapes;
 use crate::style::{Dash, Style};
 use crate::text::{ASCENT, DESCENT, LEADING, Rich};
 
@@ -67,8 +66,6 @@ pub(crate) struct Plot {
     pub named: Vec<Named>,
     pub strip_rows: usize,
     pub ticks: Ticks,
-    /// Where the y axis has its ticks, with labels; at round numbers where it is empty.
-    pub y_ticks: Vec<(f64, String)>,
     /// Names for places of the x axis, written below its ticks where there is room.
     pub x_names: Vec<(f64, String)>,
     /// Whether x and y have one unit, so that the data area is to be a square.
@@ -281,9 +278,6 @@ impl<'a> Layout<'a> {
         let (lo, hi) = plot.heights();
         if !plot.rows.is_empty() {
             return Axis { lo, hi, ticks: Vec::new() };
-        }
-        if !plot.y_ticks.is_empty() {
-            return Axis { lo, hi, ticks: plot.y_ticks.clone() };
         }
         let apart = if plot.lower { 1.2 } else { 1.5 };
         let wanted = (self.height_of(plot) / (apart * self.style.font_size)).clamp(2.0, 8.0);
@@ -505,11 +499,7 @@ impl<'a> Layout<'a> {
             let highest = plot.marks.iter().flat_map(Mark::heights).fold(f64::NEG_INFINITY, f64::max);
             self.style.small() + 6.0 - (hi - highest) / (hi - lo) * self.plot_height
         });
-        let brackets = self.plots.iter().flat_map(|p| &p.marks).map(|mark| match mark {
-            Mark::Brackets { brackets, size } => shapes::height(brackets, *size),
-            _ => 0.0,
-        });
-        needs.chain(brackets).fold(0.0, f64::max)
+        needs.fold(0.0, f64::max)
     }
 
     /// Room for the rows of significance marks, alike for all panels.

@@ -46,7 +46,6 @@
 #![deny(missing_docs)]
 
 mod arrange;
-mod bars;
 mod canonical;
 mod canvas;
 pub mod colour;
@@ -78,16 +77,12 @@ mod scale;
 mod scatter;
 mod score_by_scale;
 mod setting;
-mod shapes;
 mod style;
 mod text;
 mod token_shift;
 mod tone;
-mod trajectories;
-mod volcano;
 
 pub use arrange::{Arrange, Arrangement, Together, matches};
-pub use bars::{BarBracket, BarPanel, ModelBars};
 pub use canvas::{Drawing, TextBox};
 pub use curves::{Curve, CurveBand, CurvePanel, CurvePoint, Curves};
 pub use data::{Reference, Series};
@@ -108,8 +103,6 @@ pub use score_by_scale::{ModelScale, Role, ScaleModel, ScalePanel, ScoreByScale}
 pub use style::{Style, Theme, Width};
 pub use token_shift::{ShiftPanel, TokenShift};
 pub use tone::Tone;
-pub use trajectories::{Path, PlanePanel, Step, Trajectories};
-pub use volcano::{Cloud, Effect, Volcano, VolcanoPanel};
 
 /// A figure that can be drawn.
 pub trait Figure: Arrange {
@@ -203,13 +196,10 @@ kinds!(
     LayerProfile,
     LayerRoundMap,
     Matrix,
-    ModelBars,
     PositionBias,
     Reliability,
     RoundsByCondition,
     Scatter,
     ScoreByScale,
     TokenShift,
-    Trajectories,
-    Volcano,
 );

@@ -15,7 +15,6 @@ use crate::font::Face;
 use crate::marker::square;
 use crate::place;
 use crate::scale;
-use crate::shapes;
 use crate::style::{Dash, Look};
 use crate::text::{ASCENT, LEADING, Rich};
 
@@ -177,17 +176,6 @@ impl Panel {
     }
 }
 
-/// The ends of a box along x and along y.
-pub(crate) type Extent = ((f64, f64), (f64, f64));
-
-/// A bracket between two places of the x axis.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Bracket {
-    pub from: f64,
-    pub to: f64,
-    pub text: String,
-}
-
 /// A point that may be missing.
 pub(crate) type Datum = (f64, Option<f64>);
 
@@ -216,14 +204,6 @@ pub(crate) enum Mark {
     Names { points: Vec<(f64, f64, String)>, radius: f64, size: f64 },
     /// A note in the corner where it hides least; it comes after what it must not hide.
     Corner { lines: Vec<String>, size: f64 },
-    /// Filled boxes with a thin outline: from and to along x, from and to along y.
-    Boxes { boxes: Vec<Extent>, fill: Rgb, edge: Rgb },
-    /// Horizontal intervals: y, and the ends along x.
-    Spans { spans: Vec<(f64, (f64, f64))>, colour: Rgb },
-    /// Arrows from point to point.
-    Arrows { points: Vec<(f64, f64)>, colour: Rgb, dash: Dash, width: f64 },
-    /// Brackets above the data, with their texts.
-    Brackets { brackets: Vec<Bracket>, size: f64 },
     /// A tinted ground between two places of the x axis.
     Ground { x: (f64, f64), colour: Rgb },
 }
@@ -244,14 +224,9 @@ impl Mark {
             }
             Mark::Rule { y, .. } | Mark::Note { y, .. } => vec![*y],
             Mark::Names { points, .. } => points.iter().map(|p| p.1).collect(),
-            Mark::Boxes { boxes, .. } => boxes.iter().flat_map(|(_, (from, to))| [*from, *to]).collect(),
-            Mark::Spans { spans, .. } => spans.iter().map(|span| span.0).collect(),
-            Mark::Arrows { points, .. } => points.iter().map(|p| p.1).collect(),
-            Mark::Brackets { .. }
-            | Mark::Upright { .. }
-            | Mark::Passes { .. }
-            | Mark::Corner { .. }
-            | Mark::Ground { .. } => Vec::new(),
+            Mark::Upright { .. } | Mark::Passes { .. } | Mark::Corner { .. } | Mark::Ground { .. } => {
+                Vec::new()
+            }
         }
     }
 
@@ -369,12 +344,6 @@ impl Mark {
                     canvas.text(line, r.left, baseline, Type::new(*size, INK));
                 }
             }
-            Mark::Boxes { boxes, fill, edge } => shapes::boxes(panel, canvas, boxes, *fill, *edge),
-            Mark::Spans { spans, colour } => shapes::spans(panel, canvas, spans, *colour),
-            Mark::Arrows { points, colour, dash, width } => {
-                shapes::arrows(panel, canvas, points, (*colour, *dash, *width));
-            }
-            Mark::Brackets { brackets, size } => shapes::brackets(panel, canvas, brackets, *size),
             Mark::Ground { x, colour } => {
                 let (left, right) = (panel.at(x.0, panel.y.lo).0, panel.at(x.1, panel.y.lo).0);
                 let (top, bottom) = (panel.rect.top, panel.rect.bottom() - AXIS / 2.0);
@@ -426,13 +395,6 @@ impl Mark {
                 (0..40).map(|k| (x, r.top + r.height * f64::from(k) / 40.0)).collect()
             }
             Mark::Note { x, y, .. } => vec![panel.at(*x, *y); 4],
-            Mark::Arrows { points, .. } => {
-                along(&points.iter().map(|p| (p.0, Some(p.1))).collect::<Vec<_>>())
-            }
-            Mark::Spans { spans, .. } => {
-                spans.iter().flat_map(|(y, (lo, hi))| [panel.at(*lo, *y), panel.at(*hi, *y)]).collect()
-            }
-            Mark::Boxes { .. } | Mark::Brackets { .. } => Vec::new(),
             Mark::Passes { .. }
             | Mark::Names { .. }
             | Mark::Corner { .. }

@@ -73,7 +73,7 @@ pub(crate) fn log_ticks(lo: f64, hi: f64, wanted: usize) -> Vec<(f64, String)> {
 }
 
 /// A tick of a logarithmic axis; far from 1 as a power of ten.
-pub(crate) fn log_label(tick: f64) -> String {
+fn log_label(tick: f64) -> String {
     let power = (tick.log10() + 1e-9).floor();
     if (-4.0..6.0).contains(&power) {
         return tick_labels(&[tick]).concat();

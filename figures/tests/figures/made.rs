@@ -1,12 +1,11 @@
 //! Figures to test with: every label of each is `text(i)` for some i.
 
 use recant_figures::{
-    BarBracket, BarPanel, Cloud, Curve, CurveBand, CurvePanel, CurvePoint, Curves, Depth, DistributionPanel,
-    DistributionRow, Distributions, Effect, Figure, HeatColours, HeatMap, Intervals, LayerProfile,
-    LayerRoundMap, MapRow, Matrix, MatrixCell, ModelBars, ModelScale, NullBand, Path, PlacePanel, PlanePanel,
-    PositionBias, Profile, ProfilePanel, Reference, Reliability, ReliabilityBin, ReliabilityPanel, Role,
-    RoundPanel, RoundsByCondition, Sample, ScaleModel, ScalePanel, Scatter, ScatterPanel, ScatterPoint,
-    ScoreByScale, Series, ShiftPanel, Step, TokenShift, Trajectories, Volcano, VolcanoPanel, Width,
+    Curve, CurveBand, CurvePanel, CurvePoint, Curves, Depth, DistributionPanel, DistributionRow,
+    Distributions, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, Matrix,
+    MatrixCell, ModelScale, NullBand, PlacePanel, PositionBias, Profile, ProfilePanel, Reference,
+    Reliability, ReliabilityBin, ReliabilityPanel, Role, RoundPanel, RoundsByCondition, Sample, ScaleModel,
+    ScalePanel, Scatter, ScatterPanel, ScatterPoint, ScoreByScale, Series, ShiftPanel, TokenShift, Width,
 };
 
 pub fn series(label: &str, values: &[f64]) -> Series {
@@ -366,104 +365,6 @@ pub const LABELS: [(&str, Labels); 6] = [
 
 pub const WIDTHS: [Width; 3] = [Width::Column, Width::ColumnAndHalf, Width::Page];
 
-pub fn bars(text: &dyn Fn(usize) -> String, panels: usize, models: usize, conditions: usize) -> ModelBars {
-    let panel = |p: usize| {
-        let value = |c: usize, m: usize| ((m + c + p) % 7 != 3).then(|| 0.2 + 0.1 * ((m + 2 * c) % 8) as f64);
-        let bar = |c: usize| {
-            let value: Vec<_> = (0..models).map(|m| value(c, m)).collect();
-            let end = |by: f64| value.iter().map(|v| v.map(|v| v + by)).collect::<Vec<_>>();
-            Series { label: text(c), lo: end(-0.06), hi: end(0.06), value }
-        };
-        let bracket = |c: usize| BarBracket {
-            group: c % models,
-            between: (text(0), text(c)),
-            p: 0.0004 * 9f64.powi(c as i32),
-        };
-        let told = |c: &usize| text(*c) != text(0);
-        BarPanel {
-            title: text(p + 20),
-            y_label: text(p + 30),
-            y_range: Some((0.0, 1.0)),
-            groups: (0..models).map(|m| text(m + 40)).collect(),
-            bars: (0..conditions).map(bar).collect(),
-            brackets: (1..conditions.min(4)).filter(told).map(bracket).collect(),
-            references: vec![level(&text(50), 0.33)],
-        }
-    };
-    ModelBars {
-        name: "bars".into(),
-        panels: (0..panels).map(panel).collect(),
-        x_label: text(60),
-        interval: "95 % intervals".into(),
-        test: "sign flips".into(),
-        columns: None,
-    }
-}
-
-pub fn trajectories(
-    text: &dyn Fn(usize) -> String,
-    panels: usize,
-    conditions: usize,
-    items: usize,
-) -> Trajectories {
-    let path = |c: usize| Path {
-        label: text(c),
-        steps: (0..3)
-            .map(|r| {
-                let (x, y) = (r as f64 - 0.2 * c as f64, 0.3 * (r * (c + 1)) as f64);
-                Step {
-                    x,
-                    y,
-                    x_interval: Some((x - 0.1, x + 0.1)),
-                    y_interval: (r > 0).then_some((y - 0.2, y + 0.1)),
-                }
-            })
-            .collect(),
-    };
-    let item = |i: usize| {
-        ((i as f64 * 0.7).sin() * 2.0, if i % 50 == 7 { f64::NAN } else { (i as f64 * 1.3).cos() })
-    };
-    Trajectories {
-        name: "plane".into(),
-        panels: (0..panels)
-            .map(|p| PlanePanel {
-                title: text(p + 20),
-                paths: (0..conditions).map(path).collect(),
-                items: (0..items).map(item).collect(),
-            })
-            .collect(),
-        x_label: text(30),
-        y_label: text(31),
-        interval: "95 % intervals".into(),
-        haze: "all items".into(),
-        columns: None,
-    }
-}
-
-pub fn volcano(text: &dyn Fn(usize) -> String, panels: usize, clouds: usize, points: usize) -> Volcano {
-    let effect = |i: usize| Effect {
-        label: text(i),
-        effect: ((i * 37) % 101) as f64 / 25.0 - 2.0,
-        p: (0.001 + ((i * 53) % 97) as f64 / 97.0).min(1.0),
-    };
-    let panel = |p: usize| VolcanoPanel {
-        title: text(p + 20),
-        clouds: (0..clouds)
-            .map(|c| Cloud { label: text(c + 40), points: (0..points).map(|i| effect(i + 13 * c)).collect() })
-            .collect(),
-        levels: vec![(0.05, text(50)), (0.001, text(51))],
-    };
-    Volcano {
-        name: "volcano".into(),
-        panels: (0..panels).map(panel).collect(),
-        x_label: text(60),
-        y_label: "p".into(),
-        test: "sign flips".into(),
-        named: 6,
-        columns: None,
-    }
-}
-
 pub fn all(text: &dyn Fn(usize) -> String) -> Vec<Box<dyn Figure>> {
     vec![
         Box::new(rounds(text, 1, 4)),
@@ -496,12 +397,6 @@ pub fn all(text: &dyn Fn(usize) -> String) -> Vec<Box<dyn Figure>> {
         Box::new(shifts(text, 1, 1)),
         Box::new(shifts(text, 1, 1000)),
         Box::new(shifts(text, 3, 24)),
-        Box::new(bars(text, 1, 1, 2)),
-        Box::new(bars(text, 3, 3, 5)),
-        Box::new(trajectories(text, 1, 1, 0)),
-        Box::new(trajectories(text, 2, 4, 500)),
-        Box::new(volcano(text, 1, 1, 1)),
-        Box::new(volcano(text, 2, 4, 60)),
     ]
 }
 
