@@ -1,18 +1,20 @@
-//! Draws every kind of figure from made-up numbers: `cargo run -p recant-figures --example gallery -- DIR`.
+//! Draws every kind of figure from made-up numbers: `cargo run -p recant-figures --example gallery -- DIR
+//! [NAME]`.
 //!
-//! Each figure is written at column and page width as SVG, PDF and PNG, with its CSV and its caption.
+//! Each figure, or each whose name begins with NAME, is written at column and page width as SVG, PDF and PNG, with its CSV and its caption.
 
 use std::error::Error;
 use std::path::Path;
 use std::{env, fs};
 
 use recant_figures::{
-    Curve, CurveBand, CurvePanel, CurvePoint, Curves, Depth, DistributionPanel, DistributionRow,
-    Distributions, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, Matrix,
-    MatrixCell, ModelScale, NullBand, PlacePanel, PositionBias, Profile, ProfilePanel, Reference,
-    Reliability, ReliabilityBin, ReliabilityPanel, Role, RoundPanel, RoundsByCondition, Sample, ScaleModel,
-    ScalePanel, Scatter, ScatterPanel, ScatterPoint, ScoreByScale, Series, ShiftPanel, Style, Theme,
-    TokenShift, Width, render,
+    BarModel, BarPanel, Bracket, Curve, CurveBand, CurvePanel, CurvePoint, Curves, Depth, DistributionPanel,
+    DistributionRow, Distributions, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap,
+    MapRow, Matrix, MatrixCell, ModelBars, ModelScale, NullBand, PlacePanel, PlanePanel, PlanePath,
+    PlanePoint, PositionBias, Profile, ProfilePanel, Reference, Reliability, ReliabilityBin,
+    ReliabilityPanel, Role, RoundPanel, RoundsByCondition, Sample, ScaleModel, ScalePanel, Scatter,
+    ScatterPanel, ScatterPoint, ScoreByScale, Series, ShiftPanel, Style, Theme, Threshold, TokenShift,
+    Trajectories, Volcano, VolcanoPanel, VolcanoPoint, VolcanoSeries, Width, render,
 };
 
 const LAYERS: usize = 30;
@@ -21,7 +23,8 @@ const CONDITIONS: [&str; 4] = ["baseline", "specificity-1", "negation", "neutral
 const CONCEPTS: [&str; 2] = ["stereotype", "morality"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = env::args().nth(1).ok_or("usage: gallery DIR")?;
+    let folder = env::args().nth(1).ok_or("usage: gallery DIR [NAME]")?;
+    let wanted = env::args().nth(2).unwrap_or_default();
     let folder = Path::new(&folder);
     fs::create_dir_all(folder)?;
     let figures: Vec<Box<dyn Figure>> = vec![
@@ -56,15 +59,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         Box::new(depths()),
         Box::new(steps_of_alignment()),
         Box::new(spectrum()),
+        Box::new(models_and_conditions()),
+        Box::new(one_model_of_many_conditions()),
+        Box::new(concept_plane()),
+        Box::new(concept_plane_of_one()),
+        Box::new(volcano()),
+        Box::new(volcano_of_one()),
     ];
-    for figure in &figures {
+    let is_wanted = |figure: &&dyn Figure| figure.name().starts_with(&wanted);
+    for figure in figures.iter().map(Box::as_ref).filter(is_wanted) {
         for (suffix, width) in
             [("column", Width::Column), ("half", Width::ColumnAndHalf), ("page", Width::Page)]
         {
-            write(folder, figure.as_ref(), suffix, &Style::at(width))?;
+            write(folder, figure, suffix, &Style::at(width))?;
         }
     }
-    for figure in [0, 9, 12, 14, 15, 20, 22, 23, 25, 28, 29, 30].map(|i| figures[i].as_ref()) {
+    let grey = [0, 9, 12, 14, 15, 20, 22, 23, 25, 28, 29, 30, 31, 32, 33, 35].map(|i| figures[i].as_ref());
+    for figure in grey.into_iter().filter(is_wanted) {
         let grey = Style { theme: Theme::grey(), ..Style::at(Width::Page) };
         write(folder, figure, "grey", &grey)?;
     }
@@ -958,4 +969,173 @@ fn spectrum() -> Curves {
         x_label: "Directions".into(),
         ..Curves::default()
     }
+}
+
+/// Bars of some models under every condition, from values of the last round: `[model][condition]`.
+fn bar_panel(title: &str, y_label: &str, last: &[&[f64]], first: &[f64], half: f64) -> BarPanel {
+    let models = ["SmolLM2-135M", "Pythia-160M", "OLMo-2-1B"];
+    let model = |m: usize| BarModel {
+        scores: series(models[m], last[m], half),
+        before: vec![Some(first[m]); last[m].len()],
+    };
+    BarPanel {
+        title: title.into(),
+        y_label: y_label.into(),
+        groups: CONDITIONS.map(Into::into).to_vec(),
+        models: (0..last.len()).map(model).collect(),
+        ..BarPanel::default()
+    }
+}
+
+fn models_and_conditions() -> ModelBars {
+    let bracket = |from, to, p| Bracket { from, to, p };
+    let accuracy = BarPanel {
+        y_range: Some((0.0, 0.7)),
+        references: vec![level("chance", 1.0 / 3.0)],
+        brackets: vec![
+            bracket((0, 0), (1, 0), 0.0005),
+            bracket((0, 1), (1, 1), 0.012),
+            bracket((0, 2), (2, 2), 0.003),
+            bracket((2, 0), (2, 2), 0.34),
+        ],
+        ..bar_panel(
+            "Accuracy, ambiguous (n = 240)",
+            "Accuracy",
+            &[&[0.41, 0.61, 0.50, 0.38], &[0.35, 0.44, 0.41, 0.36], &[0.46, 0.58, 0.55, 0.49]],
+            &[0.42, 0.36, 0.45],
+            0.035,
+        )
+    };
+    let mut bias = bar_panel(
+        "Bias score s_{AMB} (n = 240)",
+        "s_{AMB}",
+        &[&[0.14, 0.03, 0.10, 0.15], &[0.05, -0.04, 0.02, 0.06], &[0.21, 0.02, 0.11, 0.19]],
+        &[0.14, 0.06, 0.2],
+        0.03,
+    );
+    bias.models[1].scores.value[3] = None;
+    (bias.models[1].scores.lo[3], bias.models[1].scores.hi[3]) = (None, None);
+    bias.brackets = vec![bracket((0, 0), (1, 0), 0.0005), bracket((0, 2), (1, 2), 0.0005)];
+    ModelBars {
+        name: "model-bars".into(),
+        panels: vec![accuracy, bias],
+        x_label: String::new(),
+        interval: "95 % bootstrap intervals over questions".into(),
+        before: "round 0".into(),
+        test: "difference from the baseline in round 2, exchanges of question groups, adjusted for all of a model"
+            .into(),
+        symbol: "q".into(),
+        columns: None,
+    }
+}
+
+/// Names of conditions that need lines or must be turned.
+fn one_model_of_many_conditions() -> ModelBars {
+    let names = [
+        "baseline",
+        "stereotype, in general terms",
+        "stereotype-specificity-2-with-reason",
+        "negation",
+        "morality",
+        "neutral",
+    ];
+    let values = [0.41, 0.47, 0.61, 0.50, 0.44, 0.38];
+    let mut panel = bar_panel("Accuracy, ambiguous (n = 240)", "Accuracy", &[&values], &[0.42], 0.035);
+    panel.groups = names.map(Into::into).to_vec();
+    panel.references = vec![level("chance", 1.0 / 3.0)];
+    let bracket = |to, p| Bracket { from: (0, 0), to: (to, 0), p };
+    panel.brackets = vec![bracket(2, 0.0005), bracket(3, 0.02)];
+    let second = BarPanel { title: "Accuracy, disambiguated (n = 240)".into(), ..panel.clone() };
+    ModelBars { name: "one-model-bars".into(), panels: vec![panel, second], ..models_and_conditions() }
+}
+
+fn plane_panel(title: &str, ends: &[(&str, [(f64, f64); 3])], seed: usize) -> PlanePanel {
+    let point = |&(x, y): &(f64, f64)| PlanePoint {
+        x: Some(x),
+        y: Some(y),
+        x_interval: Some((x - 0.07, x + 0.08)),
+        y_interval: Some((y - 0.06, y + 0.05)),
+    };
+    let path = |(label, places): &(&str, [(f64, f64); 3])| PlanePath {
+        label: (*label).into(),
+        points: places.iter().map(point).collect(),
+    };
+    let x = scatter_around(0.1, 0.7, 400, seed);
+    let y = scatter_around(0.2, 0.5, 400, seed + 5);
+    let items = x.iter().zip(&y).map(|(x, y)| (*x, y - 0.4 * x)).collect();
+    PlanePanel { title: title.into(), paths: ends.iter().map(path).collect(), items }
+}
+
+fn concept_plane() -> Trajectories {
+    let first = [
+        ("baseline", [(0.32, 0.1), (0.35, 0.13), (0.38, 0.1)]),
+        ("specificity-1", [(0.32, 0.1), (-0.1, 0.35), (-0.42, 0.52)]),
+        ("negation", [(0.32, 0.1), (0.05, -0.1), (0.0, -0.2)]),
+        ("neutral", [(0.32, 0.1), (0.42, 0.24), (0.6, 0.3)]),
+    ];
+    let second = [
+        ("baseline", [(0.1, 0.2), (0.13, 0.26), (0.15, 0.27)]),
+        ("specificity-1", [(0.12, 0.2), (-0.3, 0.41), (-0.5, 0.42)]),
+        ("negation", [(0.1, 0.22), (-0.1, 0.0), (-0.12, -0.2)]),
+        ("neutral", [(0.08, 0.2), (0.24, 0.33), (0.3, 0.5)]),
+    ];
+    Trajectories {
+        name: "concept-plane".into(),
+        panels: vec![plane_panel("BBQ (n = 240)", &first, 1), plane_panel("WinoBias (n = 180)", &second, 31)],
+        x_label: "Stereotype score (s.d.)".into(),
+        y_label: "Morality score (s.d.)".into(),
+        shared: true,
+        interval: "95 % bootstrap intervals over item groups".into(),
+        items: "the items in all rounds and conditions".into(),
+        columns: None,
+    }
+}
+
+fn concept_plane_of_one() -> Trajectories {
+    let mut figure = concept_plane();
+    figure.name = "one-plane".into();
+    figure.panels.truncate(1);
+    figure
+}
+
+/// Changes at every layer under every condition, and their p by a rule that has a least value.
+fn volcano_panel(title: &str, reach: f64, seed: usize) -> VolcanoPanel {
+    let point = |condition: usize, layer: usize| {
+        let rise = (-(layer as f64 - 17.0).powi(2) / 60.0).exp();
+        let noise = 0.12 * noise(seed + 31 * condition + layer);
+        let effect = reach * [0.05, -1.0, 0.5, 0.1][condition] * rise + noise;
+        let p = (-(effect / 0.11).powi(2) / 2.0).exp().max(1.0 / 2001.0);
+        VolcanoPoint { label: format!("layer {layer}"), effect, p, passes: p < 0.004 }
+    };
+    let of = |condition: usize| VolcanoSeries {
+        label: CONDITIONS[condition].into(),
+        points: (0..LAYERS).map(|layer| point(condition, layer)).collect(),
+    };
+    let threshold = |label: &str, p: f64| Threshold { label: label.into(), p };
+    VolcanoPanel {
+        title: title.into(),
+        series: (0..CONDITIONS.len()).map(of).collect(),
+        thresholds: vec![threshold("p = .05", 0.05), threshold("q = .05", 0.0041)],
+        permutations: Some(2000),
+    }
+}
+
+fn volcano() -> Volcano {
+    Volcano {
+        name: "volcano".into(),
+        panels: vec![volcano_panel("stereotype, BBQ", 0.8, 1), volcano_panel("morality, BBQ", 0.45, 400)],
+        x_label: "Change of score, round 0 to 2 (s.d.)".into(),
+        y_label: "p".into(),
+        test: "sign flips of item groups".into(),
+        significance: "p < .05, largest over the layers".into(),
+        strongest: 5,
+        columns: None,
+    }
+}
+
+fn volcano_of_one() -> Volcano {
+    let mut figure = volcano();
+    figure.name = "one-volcano".into();
+    figure.panels.truncate(1);
+    figure
 }

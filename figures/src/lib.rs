@@ -39,9 +39,14 @@
 //! its caption; and one line here.
 #![deny(missing_docs)]
 
+mod arrows;
+mod bars;
+mod blocks;
+mod brackets;
 mod canonical;
 mod canvas;
 pub mod colour;
+mod contours;
 mod curves;
 mod data;
 mod density;
@@ -68,7 +73,10 @@ mod score_by_scale;
 mod style;
 mod text;
 mod token_shift;
+mod trajectories;
+mod volcano;
 
+pub use bars::{BarModel, BarPanel, Bracket, ModelBars};
 pub use canvas::{Drawing, TextBox};
 pub use curves::{Curve, CurveBand, CurvePanel, CurvePoint, Curves};
 pub use data::{Reference, Series};
@@ -85,6 +93,8 @@ pub use scatter::{Scatter, ScatterPanel, ScatterPoint};
 pub use score_by_scale::{ModelScale, Role, ScaleModel, ScalePanel, ScoreByScale};
 pub use style::{Style, Theme, Width};
 pub use token_shift::{ShiftPanel, TokenShift};
+pub use trajectories::{PlanePanel, PlanePath, PlanePoint, Trajectories};
+pub use volcano::{Threshold, Volcano, VolcanoPanel, VolcanoPoint, VolcanoSeries};
 
 /// A figure that can be drawn.
 pub trait Figure {
