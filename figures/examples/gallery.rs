@@ -1128,7 +1128,7 @@ fn volcano() -> Volcano {
         y_label: "p".into(),
         test: "sign flips of item groups".into(),
         significance: "p < .05, largest over the layers".into(),
-        strongest: 5,
+        strongest: 2,
         columns: None,
     }
 }

@@ -11,6 +11,9 @@ use crate::text::Rich;
 const HEAD: (f64, f64) = (4.6, 1.75);
 /// A way shorter than this, in points, has no direction that can be seen.
 const LEAST: f64 = 0.6;
+/// How far from its place a name stands at least, and how far ink around a place is its own, in points.
+const TIP: f64 = 2.6;
+const OWN: f64 = 5.0;
 
 /// A place with the ends of its intervals along both axes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,7 +80,9 @@ pub(crate) fn tips(canvas: &mut Canvas, panel: &Panel, tips: &[Tip], size: f64, 
     for tip in tips {
         let (name, at) = (Rich::parse(&tip.name), panel.at(tip.x, tip.y));
         let kind = Type::new(size, tip.colour.as_ink());
-        let found = place::beside(panel, at, 2.6, &name, kind, &ink, canvas.texts());
+        // A name may be tied to its place through the middle of its own cross.
+        let around: Vec<_> = ink.iter().filter(|i| (i.0 - at.0).hypot(i.1 - at.1) > OWN).copied().collect();
+        let found = place::beside(panel, at, TIP, &name, kind, &around, canvas.texts());
         let Some((left, baseline, leader)) = found.filter(|_| !name.is_empty()) else { continue };
         if let Some(leader) = leader {
             canvas.stroke(&leader, 0.35, tip.colour.as_ink(), Dash::Solid);

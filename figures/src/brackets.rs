@@ -48,7 +48,8 @@ impl Brackets {
         };
         let all = self.pairs.iter().map(|pair| (extent(pair), pair.2.as_str()));
         let mut all: Vec<_> = all.map(|((ends, taken), text)| Extent { ends, taken, text }).collect();
-        let span = |e: &Extent<'_>| e.ends.1 - e.ends.0;
+        // Spans that differ by rounding alone are equal.
+        let span = |e: &Extent<'_>| (100.0 * (e.ends.1 - e.ends.0)).round();
         all.sort_by(|a, b| span(a).total_cmp(&span(b)).then(a.ends.0.total_cmp(&b.ends.0)));
         all
     }

@@ -252,7 +252,7 @@ impl<'a> Layout<'a> {
         let small = self.style.small();
         let labels = plots()
             .flat_map(|p| &p.named)
-            .filter(|_| self.direct)
+            .filter(|named| self.direct && named.end.is_some())
             .map(|named| LEADER + 1.5 + Rich::parse(&named.label).width(Face::Regular, small));
         Column { before, after: labels.fold(notes.max(4.0), f64::max) }
     }

@@ -15,7 +15,7 @@ use crate::text::Rich;
 
 /// The shares of the items that shaded regions hold, and how much of its colour each adds.
 const SHARES: [f64; 4] = [0.9, 0.75, 0.5, 0.25];
-const SHADE: f64 = 0.1;
+const SHADE: f64 = 0.075;
 /// Kept free around what moves, for names, as a part of its range.
 const AROUND: f64 = 0.12;
 

@@ -34,7 +34,8 @@ pub struct Volcano {
     pub test: String,
     /// What a filled point is, for the caption: "p < .05, largest over layers".
     pub significance: String,
-    /// How many points of a panel are named where there is room: those of the least p, of equals the largest effects.
+    /// How many filled points of each series are named where there is room: those of the least p, of equals the largest
+    /// effects.
     pub strongest: usize,
     /// Panels side by side, or None for as many as fit well.
     pub columns: Option<usize>,
@@ -116,16 +117,20 @@ impl VolcanoPanel {
         if self.points().next().is_none() { Err(Error::NoValues { what }) } else { Ok(()) }
     }
 
-    /// The points to be named, the strongest first.
-    fn strongest(&self, count: usize) -> Vec<&VolcanoPoint> {
-        let mut points: Vec<_> = self.points().collect();
-        let weaker = |p: &VolcanoPoint| (p.p, -p.effect.abs());
-        points.sort_by(|a, b| {
-            let (a, b) = (weaker(a), weaker(b));
-            a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
-        });
-        points.truncate(count);
-        points
+    /// The points to be named: of each series the strongest that pass, the strongest of all first.
+    fn strongest<'a>(&'a self, count: usize) -> Vec<&'a VolcanoPoint> {
+        let stronger = |a: &&VolcanoPoint, b: &&VolcanoPoint| {
+            a.p.total_cmp(&b.p).then(b.effect.abs().total_cmp(&a.effect.abs()))
+        };
+        let of = |series: &'a VolcanoSeries| -> Vec<&'a VolcanoPoint> {
+            let mut own: Vec<_> = series.points.iter().filter(|p| p.passes).collect();
+            own.sort_by(stronger);
+            own.truncate(count);
+            own
+        };
+        let mut all: Vec<_> = self.series.iter().flat_map(of).collect();
+        all.sort_by(stronger);
+        all
     }
 }
 
@@ -293,11 +298,9 @@ impl Figure for Volcano {
         if !least.is_empty() {
             out.push(format!("Light line: {}.", listed(&least)));
         }
-        if self.strongest > 0 {
-            out.push(format!(
-                "Named where there is room: the {} of the least p in each panel.",
-                self.strongest
-            ));
+        if self.strongest > 0 && points().any(|p| p.passes) {
+            let most = if self.strongest == 1 { "one".into() } else { self.strongest.to_string() };
+            out.push(format!("Ringed and named where there is room: of each colour the {most} of least p, filled ones alone."));
         }
         out.join(" ")
     }
