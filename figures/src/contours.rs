@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::canvas::Canvas;
+use crate::colour::Rgb;
 use crate::density::mean;
+use crate::panel::Panel;
 
 /// Nodes of the grid on which a density is computed, along x and along y.
 const GRID: (usize, usize) = (72, 56);
@@ -138,6 +141,18 @@ impl Grid {
 fn nodes((lo, hi): (f64, f64), count: usize) -> Vec<f64> {
     let inner = (0..count).map(|k| lo + (hi - lo) * k as f64 / (count - 1) as f64);
     std::iter::once(lo).chain(inner).chain(std::iter::once(hi)).collect()
+}
+
+/// Fills what lies within closed lines: one outline, there and back from the start of the first line to each of the
+/// others, so that holes, which run the other way round, stay free.
+pub(crate) fn draw(canvas: &mut Canvas, panel: &Panel, lines: &[Vec<(f64, f64)>], colour: Rgb, alpha: f64) {
+    let Some(start) = lines.first().and_then(|line| line.first()) else { return };
+    let closed = |line: &Vec<(f64, f64)>| -> Vec<_> {
+        let back = line.first().into_iter().chain([start]);
+        line.iter().chain(back).map(|&(x, y)| panel.at(x, y)).collect()
+    };
+    let outline: Vec<_> = lines.iter().flat_map(closed).collect();
+    canvas.fill(&outline, colour, alpha);
 }
 
 #[cfg(test)]

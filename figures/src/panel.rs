@@ -12,6 +12,7 @@ use crate::blocks::{self, BlockLook};
 use crate::brackets::Brackets;
 use crate::canvas::{Anchor, Canvas, Pen, Type, UNIT};
 use crate::colour::{INK, Rgb, WHITE};
+use crate::contours;
 use crate::error::{Error, Result};
 use crate::font::Face;
 use crate::marker::{marker, square};
@@ -375,17 +376,7 @@ impl Mark {
                 }
             }
             Mark::Brackets(brackets) => brackets.draw(canvas, panel),
-            Mark::Region { lines, colour, alpha } => {
-                // One outline, so that holes stay free: there and back from the first line's start to each other line.
-                let at = |p: &(f64, f64)| panel.at(p.0, p.1);
-                let closed = |line: &Vec<(f64, f64)>| -> Vec<_> {
-                    line.iter().chain(line.first()).chain(&lines[0][..1]).map(at).collect()
-                };
-                let outline: Vec<_> = lines.iter().flat_map(closed).collect();
-                if !outline.is_empty() {
-                    canvas.fill(&outline, *colour, *alpha);
-                }
-            }
+            Mark::Region { lines, colour, alpha } => contours::draw(canvas, panel, lines, *colour, *alpha),
             Mark::Crosses { crosses, colour } => {
                 crosses.iter().for_each(|cross| arrows::cross(canvas, panel, cross, *colour));
             }

@@ -216,6 +216,17 @@ fn least_label(permutations: usize) -> String {
     format!("least p of {permutations} permutations")
 }
 
+/// Each name once, in order of first appearance.
+fn once(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = Vec::new();
+    for name in names {
+        if !seen.contains(&name) {
+            seen.push(name);
+        }
+    }
+    seen
+}
+
 /// Powers of ten up to a height, written as the p they are.
 fn powers(top: f64) -> Vec<(f64, String)> {
     let step = (top / TICKS).ceil().max(1.0) as usize;
@@ -276,28 +287,14 @@ impl Figure for Volcano {
         if points().any(|p| p.passes) {
             out.push(format!("Filled: {}.", plain(&self.significance)));
         }
-        for (index, line) in ["Dashed grey line", "Dash-dotted line"].into_iter().enumerate() {
-            let of = |p: &VolcanoPanel| {
-                p.thresholds
-                    .iter()
-                    .skip(index)
-                    .take(if index == 0 { 1 } else { usize::MAX })
-                    .map(|t| plain(&t.label))
-                    .collect::<Vec<_>>()
-            };
-            let mut names: Vec<_> = self.panels.iter().flat_map(of).collect();
-            names.sort();
-            names.dedup();
-            if !names.is_empty() {
-                out.push(format!("{line}: {}.", listed(&names)));
-            }
-        }
-        let mut least: Vec<_> = self.panels.iter().filter_map(|p| p.permutations).map(least_label).collect();
-        least.sort();
-        least.dedup();
-        if !least.is_empty() {
-            out.push(format!("Light line: {}.", listed(&least)));
-        }
+        let thresholds = || self.panels.iter().flat_map(|p| p.thresholds.iter().enumerate());
+        let is_first = |of: &(usize, &Threshold)| of.0 == 0;
+        let first = once(thresholds().filter(is_first).map(|of| plain(&of.1.label)));
+        let others = once(thresholds().filter(|of| !is_first(of)).map(|of| plain(&of.1.label)));
+        let least = once(self.panels.iter().filter_map(|p| p.permutations).map(least_label));
+        let lines = [("Dashed grey line", first), ("Dash-dotted line", others), ("Light line", least)];
+        let named = lines.iter().filter(|line| !line.1.is_empty());
+        out.extend(named.map(|(line, names)| format!("{line}: {}.", listed(names))));
         if self.strongest > 0 && points().any(|p| p.passes) {
             let most = if self.strongest == 1 { "one".into() } else { self.strongest.to_string() };
             out.push(format!("Ringed and named where there is room: of each colour the {most} of least p, filled ones alone."));

@@ -23,7 +23,7 @@ use crate::task::concept::Concept;
 use crate::{Error, Result};
 
 /// Sign flips behind a p-value of a change by layer.
-pub(super) const FLIPS: usize = 2000;
+pub(crate) const FLIPS: usize = 2000;
 
 /// One measure of one model's behaviour under one condition in one round.
 #[derive(Debug, Clone)]

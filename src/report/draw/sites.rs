@@ -153,7 +153,7 @@ pub fn head_changes(study: &Study, summary: &ModelSummary, name: String) -> Opti
 }
 
 /// The changes from round 0 to the last round, of probes that are believed; None with one round.
-fn last(
+pub(super) fn last(
     summary: &ModelSummary,
     movement: &Movement,
     scores: &SiteScores,
