@@ -6,12 +6,12 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use recant_figures::{
-    Cloud, Curve, CurveBand, CurvePanel, CurvePoint, Curves, DistributionPanel, DistributionRow,
-    Distributions, Effect, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow,
-    Matrix, MatrixCell, ModelScale, Path, PlacePanel, PlanePanel, PositionBias, Profile, ProfilePanel,
+    Curve, CurveBand, CurvePanel, CurvePoint, Curves, DistributionPanel, DistributionRow, Distributions,
+    Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, Matrix, MatrixCell,
+    ModelScale, PlacePanel, PlanePanel, PlanePath, PlanePoint, PositionBias, Profile, ProfilePanel,
     Reliability, ReliabilityBin, ReliabilityPanel, Role, RoundPanel, RoundsByCondition, Sample, ScaleModel,
-    ScalePanel, Scatter, ScatterPanel, ScatterPoint, ScoreByScale, Series, ShiftPanel, Step, Style,
-    TokenShift, Trajectories, Volcano, VolcanoPanel, Width, render,
+    ScalePanel, Scatter, ScatterPanel, ScatterPoint, ScoreByScale, Series, ShiftPanel, Style, TokenShift,
+    Trajectories, Volcano, VolcanoPanel, VolcanoPoint, VolcanoSeries, Width, render,
 };
 
 const MANY: usize = 100_000;
@@ -281,8 +281,10 @@ fn shifts() -> TokenShift {
 }
 
 fn plane() -> Trajectories {
-    let step = |r: usize| Step { x: r as f64 / 20.0, y: r as f64 / 30.0, ..Step::default() };
-    let path = |c: usize| Path { label: format!("condition {c}"), steps: (0..ROUNDS).map(step).collect() };
+    let point =
+        |r: usize| PlanePoint { x: Some(r as f64 / 20.0), y: Some(r as f64 / 30.0), ..PlanePoint::default() };
+    let path =
+        |c: usize| PlanePath { label: format!("condition {c}"), points: (0..ROUNDS).map(point).collect() };
     let item = |i: usize| ((i as f64 * 0.7).sin() + (i as f64 * 0.013).cos(), (i as f64 * 1.3).cos());
     let panel = PlanePanel {
         title: "items".into(),
@@ -299,26 +301,26 @@ fn plane() -> Trajectories {
 }
 
 fn volcano() -> Volcano {
-    let effect = |i: usize| {
+    let point = |i: usize| {
         let effect = (i as f64 * 0.37).sin() * 2.0;
         let p = (0.0001 + (i as f64 * 0.11).cos().abs() * (-effect * effect).exp()).min(1.0);
-        Effect { label: format!("head {i}"), effect, p }
+        VolcanoPoint { label: format!("head {i}"), effect, p, passes: p < 0.001 }
     };
-    let cloud = |c: usize| Cloud {
+    let series = |c: usize| VolcanoSeries {
         label: format!("site {c}"),
-        points: (0..MANY / 4).map(|i| effect(4 * i + c)).collect(),
+        points: (0..MANY / 4).map(|i| point(4 * i + c)).collect(),
     };
     let panel = VolcanoPanel {
         title: "heads".into(),
-        clouds: (0..4).map(cloud).collect(),
-        levels: vec![(0.05, "p = 0.05".into())],
+        series: (0..4).map(series).collect(),
+        ..VolcanoPanel::default()
     };
     Volcano {
         name: "volcano".into(),
         panels: vec![panel],
         x_label: "effect".into(),
         y_label: "p".into(),
-        named: 8,
+        strongest: 2,
         ..Volcano::default()
     }
 }

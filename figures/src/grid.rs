@@ -1,6 +1,8 @@
 //! Small multiples of line panels: places for panels, titles, labels and legend such that nothing
 //! overlaps or leaves the sheet.
 
+mod above;
+mod names;
 mod rows;
 
 use crate::canvas::{Anchor, Canvas, Drawing, Type};
@@ -50,6 +52,8 @@ pub(crate) enum Ticks {
     At(Vec<(f64, String)>),
     /// At 0, 1, ..; a label too long for its place is shortened.
     Places(Vec<String>),
+    /// At 0, 1, ..; a label too long for its place is wrapped or turned.
+    Names(Vec<String>),
 }
 
 /// One panel before it has a place.
@@ -62,6 +66,8 @@ pub(crate) struct Plot {
     pub y_range: Option<(f64, f64)>,
     /// Whether heights are the decimal logarithms of what the y axis is labelled with.
     pub log_y: bool,
+    /// Where the y axis has its ticks, None for round numbers.
+    pub y_ticks: Option<Vec<(f64, String)>>,
     pub marks: Vec<Mark>,
     pub named: Vec<Named>,
     pub strip_rows: usize,
@@ -202,6 +208,7 @@ impl<'a> Layout<'a> {
             let height = if layout.square() { layout.plot_width } else { layout.plot_width * 0.62 };
             let most = if layout.square() { SQUARE * style.font_size } else { most };
             layout.plot_height = style.panel_height.unwrap_or(height.clamp(least, most));
+            layout.plot_height += layout.raised();
         }
         layout.share_width();
         layout
@@ -244,7 +251,7 @@ impl<'a> Layout<'a> {
         let small = self.style.small();
         let labels = plots()
             .flat_map(|p| &p.named)
-            .filter(|_| self.direct)
+            .filter(|named| self.direct && named.end.is_some())
             .map(|named| LEADER + 1.5 + Rich::parse(&named.label).width(Face::Regular, small));
         Column { before, after: labels.fold(notes.max(4.0), f64::max) }
     }
@@ -278,6 +285,9 @@ impl<'a> Layout<'a> {
         let (lo, hi) = plot.heights();
         if !plot.rows.is_empty() {
             return Axis { lo, hi, ticks: Vec::new() };
+        }
+        if let Some(ticks) = &plot.y_ticks {
+            return Axis { lo, hi, ticks: ticks.clone() };
         }
         let apart = if plot.lower { 1.2 } else { 1.5 };
         let wanted = (self.height_of(plot) / (apart * self.style.font_size)).clamp(2.0, 8.0);
@@ -317,6 +327,10 @@ impl<'a> Layout<'a> {
                 let short = |label: &String| Rich::parse(label).shorten(Face::Regular, small, room).plain();
                 let ticks = labels.iter().enumerate().map(|(i, label)| (i as f64, short(label)));
                 Axis { lo, hi, ticks: ticks.collect() }
+            }
+            Ticks::Names(names) => {
+                let bare = (0..names.len()).map(|i| (i as f64, String::new()));
+                Axis { lo, hi, ticks: bare.collect() }
             }
         }
     }
@@ -472,7 +486,10 @@ impl<'a> Layout<'a> {
             let rect = Rect { top, height: self.height_of(lower), ..rect };
             return self.draw_plot(canvas, lower, rect, below, column);
         }
-        let mut bottom = rect.bottom() + TICK + 1.6 + (ASCENT + DESCENT) * small;
+        let mut bottom = match &plot.ticks {
+            Ticks::Names(names) => self.draw_names(canvas, plot, &panel, names),
+            _ => rect.bottom() + TICK + 1.6 + (ASCENT + DESCENT) * small,
+        };
         if let Some(margin) = below {
             let kind = Type::new(small, MUTED).anchored(Anchor::Middle);
             for (row, middle, name) in self.x_names(plot, margin) {
@@ -488,18 +505,6 @@ impl<'a> Layout<'a> {
             }
         }
         Ok(bottom)
-    }
-
-    /// What a note above the highest datum needs beyond the room it has; alike for all panels, so that
-    /// axes with one range have one scale.
-    fn headroom(&self) -> f64 {
-        let noted = self.plots.iter().filter(|p| p.marks.iter().any(|m| matches!(m, Mark::Note { .. })));
-        let needs = noted.map(|plot| {
-            let (lo, hi) = plot.heights();
-            let highest = plot.marks.iter().flat_map(Mark::heights).fold(f64::NEG_INFINITY, f64::max);
-            self.style.small() + 6.0 - (hi - highest) / (hi - lo) * self.plot_height
-        });
-        needs.fold(0.0, f64::max)
     }
 
     /// Room for the rows of significance marks, alike for all panels.

@@ -184,6 +184,11 @@ impl ColourBar {
 /// A cell without a value: grey and hatched, unlike any colour of the maps.
 pub(crate) fn draw_gap(canvas: &mut Canvas, [from, to]: [(f64, f64); 2]) {
     canvas.fill(&[from, (to.0, from.1), to, (from.0, to.1)], GAP_TINT, 1.0);
+    hatch(canvas, [from, to], 2.5, GAP_LINE);
+}
+
+/// Rising strokes in a rectangle from its lower left to its upper right corner, `apart` points from each other.
+pub(crate) fn hatch(canvas: &mut Canvas, [from, to]: [(f64, f64); 2], apart: f64, colour: Rgb) {
     let height = from.1 - to.1;
     let mut lines = Vec::new();
     let mut x = from.0 - height + 1.5;
@@ -193,7 +198,7 @@ pub(crate) fn draw_gap(canvas: &mut Canvas, [from, to]: [(f64, f64); 2]) {
         if b > a {
             lines.push([(a, from.1 - (a - x)), (b, from.1 - (b - x))]);
         }
-        x += 2.5;
+        x += apart;
     }
-    canvas.strokes_of(&lines, 0.35, GAP_LINE);
+    canvas.strokes_of(&lines, 0.35, colour);
 }

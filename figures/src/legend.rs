@@ -1,5 +1,7 @@
 //! Names of what is drawn, and the legend that lists them.
 
+use crate::arrows;
+use crate::blocks::{self, BlockLook};
 use crate::canvas::{Canvas, Type};
 use crate::colour::{INK, Rgb};
 use crate::font::Face;
@@ -37,12 +39,22 @@ pub(crate) enum Key {
         alpha: f64,
         dash: Dash,
     },
+    /// A bar, listed as a point is.
+    Block {
+        look: BlockLook,
+    },
+    /// A line across bars, listed as a point is.
+    Level,
+    /// An arrow, listed as a point is.
+    Arrow {
+        look: Look,
+    },
 }
 
 impl Key {
     /// Whether it is no line's end, so that only the legend can name it.
     pub fn stands_alone(&self) -> bool {
-        matches!(self, Key::Point { .. } | Key::Swatch { .. })
+        !matches!(self, Key::Line { .. } | Key::Rule { .. } | Key::Area { .. } | Key::Passes { .. })
     }
 }
 
@@ -58,8 +70,10 @@ pub(crate) struct Named {
 impl Named {
     pub fn ink(&self) -> Rgb {
         match self.key {
-            Key::Line { look, .. } | Key::Point { look } => look.colour.as_ink(),
+            Key::Line { look, .. } | Key::Point { look } | Key::Arrow { look } => look.colour.as_ink(),
             Key::Rule { colour, .. } | Key::Passes { colour } | Key::Swatch { colour, .. } => colour.as_ink(),
+            Key::Block { look } => look.edge,
+            Key::Level => INK,
             Key::Area { .. } => crate::colour::MUTED,
         }
     }
@@ -83,8 +97,8 @@ fn entries(plots: &[Plot]) -> Vec<(Key, String)> {
         }
     }
     keys.sort_by_key(|k| match k.0 {
-        Key::Line { .. } => 0,
-        Key::Point { .. } | Key::Swatch { .. } => 1,
+        Key::Line { .. } | Key::Arrow { .. } => 0,
+        Key::Point { .. } | Key::Swatch { .. } | Key::Block { .. } => 1,
         _ => 2,
     });
     let joined = |labels: Vec<Place>| {
@@ -117,7 +131,7 @@ pub(crate) fn draw(
     for (key, label) in seen {
         let mark = match key {
             Key::Point { .. } => 5.0,
-            Key::Swatch { .. } => 12.0,
+            Key::Swatch { .. } | Key::Block { .. } | Key::Level => 12.0,
             _ => 17.0,
         };
         let lines = Rich::parse(&label).wrap(Face::Regular, size, right - EDGE - mark - GAP, 3);
@@ -157,6 +171,9 @@ fn swatch(canvas: &mut Canvas, key: Key, (x, y): (f64, f64), width: f64) {
             canvas.fill(&corners[..4], colour, alpha);
             canvas.stroke(&corners, 0.7, colour, dash);
         }
+        Key::Block { look } => blocks::block(canvas, [(x, y + 2.6), (x + width, y - 2.6)], look),
+        Key::Arrow { look } => arrows::arrow(canvas, (x, y), (x + width, y), look),
+        Key::Level => blocks::level(canvas, [(x, y), (x + width, y)]),
         Key::Passes { colour } => {
             (0..4).for_each(|k| square(canvas, (x + 3.0 + f64::from(k) * 3.6, y), 0.95, colour));
         }

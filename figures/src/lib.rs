@@ -46,9 +46,14 @@
 #![deny(missing_docs)]
 
 mod arrange;
+mod arrows;
+mod bars;
+mod blocks;
+mod brackets;
 mod canonical;
 mod canvas;
 pub mod colour;
+mod contours;
 mod crowd;
 mod curves;
 mod data;
@@ -81,8 +86,11 @@ mod style;
 mod text;
 mod token_shift;
 mod tone;
+mod trajectories;
+mod volcano;
 
 pub use arrange::{Arrange, Arrangement, Together, matches};
+pub use bars::{BarModel, BarPanel, Bracket, ModelBars};
 pub use canvas::{Drawing, TextBox};
 pub use curves::{Curve, CurveBand, CurvePanel, CurvePoint, Curves};
 pub use data::{Reference, Series};
@@ -103,6 +111,8 @@ pub use score_by_scale::{ModelScale, Role, ScaleModel, ScalePanel, ScoreByScale}
 pub use style::{Style, Theme, Width};
 pub use token_shift::{ShiftPanel, TokenShift};
 pub use tone::Tone;
+pub use trajectories::{PlanePanel, PlanePath, PlanePoint, Trajectories};
+pub use volcano::{Threshold, Volcano, VolcanoPanel, VolcanoPoint, VolcanoSeries};
 
 /// A figure that can be drawn.
 pub trait Figure: Arrange {
@@ -196,10 +206,13 @@ kinds!(
     LayerProfile,
     LayerRoundMap,
     Matrix,
+    ModelBars,
     PositionBias,
     Reliability,
     RoundsByCondition,
     Scatter,
     ScoreByScale,
     TokenShift,
+    Trajectories,
+    Volcano,
 );

@@ -7,8 +7,12 @@ use plotters::drawing::{DrawingArea, IntoDrawingArea};
 use plotters::element::{Circle, PathElement, Polygon};
 use plotters::style::{RGBAColor, ShapeStyle};
 
+use crate::arrows::{self, Cross, Tip};
+use crate::blocks::{self, BlockLook};
+use crate::brackets::Brackets;
 use crate::canvas::{Anchor, Canvas, Pen, Type, UNIT};
 use crate::colour::{INK, Rgb, WHITE};
+use crate::contours;
 use crate::crowd;
 use crate::error::{Error, Result};
 use crate::font::Face;
@@ -206,6 +210,20 @@ pub(crate) enum Mark {
     Corner { lines: Vec<String>, size: f64 },
     /// A tinted ground between two places of the x axis.
     Ground { x: (f64, f64), colour: Rgb },
+    /// Bars that stand on 0, `width` wide.
+    Blocks { bars: Vec<Datum>, width: f64, look: BlockLook },
+    /// Short lines across bars.
+    Levels { points: Vec<Datum>, width: f64 },
+    /// Brackets above bars.
+    Brackets(Brackets),
+    /// An area within closed lines, those around what it holds to the left and those around holes to the right.
+    Region { lines: Vec<Vec<(f64, f64)>>, colour: Rgb, alpha: f64 },
+    /// Intervals along both axes.
+    Crosses { crosses: Vec<Cross>, colour: Rgb },
+    /// An arrow from point to point.
+    Arrows { points: Vec<Datum>, look: Look },
+    /// Names of what ends at a place, where there is room; the first choose first.
+    Tips { tips: Vec<Tip>, size: f64 },
 }
 
 /// The height of one row of significance marks, in points.
@@ -219,14 +237,23 @@ impl Mark {
             Mark::Band { lo, hi, .. } | Mark::Bars { lo, hi, .. } | Mark::Columns { lo, hi, .. } => {
                 [values(lo), values(hi)].concat()
             }
-            Mark::Line { points, .. } | Mark::Points { points, .. } => {
+            Mark::Line { points, .. } | Mark::Points { points, .. } | Mark::Arrows { points, .. } => {
                 points.iter().filter_map(|p| p.1).collect()
             }
+            Mark::Levels { points, .. } => points.iter().filter_map(|p| p.1).collect(),
+            Mark::Crosses { crosses, .. } => {
+                crosses.iter().flat_map(Cross::lines).flatten().map(|end| end.1).collect()
+            }
+            Mark::Blocks { bars, .. } => bars.iter().map(|p| p.1.unwrap_or(0.0)).collect(),
             Mark::Rule { y, .. } | Mark::Note { y, .. } => vec![*y],
             Mark::Names { points, .. } => points.iter().map(|p| p.1).collect(),
-            Mark::Upright { .. } | Mark::Passes { .. } | Mark::Corner { .. } | Mark::Ground { .. } => {
-                Vec::new()
-            }
+            Mark::Upright { .. }
+            | Mark::Passes { .. }
+            | Mark::Corner { .. }
+            | Mark::Ground { .. }
+            | Mark::Brackets(_)
+            | Mark::Region { .. }
+            | Mark::Tips { .. } => Vec::new(),
         }
     }
 
@@ -349,6 +376,19 @@ impl Mark {
                 let (top, bottom) = (panel.rect.top, panel.rect.bottom() - AXIS / 2.0);
                 canvas.fill(&[(left, top), (right, top), (right, bottom), (left, bottom)], *colour, 1.0);
             }
+            Mark::Blocks { bars, width, look } => blocks::draw(canvas, panel, bars, *width, *look),
+            Mark::Levels { points, width } => {
+                for (x, y) in points.iter().filter_map(|p| Some((p.0, p.1?))) {
+                    blocks::level(canvas, [panel.at(x - width / 2.0, y), panel.at(x + width / 2.0, y)]);
+                }
+            }
+            Mark::Brackets(brackets) => brackets.draw(canvas, panel),
+            Mark::Region { lines, colour, alpha } => contours::draw(canvas, panel, lines, *colour, *alpha),
+            Mark::Crosses { crosses, colour } => {
+                crosses.iter().for_each(|cross| arrows::cross(canvas, panel, cross, *colour));
+            }
+            Mark::Arrows { points, look } => arrows::draw(canvas, panel, points, *look),
+            Mark::Tips { tips, size } => arrows::tips(canvas, panel, tips, *size, all),
         }
         Ok(())
     }
@@ -376,6 +416,11 @@ impl Mark {
                     |e: &[Option<f64>]| along(&x.iter().copied().zip(e.iter().copied()).collect::<Vec<_>>());
                 [edge(lo), edge(hi)].concat()
             }
+            Mark::Arrows { points, .. } => along(points),
+            Mark::Crosses { crosses, .. } => {
+                let line = |[a, b]: [(f64, f64); 2]| place::along([panel.at(a.0, a.1), panel.at(b.0, b.1)]);
+                crosses.iter().flat_map(Cross::lines).flat_map(line).collect()
+            }
             Mark::Line { points, .. } => [along(points), along(points), along(points)].concat(),
             Mark::Bars { x, lo, hi, .. } => complete_stretches(x, lo, hi)
                 .iter()
@@ -399,7 +444,12 @@ impl Mark {
             | Mark::Names { .. }
             | Mark::Corner { .. }
             | Mark::Ground { .. }
-            | Mark::Columns { .. } => Vec::new(),
+            | Mark::Columns { .. }
+            | Mark::Blocks { .. }
+            | Mark::Levels { .. }
+            | Mark::Brackets(_)
+            | Mark::Region { .. }
+            | Mark::Tips { .. } => Vec::new(),
         }
     }
 }

@@ -73,8 +73,8 @@ fn book() -> Vec<Entry> {
         ),
         entry(
             "Bars by model",
-            "Conditions in several models, with brackets where they differ from the first: `last-round`.",
-            planes::bars(),
+            "Conditions in several models, round 0 as a line across each bar, brackets where they differ from the first: `behaviour-bars`.",
+            planes::models_and_conditions(),
         ),
         entry(
             "Score against size",
@@ -89,7 +89,7 @@ fn book() -> Vec<Entry> {
         entry(
             "Concept plane",
             "Where dialogues go on the plane of two concepts, an arrow a round, over the density of all items: `concept-plane`.",
-            planes::plane(),
+            planes::concept_plane(),
         ),
         entry("Volcano", "How large every effect is, and how sure: `concept-effects`.", planes::volcano()),
         entry("Transfer", "Trained here, tested there: `transfer-*`.", matrices::transfer_of_rounds()),
@@ -145,6 +145,9 @@ fn trials() -> Vec<AnyFigure> {
         curves::alignment_of_objectives().into(),
         samples::projections_of_rounds().into(),
         samples::token_shift_of_one().into(),
+        planes::one_model_of_many_conditions().into(),
+        planes::concept_plane_of_one().into(),
+        planes::volcano_of_one().into(),
     ]
 }
 

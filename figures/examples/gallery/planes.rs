@@ -1,109 +1,178 @@
 //! Bars by model, the plane of two concepts, the volcano of effects.
 
 use recant_figures::{
-    BarBracket, BarPanel, Cloud, Effect, ModelBars, Path, PlanePanel, Step, Trajectories, Volcano,
-    VolcanoPanel,
+    BarModel, BarPanel, Bracket, ModelBars, PlanePanel, PlanePath, PlanePoint, Threshold, Trajectories,
+    Volcano, VolcanoPanel, VolcanoPoint, VolcanoSeries,
 };
 
-use crate::made::{CONCEPTS, CONDITIONS, LAYERS, level, noise, series};
-use crate::profiles::curve;
+use crate::made::{CONDITIONS, LAYERS, level, noise, series};
+use crate::samples::scatter_around;
 
-/// Four conditions in three models, and which of them differ from the first.
-pub fn bars() -> ModelBars {
-    let panel = |title: &str, axis: &str, values: [[f64; 3]; 4], brackets: &[(usize, usize, f64)]| BarPanel {
-        title: title.into(),
-        y_label: axis.into(),
-        y_range: None,
-        groups: ["base", "SFT", "DPO"].map(String::from).into(),
-        bars: CONDITIONS.iter().zip(values).map(|(label, v)| series(label, &v, 0.05)).collect(),
-        brackets: brackets
-            .iter()
-            .map(|&(group, condition, p)| BarBracket {
-                group,
-                between: (CONDITIONS[0].into(), CONDITIONS[condition].into()),
-                p,
-            })
-            .collect(),
-        references: if values[0][0] > 0.0 { vec![level("chance", 0.33)] } else { Vec::new() },
+/// Bars of some models under every condition, from values of the last round: `[model][condition]`.
+pub fn bar_panel(title: &str, y_label: &str, last: &[&[f64]], first: &[f64], half: f64) -> BarPanel {
+    let models = ["SmolLM2-135M", "Pythia-160M", "OLMo-2-1B"];
+    let model = |m: usize| BarModel {
+        scores: series(models[m], last[m], half),
+        before: vec![Some(first[m]); last[m].len()],
     };
-    let accuracy = [[0.34, 0.41, 0.62], [0.36, 0.55, 0.81], [0.31, 0.33, 0.52], [0.35, 0.43, 0.64]];
-    let bias = [[-0.11, 0.22, 0.14], [0.10, 0.12, -0.04], [0.13, 0.31, 0.26], [0.12, 0.21, 0.12]];
-    ModelBars {
-        name: "bars".into(),
-        panels: vec![
-            panel(
-                "Accuracy, ambiguous (n = 480)",
-                "Accuracy",
-                accuracy,
-                &[(1, 1, 0.004), (2, 1, 0.0004), (2, 2, 0.021)],
-            ),
-            panel("Bias, ambiguous (n = 480)", "Bias score s_{AMB}", bias, &[(2, 1, 0.012)]),
-        ],
-        interval: "95 % bootstrap intervals over questions".into(),
-        test: "differs from baseline (q from sign flips of question groups)".into(),
-        ..ModelBars::default()
+    BarPanel {
+        title: title.into(),
+        y_label: y_label.into(),
+        groups: CONDITIONS.map(Into::into).to_vec(),
+        models: (0..last.len()).map(model).collect(),
+        ..BarPanel::default()
     }
 }
 
-/// Dialogues on the plane of two concepts, before and after alignment.
-pub fn plane() -> Trajectories {
-    let path = |c: usize, gain: f64| {
-        let step = |r: usize| {
-            let t = r as f64;
-            let x = -0.4 - gain * t * [0.1, 0.55, -0.35, 0.2][c] + 0.05 * noise(c + 3 * r);
-            let y = 0.2 + gain * t * [0.15, 0.5, -0.25, 0.05][c] + 0.06 * noise(c + 5 * r + 2);
-            Step { x, y, x_interval: Some((x - 0.08, x + 0.08)), y_interval: Some((y - 0.1, y + 0.09)) }
-        };
-        Path { label: CONDITIONS[c].into(), steps: (0..4).map(step).collect() }
+pub fn models_and_conditions() -> ModelBars {
+    let bracket = |from, to, p| Bracket { from, to, p };
+    let accuracy = BarPanel {
+        y_range: Some((0.0, 0.7)),
+        references: vec![level("chance", 1.0 / 3.0)],
+        brackets: vec![
+            bracket((0, 0), (1, 0), 0.0005),
+            bracket((0, 1), (1, 1), 0.012),
+            bracket((0, 2), (2, 2), 0.003),
+            bracket((2, 0), (2, 2), 0.34),
+        ],
+        ..bar_panel(
+            "Accuracy, ambiguous (n = 240)",
+            "Accuracy",
+            &[&[0.41, 0.61, 0.50, 0.38], &[0.35, 0.44, 0.41, 0.36], &[0.46, 0.58, 0.55, 0.49]],
+            &[0.42, 0.36, 0.45],
+            0.035,
+        )
     };
-    let item = |i: usize, gain: f64| {
-        let spread = |seed: usize| (0..6).map(|k| noise(seed + 131 * k)).sum::<f64>() * 0.45;
-        (-0.5 - 0.3 * gain + spread(i), 0.3 + 0.3 * gain + 0.8 * spread(i + 7777))
-    };
-    let panel = |title: &str, gain: f64| PlanePanel {
-        title: title.into(),
-        paths: (0..4).map(|c| path(c, gain)).collect(),
-        items: (0..1200).map(|i| item(i, gain)).collect(),
-    };
-    Trajectories {
-        name: "plane".into(),
-        panels: vec![panel("base (n = 300)", 0.35), panel("aligned (n = 300)", 0.9)],
-        x_label: "Stereotype score, layer 16 (s.d.)".into(),
-        y_label: "Morality score, layer 18 (s.d.)".into(),
-        interval: "95 % bootstrap intervals over item groups".into(),
-        haze: "all items in all rounds".into(),
+    let mut bias = bar_panel(
+        "Bias score s_{AMB} (n = 240)",
+        "s_{AMB}",
+        &[&[0.14, 0.03, 0.10, 0.15], &[0.05, -0.04, 0.02, 0.06], &[0.21, 0.02, 0.11, 0.19]],
+        &[0.14, 0.06, 0.2],
+        0.03,
+    );
+    bias.models[1].scores.value[3] = None;
+    (bias.models[1].scores.lo[3], bias.models[1].scores.hi[3]) = (None, None);
+    bias.brackets = vec![bracket((0, 0), (1, 0), 0.0005), bracket((0, 2), (1, 2), 0.0005)];
+    ModelBars {
+        name: "model-bars".into(),
+        panels: vec![accuracy, bias],
+        x_label: String::new(),
+        interval: "95 % bootstrap intervals over questions".into(),
+        before: "round 0".into(),
+        test: "difference from the baseline in round 2, exchanges of question groups, adjusted for all of a model"
+            .into(),
+        symbol: "q".into(),
         columns: None,
     }
 }
 
-/// What three instructions do at every layer, with the p of each.
+/// Names of conditions that need lines or must be turned.
+pub fn one_model_of_many_conditions() -> ModelBars {
+    let names = [
+        "baseline",
+        "stereotype, in general terms",
+        "stereotype-specificity-2-with-reason",
+        "negation",
+        "morality",
+        "neutral",
+    ];
+    let values = [0.41, 0.47, 0.61, 0.50, 0.44, 0.38];
+    let mut panel = bar_panel("Accuracy, ambiguous (n = 240)", "Accuracy", &[&values], &[0.42], 0.035);
+    panel.groups = names.map(Into::into).to_vec();
+    panel.references = vec![level("chance", 1.0 / 3.0)];
+    let bracket = |to, p| Bracket { from: (0, 0), to: (to, 0), p };
+    panel.brackets = vec![bracket(2, 0.0005), bracket(3, 0.02)];
+    let second = BarPanel { title: "Accuracy, disambiguated (n = 240)".into(), ..panel.clone() };
+    ModelBars { name: "one-model-bars".into(), panels: vec![panel, second], ..models_and_conditions() }
+}
+
+pub fn plane_panel(title: &str, ends: &[(&str, [(f64, f64); 3])], seed: usize) -> PlanePanel {
+    let point = |&(x, y): &(f64, f64)| PlanePoint {
+        x: Some(x),
+        y: Some(y),
+        x_interval: Some((x - 0.07, x + 0.08)),
+        y_interval: Some((y - 0.06, y + 0.05)),
+    };
+    let path = |(label, places): &(&str, [(f64, f64); 3])| PlanePath {
+        label: (*label).into(),
+        points: places.iter().map(point).collect(),
+    };
+    let x = scatter_around(0.1, 0.7, 400, seed);
+    let y = scatter_around(0.2, 0.5, 400, seed + 5);
+    let items = x.iter().zip(&y).map(|(x, y)| (*x, y - 0.4 * x)).collect();
+    PlanePanel { title: title.into(), paths: ends.iter().map(path).collect(), items }
+}
+
+pub fn concept_plane() -> Trajectories {
+    let first = [
+        ("baseline", [(0.32, 0.1), (0.35, 0.13), (0.38, 0.1)]),
+        ("specificity-1", [(0.32, 0.1), (-0.1, 0.35), (-0.42, 0.52)]),
+        ("negation", [(0.32, 0.1), (0.05, -0.1), (0.0, -0.2)]),
+        ("neutral", [(0.32, 0.1), (0.42, 0.24), (0.6, 0.3)]),
+    ];
+    let second = [
+        ("baseline", [(0.1, 0.2), (0.13, 0.26), (0.15, 0.27)]),
+        ("specificity-1", [(0.12, 0.2), (-0.3, 0.41), (-0.5, 0.42)]),
+        ("negation", [(0.1, 0.22), (-0.1, 0.0), (-0.12, -0.2)]),
+        ("neutral", [(0.08, 0.2), (0.24, 0.33), (0.3, 0.5)]),
+    ];
+    Trajectories {
+        name: "concept-plane".into(),
+        panels: vec![plane_panel("BBQ (n = 240)", &first, 1), plane_panel("WinoBias (n = 180)", &second, 31)],
+        x_label: "Stereotype score (s.d.)".into(),
+        y_label: "Morality score (s.d.)".into(),
+        shared: true,
+        interval: "95 % bootstrap intervals over item groups".into(),
+        items: "the items in all rounds and conditions".into(),
+        columns: None,
+    }
+}
+
+pub fn concept_plane_of_one() -> Trajectories {
+    let mut figure = concept_plane();
+    figure.name = "one-plane".into();
+    figure.panels.truncate(1);
+    figure
+}
+
+/// Changes at every layer under every condition, and their p by a rule that has a least value.
+pub fn volcano_panel(title: &str, reach: f64, seed: usize) -> VolcanoPanel {
+    let point = |condition: usize, layer: usize| {
+        let rise = (-(layer as f64 - 17.0).powi(2) / 60.0).exp();
+        let noise = 0.12 * noise(seed + 31 * condition + layer);
+        let effect = reach * [0.05, -1.0, 0.5, 0.1][condition] * rise + noise;
+        let p = (-(effect / 0.11).powi(2) / 2.0).exp().max(1.0 / 2001.0);
+        VolcanoPoint { label: format!("layer {layer}"), effect, p, passes: p < 0.004 }
+    };
+    let of = |condition: usize| VolcanoSeries {
+        label: CONDITIONS[condition].into(),
+        points: (0..LAYERS).map(|layer| point(condition, layer)).collect(),
+    };
+    let threshold = |label: &str, p: f64| Threshold { label: label.into(), p };
+    VolcanoPanel {
+        title: title.into(),
+        series: (0..CONDITIONS.len()).map(of).collect(),
+        thresholds: vec![threshold("p = .05", 0.05), threshold("q = .05", 0.0041)],
+        permutations: Some(2000),
+    }
+}
+
 pub fn volcano() -> Volcano {
-    let cloud = |c: usize, seed: usize| Cloud {
-        label: CONDITIONS[c].into(),
-        points: curve(0.9, 15.0, seed)
-            .iter()
-            .enumerate()
-            .take(LAYERS)
-            .map(|(layer, height)| {
-                let effect = [0.0, -2.6, 1.9, 0.5][c] * (height - 0.55) + 0.16 * noise(seed + layer);
-                let p = (10f64.powf(-9.0 * effect * effect) * (1.0 + 0.8 * noise(layer + seed)))
-                    .clamp(0.001, 1.0);
-                Effect { label: format!("layer {layer}"), effect, p }
-            })
-            .collect(),
-    };
-    let panel = |concept: usize| VolcanoPanel {
-        title: format!("{} (n = 480)", CONCEPTS[concept]),
-        clouds: (1..4).map(|c| cloud(c, 10 * concept + c)).collect(),
-        levels: vec![(0.05, "p = 0.05".into()), (0.001, "least p of 999 flips".into())],
-    };
     Volcano {
         name: "volcano".into(),
-        panels: vec![panel(0), panel(1)],
-        x_label: "Effect beyond neutral (s.d.)".into(),
+        panels: vec![volcano_panel("stereotype, BBQ", 0.8, 1), volcano_panel("morality, BBQ", 0.45, 400)],
+        x_label: "Change of score, round 0 to 2 (s.d.)".into(),
         y_label: "p".into(),
         test: "sign flips of item groups".into(),
-        named: 3,
+        significance: "p < .05, largest over the layers".into(),
+        strongest: 2,
         columns: None,
     }
+}
+
+pub fn volcano_of_one() -> Volcano {
+    let mut figure = volcano();
+    figure.name = "one-volcano".into();
+    figure.panels.truncate(1);
+    figure
 }

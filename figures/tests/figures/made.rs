@@ -1,11 +1,13 @@
 //! Figures to test with: every label of each is `text(i)` for some i.
 
 use recant_figures::{
-    Curve, CurveBand, CurvePanel, CurvePoint, Curves, Depth, DistributionPanel, DistributionRow,
-    Distributions, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap, MapRow, Matrix,
-    MatrixCell, ModelScale, NullBand, PlacePanel, PositionBias, Profile, ProfilePanel, Reference,
-    Reliability, ReliabilityBin, ReliabilityPanel, Role, RoundPanel, RoundsByCondition, Sample, ScaleModel,
-    ScalePanel, Scatter, ScatterPanel, ScatterPoint, ScoreByScale, Series, ShiftPanel, TokenShift, Width,
+    BarModel, BarPanel, Bracket, Curve, CurveBand, CurvePanel, CurvePoint, Curves, Depth, DistributionPanel,
+    DistributionRow, Distributions, Figure, HeatColours, HeatMap, Intervals, LayerProfile, LayerRoundMap,
+    MapRow, Matrix, MatrixCell, ModelBars, ModelScale, NullBand, PlacePanel, PlanePanel, PlanePath,
+    PlanePoint, PositionBias, Profile, ProfilePanel, Reference, Reliability, ReliabilityBin,
+    ReliabilityPanel, Role, RoundPanel, RoundsByCondition, Sample, ScaleModel, ScalePanel, Scatter,
+    ScatterPanel, ScatterPoint, ScoreByScale, Series, ShiftPanel, Threshold, TokenShift, Trajectories,
+    Volcano, VolcanoPanel, VolcanoPoint, VolcanoSeries, Width,
 };
 
 pub fn series(label: &str, values: &[f64]) -> Series {
@@ -365,6 +367,95 @@ pub const LABELS: [(&str, Labels); 6] = [
 
 pub const WIDTHS: [Width; 3] = [Width::Column, Width::ColumnAndHalf, Width::Page];
 
+/// Bars of some models under every condition, some missing, with brackets within a group and across groups.
+pub fn bars(text: &dyn Fn(usize) -> String, panels: usize, groups: usize, models: usize) -> ModelBars {
+    let value = |p: usize, g: usize, m: usize| 0.3 * ((3 * p + 5 * g + m) as f64).sin() + 0.1 * p as f64;
+    let model = |p: usize, m: usize| {
+        let values: Vec<f64> = (0..groups).map(|g| value(p, g, m)).collect();
+        let mut scores = series(&text(m + 7), &values);
+        let missing = (groups > 2 && m == 1).then_some(groups - 1);
+        missing.into_iter().for_each(|g| scores.value[g] = None);
+        BarModel { scores, before: vec![Some(0.1); groups] }
+    };
+    let bracket = |g: usize, m: usize| Bracket { from: (0, m), to: (g, m), p: 0.0004 * (7 * g + 1) as f64 };
+    let across = (1..groups - usize::from(groups > 2)).flat_map(|g| (0..models).map(move |m| bracket(g, m)));
+    let within = (models > 1).then(|| Bracket { from: (0, 0), to: (0, models - 1), p: 1.0 });
+    let brackets: Vec<Bracket> = across.chain(within).collect();
+    let panel = |p: usize| BarPanel {
+        title: text(p),
+        y_label: text(p + 1),
+        groups: (0..groups).map(|g| text(g + 2)).collect(),
+        models: (0..models).map(|m| model(p, m)).collect(),
+        references: vec![level(&text(5), 0.2)],
+        brackets: brackets.clone(),
+        ..BarPanel::default()
+    };
+    ModelBars {
+        name: "bars".into(),
+        panels: (0..panels).map(panel).collect(),
+        x_label: text(6),
+        interval: "95 % intervals".into(),
+        before: text(4),
+        test: "exchanges of groups".into(),
+        symbol: "q".into(),
+        columns: None,
+    }
+}
+
+pub fn plane(text: &dyn Fn(usize) -> String, panels: usize, paths: usize, rounds: usize) -> Trajectories {
+    let point = |c: usize, r: usize| {
+        let (angle, far) = (2.4 * c as f64, 0.3 * r as f64);
+        let (x, y) = (far * angle.cos(), 0.2 + far * angle.sin());
+        let around = |v: f64| Some((v - 0.03, v + 0.04));
+        PlanePoint { x: Some(x), y: Some(y), x_interval: around(x), y_interval: around(y) }
+    };
+    let path =
+        |c: usize| PlanePath { label: text(c + 7), points: (0..rounds).map(|r| point(c, r)).collect() };
+    let item = |i: usize| (((i * 31) % 97) as f64 / 60.0 - 0.8, ((i * 45) % 89) as f64 / 60.0 - 0.7);
+    let panel = |p: usize| PlanePanel {
+        title: text(p),
+        paths: (0..paths).map(path).collect(),
+        items: (0..60 * p).map(item).collect(),
+    };
+    Trajectories {
+        name: "plane".into(),
+        panels: (0..panels).map(panel).collect(),
+        x_label: text(6),
+        y_label: text(1),
+        shared: panels.is_multiple_of(2),
+        interval: "95 % intervals".into(),
+        items: "the items".into(),
+        columns: None,
+    }
+}
+
+pub fn volcano(text: &dyn Fn(usize) -> String, panels: usize, series: usize, points: usize) -> Volcano {
+    let point = |s: usize, i: usize| {
+        let effect = ((i * 31 + 7 * s) % 97) as f64 / 48.0 - 1.0;
+        let p = 10f64.powf(-4.0 * effect.abs()).max(1.0 / 2001.0);
+        VolcanoPoint { label: text(i), effect, p, passes: p < 0.01 }
+    };
+    let of =
+        |s: usize| VolcanoSeries { label: text(s + 7), points: (0..points).map(|i| point(s, i)).collect() };
+    let threshold = |label: String, p: f64| Threshold { label, p };
+    let panel = |p: usize| VolcanoPanel {
+        title: text(p),
+        series: (0..series).map(of).collect(),
+        thresholds: vec![threshold(text(5), 0.05), threshold(text(4), 0.01)],
+        permutations: Some(2000),
+    };
+    Volcano {
+        name: "volcano".into(),
+        panels: (0..panels).map(panel).collect(),
+        x_label: text(6),
+        y_label: text(1),
+        test: "sign flips".into(),
+        significance: text(9),
+        strongest: 3,
+        columns: None,
+    }
+}
+
 pub fn all(text: &dyn Fn(usize) -> String) -> Vec<Box<dyn Figure>> {
     vec![
         Box::new(rounds(text, 1, 4)),
@@ -397,6 +488,16 @@ pub fn all(text: &dyn Fn(usize) -> String) -> Vec<Box<dyn Figure>> {
         Box::new(shifts(text, 1, 1)),
         Box::new(shifts(text, 1, 1000)),
         Box::new(shifts(text, 3, 24)),
+        Box::new(bars(text, 1, 1, 1)),
+        Box::new(bars(text, 1, 4, 3)),
+        Box::new(bars(text, 2, 9, 1)),
+        Box::new(bars(text, 3, 5, 2)),
+        Box::new(plane(text, 1, 1, 1)),
+        Box::new(plane(text, 2, 4, 3)),
+        Box::new(plane(text, 3, 9, 4)),
+        Box::new(volcano(text, 1, 1, 1)),
+        Box::new(volcano(text, 2, 4, 30)),
+        Box::new(volcano(text, 3, 9, 12)),
     ]
 }
 

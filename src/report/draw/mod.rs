@@ -73,8 +73,8 @@ pub fn of_model(sources: &Sources<'_>, summary: &ModelSummary) -> Vec<Planned> {
         }
         let parts = split::rounds(&movement(study, summary, format!("concept-rounds{suffix}")));
         all.extend(parts.into_iter().map(Planned::new));
-        all.extend(plane::concepts(study, summary).map(Planned::new));
-        all.extend(volcano::effects(study, summary).map(Planned::new));
+        all.extend(plane::plane(study, summary, format!("concept-plane{suffix}")).map(Planned::new));
+        all.extend(volcano::volcano(study, summary, format!("concept-effects{suffix}")).map(Planned::new));
         all.extend(sites::changes(study, summary, format!("site-changes{suffix}")).map(Planned::new));
         all.extend(sites::head_changes(study, summary, format!("head-changes{suffix}")).map(Planned::new));
     }
@@ -86,8 +86,8 @@ pub fn of_model(sources: &Sources<'_>, summary: &ModelSummary) -> Vec<Planned> {
 #[must_use]
 pub fn over_models(sources: &Sources<'_>, summaries: &[ModelSummary]) -> Vec<Planned> {
     let whole = scale::scores_by_scale(sources.study, summaries);
-    let bars = bars::last_round(sources.study, summaries).map(Planned::new);
-    bars.into_iter().chain(whole.iter().flat_map(split::scales).map(Planned::new)).collect()
+    let bars = bars::bars(sources.study, summaries).into_iter().map(Planned::new);
+    bars.chain(whole.iter().flat_map(split::scales).map(Planned::new)).collect()
 }
 
 fn behaviour(study: &Study, summary: &ModelSummary, name: String) -> RoundsByCondition {

@@ -13,7 +13,7 @@ const MAPS: usize = 6;
 
 /// Which lines each figure holds: all in one, or several figures with the first line, which the others are compared with,
 /// in each.
-fn parts(count: usize) -> Vec<Vec<usize>> {
+pub(super) fn parts(count: usize) -> Vec<Vec<usize>> {
     if count <= LINES {
         return vec![(0..count).collect()];
     }
@@ -75,7 +75,7 @@ pub fn maps(whole: LayerRoundMap) -> Vec<LayerRoundMap> {
     (0..count).step_by(BESIDE).enumerate().map(part).collect()
 }
 
-fn numbered(name: &str, number: usize) -> String {
+pub(super) fn numbered(name: &str, number: usize) -> String {
     if number == 0 { name.to_owned() } else { format!("{name}-part-{}", number + 1) }
 }
 

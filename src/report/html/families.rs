@@ -25,7 +25,6 @@ const BEGINNINGS: &[(Family, &[&str])] = &[
             "categories",
             "flips",
             "gains",
-            "last-round",
             "occupations",
             "open",
             "position-bias",
