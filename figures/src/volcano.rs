@@ -11,6 +11,7 @@ use crate::data::{Csv, check_number, check_some, lettered, listed, plain};
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot, Ticks};
 use crate::legend::{Key, Named};
+use crate::numbers::written;
 use crate::panel::Mark;
 use crate::scale;
 use crate::style::{Dash, Fill, Look, Style};
@@ -235,7 +236,7 @@ fn powers(top: f64) -> Vec<(f64, String)> {
     let step = (top / TICKS).ceil().max(1.0) as usize;
     let label = |power: usize| match power {
         0 => "1".to_owned(),
-        1..=3 => format!("0.{}1", "0".repeat(power - 1)),
+        1..=3 => written(&format!("0.{}1", "0".repeat(power - 1))),
         _ => format!("10^{{\u{2212}{power}}}"),
     };
     (0..=top as usize).step_by(step).map(|power| (power as f64, label(power))).collect()
