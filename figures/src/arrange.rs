@@ -97,6 +97,77 @@ pub trait Part {
     fn absorb(&mut self, other: &Self) -> bool;
 }
 
+/// Says what the parts of a figure are: its panels, the labels of its axes, and what else it can do.
+macro_rules! parts {
+    ($figure:ident, $panel:ident, [$($axis:ident),+] $(, { $($more:item)* })?) => {
+        impl crate::arrange::Parts for $figure {
+            type Panel = $panel;
+
+            fn name(&mut self) -> &mut String {
+                &mut self.name
+            }
+
+            fn panels(&mut self) -> &mut Vec<$panel> {
+                &mut self.panels
+            }
+
+            fn axes(&mut self) -> Vec<&mut String> {
+                vec![$(&mut self.$axis),+]
+            }
+
+            fn columns(&mut self) -> Option<&mut Option<usize>> {
+                Some(&mut self.columns)
+            }
+
+            $($($more)*)?
+        }
+    };
+}
+
+/// Says what the lines of a panel are, or that it has none.
+macro_rules! lines {
+    ($panel:ident) => {
+        impl crate::arrange::Part for $panel {
+            fn title(&mut self) -> &mut String {
+                &mut self.title
+            }
+
+            fn labels(&mut self) -> Vec<&mut String> {
+                Vec::new()
+            }
+
+            fn keep(&mut self, _: &[usize]) {}
+
+            fn absorb(&mut self, _: &Self) -> bool {
+                false
+            }
+        }
+    };
+    ($panel:ident, $lines:ident, $($label:ident).+ $(, also $more:ident)?) => {
+        impl crate::arrange::Part for $panel {
+            fn title(&mut self) -> &mut String {
+                &mut self.title
+            }
+
+            fn labels(&mut self) -> Vec<&mut String> {
+                self.$lines.iter_mut().map(|line| &mut line.$($label).+).collect()
+            }
+
+            fn keep(&mut self, lines: &[usize]) {
+                crate::arrange::pick(&mut self.$lines, lines);
+            }
+
+            fn absorb(&mut self, other: &Self) -> bool {
+                self.$lines.extend(other.$lines.iter().cloned());
+                $(self.$more.extend(other.$more.iter().cloned());)?
+                true
+            }
+        }
+    };
+}
+
+pub(crate) use {lines, parts};
+
 /// Whether a text matches a pattern in which `*` stands for anything.
 #[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{Part, Parts, pick};
+use crate::arrange::{Part, parts, pick};
 use crate::blocks::BlockLook;
 use crate::brackets::{Brackets, NOT_SIGNIFICANT, p_text};
 use crate::canvas::Drawing;
@@ -236,26 +236,7 @@ impl ModelBars {
     }
 }
 
-impl Parts for ModelBars {
-    type Panel = BarPanel;
-
-    fn name(&mut self) -> &mut String {
-        &mut self.name
-    }
-
-    fn panels(&mut self) -> &mut Vec<BarPanel> {
-        &mut self.panels
-    }
-
-    fn axes(&mut self) -> Vec<&mut String> {
-        vec![&mut self.x_label]
-    }
-
-    fn columns(&mut self) -> Option<&mut Option<usize>> {
-        Some(&mut self.columns)
-    }
-}
-
+parts!(ModelBars, BarPanel, [x_label]);
 impl Part for BarPanel {
     fn title(&mut self) -> &mut String {
         &mut self.title

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{Part, Parts, pick};
+use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
 use crate::colour::{MUTED, WHITE};
 use crate::data::{
@@ -385,25 +385,7 @@ fn marks(panel: &CurvePanel, line: &Curve, look: Look, moved: f64) -> (Vec<Mark>
     (marks, named)
 }
 
-impl Parts for Curves {
-    type Panel = CurvePanel;
-
-    fn name(&mut self) -> &mut String {
-        &mut self.name
-    }
-
-    fn panels(&mut self) -> &mut Vec<CurvePanel> {
-        &mut self.panels
-    }
-
-    fn axes(&mut self) -> Vec<&mut String> {
-        vec![&mut self.x_label]
-    }
-
-    fn columns(&mut self) -> Option<&mut Option<usize>> {
-        Some(&mut self.columns)
-    }
-
+parts!(Curves, CurvePanel, [x_label], {
     fn keep_layers(&mut self, first: usize, last: usize) -> bool {
         let of_layers = plain(&self.x_label).to_lowercase().starts_with("layer");
         let kept = |x: f64| (first as f64..=last as f64).contains(&x);
@@ -413,26 +395,9 @@ impl Parts for Curves {
         }
         of_layers && self.panels.iter().all(|panel| panel.lines.iter().all(|line| !line.points.is_empty()))
     }
-}
+});
 
-impl Part for CurvePanel {
-    fn title(&mut self) -> &mut String {
-        &mut self.title
-    }
-
-    fn labels(&mut self) -> Vec<&mut String> {
-        self.lines.iter_mut().map(|line| &mut line.label).collect()
-    }
-
-    fn keep(&mut self, lines: &[usize]) {
-        pick(&mut self.lines, lines);
-    }
-
-    fn absorb(&mut self, other: &Self) -> bool {
-        self.lines.extend(other.lines.iter().cloned());
-        true
-    }
-}
+lines!(CurvePanel, lines, label);
 
 impl Figure for Curves {
     fn name(&self) -> &str {

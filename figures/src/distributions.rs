@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{Part, Parts, pick};
+use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
 use crate::colour::{MUTED, WHITE};
 use crate::data::{Csv, check_some, inside, known, lettered, listed, plain};
@@ -229,44 +229,8 @@ fn row_marks(row: &DistributionRow, looks: &[Look], foot: f64, width: f64) -> Ve
     areas.into_iter().chain(lines).collect()
 }
 
-impl Parts for Distributions {
-    type Panel = DistributionPanel;
-
-    fn name(&mut self) -> &mut String {
-        &mut self.name
-    }
-
-    fn panels(&mut self) -> &mut Vec<DistributionPanel> {
-        &mut self.panels
-    }
-
-    fn axes(&mut self) -> Vec<&mut String> {
-        vec![&mut self.x_label]
-    }
-
-    fn columns(&mut self) -> Option<&mut Option<usize>> {
-        Some(&mut self.columns)
-    }
-}
-
-impl Part for DistributionPanel {
-    fn title(&mut self) -> &mut String {
-        &mut self.title
-    }
-
-    fn labels(&mut self) -> Vec<&mut String> {
-        self.rows.iter_mut().map(|line| &mut line.label).collect()
-    }
-
-    fn keep(&mut self, lines: &[usize]) {
-        pick(&mut self.rows, lines);
-    }
-
-    fn absorb(&mut self, other: &Self) -> bool {
-        self.rows.extend(other.rows.iter().cloned());
-        true
-    }
-}
+parts!(Distributions, DistributionPanel, [x_label]);
+lines!(DistributionPanel, rows, label);
 
 impl Figure for Distributions {
     fn name(&self) -> &str {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{Part, Parts, pick};
+use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
 use crate::colour::{INK, MUTED};
 use crate::data::{
@@ -302,25 +302,7 @@ fn null_marks(plot: &mut Plot, null: &NullBand, x: &[f64]) {
     plot.marks.push(Mark::Band { x: x.to_vec(), lo, hi, colour, alpha });
 }
 
-impl Parts for LayerProfile {
-    type Panel = ProfilePanel;
-
-    fn name(&mut self) -> &mut String {
-        &mut self.name
-    }
-
-    fn panels(&mut self) -> &mut Vec<ProfilePanel> {
-        &mut self.panels
-    }
-
-    fn axes(&mut self) -> Vec<&mut String> {
-        vec![&mut self.x_label, &mut self.y_label]
-    }
-
-    fn columns(&mut self) -> Option<&mut Option<usize>> {
-        Some(&mut self.columns)
-    }
-
+parts!(LayerProfile, ProfilePanel, [x_label, y_label], {
     fn keep_layers(&mut self, first: usize, last: usize) -> bool {
         if self.depth == Depth::Relative || first < self.first_layer || last < first {
             return false;
@@ -344,26 +326,9 @@ impl Parts for LayerProfile {
         self.first_layer = first;
         true
     }
-}
+});
 
-impl Part for ProfilePanel {
-    fn title(&mut self) -> &mut String {
-        &mut self.title
-    }
-
-    fn labels(&mut self) -> Vec<&mut String> {
-        self.profiles.iter_mut().map(|line| &mut line.scores.label).collect()
-    }
-
-    fn keep(&mut self, lines: &[usize]) {
-        pick(&mut self.profiles, lines);
-    }
-
-    fn absorb(&mut self, other: &Self) -> bool {
-        self.profiles.extend(other.profiles.iter().cloned());
-        true
-    }
-}
+lines!(ProfilePanel, profiles, scores.label);
 
 impl Figure for LayerProfile {
     fn name(&self) -> &str {

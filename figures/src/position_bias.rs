@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{Part, Parts, pick};
+use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
 use crate::colour::Rgb;
 use crate::data::{
@@ -132,44 +132,8 @@ impl PositionBias {
     }
 }
 
-impl Parts for PositionBias {
-    type Panel = PlacePanel;
-
-    fn name(&mut self) -> &mut String {
-        &mut self.name
-    }
-
-    fn panels(&mut self) -> &mut Vec<PlacePanel> {
-        &mut self.panels
-    }
-
-    fn axes(&mut self) -> Vec<&mut String> {
-        vec![&mut self.x_label, &mut self.y_label]
-    }
-
-    fn columns(&mut self) -> Option<&mut Option<usize>> {
-        Some(&mut self.columns)
-    }
-}
-
-impl Part for PlacePanel {
-    fn title(&mut self) -> &mut String {
-        &mut self.title
-    }
-
-    fn labels(&mut self) -> Vec<&mut String> {
-        self.series.iter_mut().map(|line| &mut line.label).collect()
-    }
-
-    fn keep(&mut self, lines: &[usize]) {
-        pick(&mut self.series, lines);
-    }
-
-    fn absorb(&mut self, other: &Self) -> bool {
-        self.series.extend(other.series.iter().cloned());
-        true
-    }
-}
+parts!(PositionBias, PlacePanel, [x_label, y_label]);
+lines!(PlacePanel, series, label);
 
 impl Figure for PositionBias {
     fn name(&self) -> &str {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{Part, Parts};
+use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
 use crate::data::{Csv, check_order, check_range, check_share, check_some, lettered, listed, plain};
 use crate::error::{Error, Result};
@@ -162,41 +162,8 @@ impl Reliability {
     }
 }
 
-impl Parts for Reliability {
-    type Panel = ReliabilityPanel;
-
-    fn name(&mut self) -> &mut String {
-        &mut self.name
-    }
-
-    fn panels(&mut self) -> &mut Vec<ReliabilityPanel> {
-        &mut self.panels
-    }
-
-    fn axes(&mut self) -> Vec<&mut String> {
-        vec![&mut self.x_label, &mut self.y_label]
-    }
-
-    fn columns(&mut self) -> Option<&mut Option<usize>> {
-        Some(&mut self.columns)
-    }
-}
-
-impl Part for ReliabilityPanel {
-    fn title(&mut self) -> &mut String {
-        &mut self.title
-    }
-
-    fn labels(&mut self) -> Vec<&mut String> {
-        Vec::new()
-    }
-
-    fn keep(&mut self, _: &[usize]) {}
-
-    fn absorb(&mut self, _: &Self) -> bool {
-        false
-    }
-}
+parts!(Reliability, ReliabilityPanel, [x_label, y_label]);
+lines!(ReliabilityPanel);
 
 impl Figure for Reliability {
     fn name(&self) -> &str {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{Part, Parts, pick};
+use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
 use crate::data::{Csv, Reference, Series, check_range, check_some, entry, known, lettered, listed, plain};
 use crate::error::{Error, Result};
@@ -137,44 +137,8 @@ fn condition(line: &Series, look: Look, apart: f64, intervals: Intervals) -> (Ve
     (marks, Named { label: line.label.clone(), key: Key::Line { look, marker: true }, end })
 }
 
-impl Parts for RoundsByCondition {
-    type Panel = RoundPanel;
-
-    fn name(&mut self) -> &mut String {
-        &mut self.name
-    }
-
-    fn panels(&mut self) -> &mut Vec<RoundPanel> {
-        &mut self.panels
-    }
-
-    fn axes(&mut self) -> Vec<&mut String> {
-        vec![&mut self.x_label]
-    }
-
-    fn columns(&mut self) -> Option<&mut Option<usize>> {
-        Some(&mut self.columns)
-    }
-}
-
-impl Part for RoundPanel {
-    fn title(&mut self) -> &mut String {
-        &mut self.title
-    }
-
-    fn labels(&mut self) -> Vec<&mut String> {
-        self.lines.iter_mut().map(|line| &mut line.label).collect()
-    }
-
-    fn keep(&mut self, lines: &[usize]) {
-        pick(&mut self.lines, lines);
-    }
-
-    fn absorb(&mut self, other: &Self) -> bool {
-        self.lines.extend(other.lines.iter().cloned());
-        true
-    }
-}
+parts!(RoundsByCondition, RoundPanel, [x_label]);
+lines!(RoundPanel, lines, label);
 
 impl Figure for RoundsByCondition {
     fn name(&self) -> &str {

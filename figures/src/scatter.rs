@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{Part, Parts};
+use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
 use crate::data::{
     Csv, check_list, check_number, check_order, check_range, check_some, known, lettered, listed, plain,
@@ -143,41 +143,8 @@ impl Scatter {
     }
 }
 
-impl Parts for Scatter {
-    type Panel = ScatterPanel;
-
-    fn name(&mut self) -> &mut String {
-        &mut self.name
-    }
-
-    fn panels(&mut self) -> &mut Vec<ScatterPanel> {
-        &mut self.panels
-    }
-
-    fn axes(&mut self) -> Vec<&mut String> {
-        vec![&mut self.x_label, &mut self.y_label]
-    }
-
-    fn columns(&mut self) -> Option<&mut Option<usize>> {
-        Some(&mut self.columns)
-    }
-}
-
-impl Part for ScatterPanel {
-    fn title(&mut self) -> &mut String {
-        &mut self.title
-    }
-
-    fn labels(&mut self) -> Vec<&mut String> {
-        Vec::new()
-    }
-
-    fn keep(&mut self, _: &[usize]) {}
-
-    fn absorb(&mut self, _: &Self) -> bool {
-        false
-    }
-}
+parts!(Scatter, ScatterPanel, [x_label, y_label]);
+lines!(ScatterPanel);
 
 impl Figure for Scatter {
     fn name(&self) -> &str {

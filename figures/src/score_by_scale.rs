@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{Part, Parts, pick};
+use crate::arrange::{Part, parts, pick};
 use crate::canvas::Drawing;
 use crate::colour::INK;
 use crate::data::{
@@ -298,25 +298,7 @@ impl ScoreByScale {
     }
 }
 
-impl Parts for ScoreByScale {
-    type Panel = ScalePanel;
-
-    fn name(&mut self) -> &mut String {
-        &mut self.name
-    }
-
-    fn panels(&mut self) -> &mut Vec<ScalePanel> {
-        &mut self.panels
-    }
-
-    fn axes(&mut self) -> Vec<&mut String> {
-        vec![&mut self.x_label]
-    }
-
-    fn columns(&mut self) -> Option<&mut Option<usize>> {
-        Some(&mut self.columns)
-    }
-
+parts!(ScoreByScale, ScalePanel, [x_label], {
     /// Every line of both gets an entry for each model of both.
     fn make_room(&mut self, other: &mut Self) -> std::result::Result<(), &'static str> {
         if self.scale != other.scale {
@@ -334,7 +316,7 @@ impl Parts for ScoreByScale {
         self.models.append(&mut other.models);
         Ok(())
     }
-}
+});
 
 impl Part for ScalePanel {
     fn title(&mut self) -> &mut String {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{Part, Parts};
+use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
 use crate::colour::Rgb;
 use crate::data::{Csv, Series, check_share, check_some, entry, known, lettered, listed, plain};
@@ -175,41 +175,8 @@ fn ticks(positions: f64) -> Ticks {
     Ticks::At(round.into_iter().map(|p| (p, p.to_string())).collect())
 }
 
-impl Parts for TokenShift {
-    type Panel = ShiftPanel;
-
-    fn name(&mut self) -> &mut String {
-        &mut self.name
-    }
-
-    fn panels(&mut self) -> &mut Vec<ShiftPanel> {
-        &mut self.panels
-    }
-
-    fn axes(&mut self) -> Vec<&mut String> {
-        vec![&mut self.x_label]
-    }
-
-    fn columns(&mut self) -> Option<&mut Option<usize>> {
-        Some(&mut self.columns)
-    }
-}
-
-impl Part for ShiftPanel {
-    fn title(&mut self) -> &mut String {
-        &mut self.title
-    }
-
-    fn labels(&mut self) -> Vec<&mut String> {
-        Vec::new()
-    }
-
-    fn keep(&mut self, _: &[usize]) {}
-
-    fn absorb(&mut self, _: &Self) -> bool {
-        false
-    }
-}
+parts!(TokenShift, ShiftPanel, [x_label]);
+lines!(ShiftPanel);
 
 impl Figure for TokenShift {
     fn name(&self) -> &str {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{Part, Parts, pick};
+use crate::arrange::{lines, parts};
 use crate::arrows::{Cross, Tip};
 use crate::canvas::Drawing;
 use crate::colour::{INK, MUTED, WHITE};
@@ -231,45 +231,8 @@ fn places(path: &PlanePath) -> Vec<(f64, Option<f64>)> {
     path.points.iter().map(place).collect()
 }
 
-impl Parts for Trajectories {
-    type Panel = PlanePanel;
-
-    fn name(&mut self) -> &mut String {
-        &mut self.name
-    }
-
-    fn panels(&mut self) -> &mut Vec<PlanePanel> {
-        &mut self.panels
-    }
-
-    fn axes(&mut self) -> Vec<&mut String> {
-        vec![&mut self.x_label, &mut self.y_label]
-    }
-
-    fn columns(&mut self) -> Option<&mut Option<usize>> {
-        Some(&mut self.columns)
-    }
-}
-
-impl Part for PlanePanel {
-    fn title(&mut self) -> &mut String {
-        &mut self.title
-    }
-
-    fn labels(&mut self) -> Vec<&mut String> {
-        self.paths.iter_mut().map(|line| &mut line.label).collect()
-    }
-
-    fn keep(&mut self, lines: &[usize]) {
-        pick(&mut self.paths, lines);
-    }
-
-    fn absorb(&mut self, other: &Self) -> bool {
-        self.paths.extend(other.paths.iter().cloned());
-        self.items.extend(&other.items);
-        true
-    }
-}
+parts!(Trajectories, PlanePanel, [x_label, y_label]);
+lines!(PlanePanel, paths, label, also items);
 
 impl Figure for Trajectories {
     fn name(&self) -> &str {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{Part, Parts, pick};
+use crate::arrange::{lines, parts};
 use crate::bars::check_p;
 use crate::canvas::Drawing;
 use crate::colour::{INK, MUTED, WHITE};
@@ -242,44 +242,8 @@ fn powers(top: f64) -> Vec<(f64, String)> {
     (0..=top as usize).step_by(step).map(|power| (power as f64, label(power))).collect()
 }
 
-impl Parts for Volcano {
-    type Panel = VolcanoPanel;
-
-    fn name(&mut self) -> &mut String {
-        &mut self.name
-    }
-
-    fn panels(&mut self) -> &mut Vec<VolcanoPanel> {
-        &mut self.panels
-    }
-
-    fn axes(&mut self) -> Vec<&mut String> {
-        vec![&mut self.x_label, &mut self.y_label]
-    }
-
-    fn columns(&mut self) -> Option<&mut Option<usize>> {
-        Some(&mut self.columns)
-    }
-}
-
-impl Part for VolcanoPanel {
-    fn title(&mut self) -> &mut String {
-        &mut self.title
-    }
-
-    fn labels(&mut self) -> Vec<&mut String> {
-        self.series.iter_mut().map(|line| &mut line.label).collect()
-    }
-
-    fn keep(&mut self, lines: &[usize]) {
-        pick(&mut self.series, lines);
-    }
-
-    fn absorb(&mut self, other: &Self) -> bool {
-        self.series.extend(other.series.iter().cloned());
-        true
-    }
-}
+parts!(Volcano, VolcanoPanel, [x_label, y_label]);
+lines!(VolcanoPanel, series, label);
 
 impl Figure for Volcano {
     fn name(&self) -> &str {
