@@ -9,8 +9,8 @@ use crate::brackets::{Brackets, NOT_SIGNIFICANT, p_text};
 use crate::canvas::Drawing;
 use crate::colour::INK;
 use crate::data::{
-    Csv, Reference, Series, check_list, check_number, check_range, check_some, entry, known, lettered,
-    listed, plain,
+    Csv, Reference, Series, check_list, check_number, check_range, check_some, distinct, entry, known,
+    lettered, listed, plain,
 };
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot, Ticks};
@@ -184,13 +184,7 @@ pub(crate) fn check_p(what: &str, p: f64) -> Result<()> {
 impl ModelBars {
     /// Models in order of first appearance.
     fn models(&self) -> Vec<&str> {
-        let mut seen = Vec::new();
-        for model in self.panels.iter().flat_map(|p| &p.models) {
-            if !seen.contains(&model.scores.label.as_str()) {
-                seen.push(model.scores.label.as_str());
-            }
-        }
-        seen
+        distinct(self.panels.iter().flat_map(|p| &p.models).map(|model| model.scores.label.as_str()))
     }
 
     fn check(&self) -> Result<()> {

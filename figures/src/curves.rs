@@ -7,8 +7,8 @@ use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
 use crate::colour::{MUTED, WHITE};
 use crate::data::{
-    Csv, Reference, check_number, check_order, check_range, check_some, inside, known, lettered, listed,
-    plain,
+    Csv, Reference, check_number, check_order, check_range, check_some, distinct, inside, known, lettered,
+    listed, plain,
 };
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot, Ticks};
@@ -235,13 +235,7 @@ impl Curves {
 
     /// Labels of the lines for which `of` holds, in order of first appearance.
     fn labels(&self, of: impl Fn(&Curve) -> bool) -> Vec<&str> {
-        let mut seen = Vec::new();
-        for line in self.lines().filter(|l| of(l)) {
-            if !seen.contains(&line.label.as_str()) {
-                seen.push(line.label.as_str());
-            }
-        }
-        seen
+        distinct(self.lines().filter(|l| of(l)).map(|line| line.label.as_str()))
     }
 
     fn check(&self) -> Result<()> {

@@ -170,6 +170,17 @@ pub(crate) fn entry(list: &[Option<f64>], index: usize) -> Option<f64> {
     list.get(index).copied().flatten()
 }
 
+/// Each label once, in order of first appearance.
+pub(crate) fn distinct<T: PartialEq>(labels: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = Vec::new();
+    for label in labels {
+        if !seen.contains(&label) {
+            seen.push(label);
+        }
+    }
+    seen
+}
+
 /// "a", "a and b", "a, b and c".
 pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
     match names {

@@ -6,7 +6,7 @@ use crate::Figure;
 use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
 use crate::colour::{MUTED, WHITE};
-use crate::data::{Csv, check_some, inside, known, lettered, listed, plain};
+use crate::data::{Csv, check_some, distinct, inside, known, lettered, listed, plain};
 use crate::density::{Kernel, bandwidth, mean};
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot, Row, Ticks};
@@ -106,13 +106,7 @@ impl Distributions {
     }
 
     fn labels(&self) -> Vec<&str> {
-        let mut seen = Vec::new();
-        for sample in self.samples() {
-            if !seen.contains(&sample.label.as_str()) {
-                seen.push(sample.label.as_str());
-            }
-        }
-        seen
+        distinct(self.samples().map(|sample| sample.label.as_str()))
     }
 
     fn check(&self) -> Result<()> {

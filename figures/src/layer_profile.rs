@@ -7,8 +7,8 @@ use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
 use crate::colour::{INK, MUTED};
 use crate::data::{
-    Csv, Reference, Series, check_flags, check_list, check_order, check_range, check_some, entry, known,
-    lettered, listed, plain,
+    Csv, Reference, Series, check_flags, check_list, check_order, check_range, check_some, distinct, entry,
+    known, lettered, listed, plain,
 };
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot, Ticks};
@@ -122,13 +122,7 @@ impl LayerProfile {
     }
 
     fn labels(&self) -> Vec<&str> {
-        let mut seen = Vec::new();
-        for profile in self.panels.iter().flat_map(|p| &p.profiles) {
-            if !seen.contains(&profile.scores.label.as_str()) {
-                seen.push(profile.scores.label.as_str());
-            }
-        }
-        seen
+        distinct(self.panels.iter().flat_map(|p| &p.profiles).map(|profile| profile.scores.label.as_str()))
     }
 
     fn check(&self) -> Result<()> {

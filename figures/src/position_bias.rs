@@ -7,7 +7,8 @@ use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
 use crate::colour::Rgb;
 use crate::data::{
-    Csv, Reference, Series, check_share, check_some, check_two, entry, known, lettered, listed, plain,
+    Csv, Reference, Series, check_share, check_some, check_two, distinct, entry, known, lettered, listed,
+    plain,
 };
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot, Ticks};
@@ -62,13 +63,7 @@ impl PlacePanel {
 impl PositionBias {
     /// Series in order of first appearance.
     fn labels(&self) -> Vec<&str> {
-        let mut seen = Vec::new();
-        for series in self.panels.iter().flat_map(|p| &p.series) {
-            if !seen.contains(&series.label.as_str()) {
-                seen.push(series.label.as_str());
-            }
-        }
-        seen
+        distinct(self.panels.iter().flat_map(|p| &p.series).map(|series| series.label.as_str()))
     }
 
     fn check(&self) -> Result<()> {

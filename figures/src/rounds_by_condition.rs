@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::Figure;
 use crate::arrange::{lines, parts};
 use crate::canvas::Drawing;
-use crate::data::{Csv, Reference, Series, check_range, check_some, entry, known, lettered, listed, plain};
+use crate::data::{
+    Csv, Reference, Series, check_range, check_some, distinct, entry, known, lettered, listed, plain,
+};
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot};
 use crate::legend::{Key, Named};
@@ -59,13 +61,7 @@ pub enum Intervals {
 impl RoundsByCondition {
     /// Conditions in order of first appearance.
     fn conditions(&self) -> Vec<&str> {
-        let mut seen = Vec::new();
-        for line in self.panels.iter().flat_map(|p| &p.lines) {
-            if !seen.contains(&line.label.as_str()) {
-                seen.push(line.label.as_str());
-            }
-        }
-        seen
+        distinct(self.panels.iter().flat_map(|p| &p.lines).map(|line| line.label.as_str()))
     }
 
     fn check(&self) -> Result<()> {

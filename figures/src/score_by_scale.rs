@@ -7,8 +7,8 @@ use crate::arrange::{Part, parts, pick};
 use crate::canvas::Drawing;
 use crate::colour::INK;
 use crate::data::{
-    Csv, Reference, Series, check_number, check_range, check_some, check_two, entry, known, lettered, listed,
-    plain,
+    Csv, Reference, Series, check_number, check_range, check_some, check_two, distinct, entry, known,
+    lettered, listed, plain,
 };
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot, Ticks};
@@ -107,13 +107,7 @@ impl Role {
 impl ScoreByScale {
     /// Conditions in order of first appearance.
     fn conditions(&self) -> Vec<&str> {
-        let mut seen = Vec::new();
-        for line in self.panels.iter().flat_map(|p| &p.lines) {
-            if !seen.contains(&line.label.as_str()) {
-                seen.push(line.label.as_str());
-            }
-        }
-        seen
+        distinct(self.panels.iter().flat_map(|p| &p.lines).map(|line| line.label.as_str()))
     }
 
     fn check(&self) -> Result<()> {

@@ -8,7 +8,9 @@ use crate::arrows::{Cross, Tip};
 use crate::canvas::Drawing;
 use crate::colour::{INK, MUTED, WHITE};
 use crate::contours::{LEAST, Plane};
-use crate::data::{Csv, check_list, check_number, check_order, check_some, known, lettered, listed, plain};
+use crate::data::{
+    Csv, check_list, check_number, check_order, check_some, distinct, known, lettered, listed, plain,
+};
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot, Ticks};
 use crate::legend::{Key, Named};
@@ -128,13 +130,7 @@ impl PlanePanel {
 impl Trajectories {
     /// Conditions in order of first appearance.
     fn conditions(&self) -> Vec<&str> {
-        let mut seen = Vec::new();
-        for path in self.panels.iter().flat_map(|p| &p.paths) {
-            if !seen.contains(&path.label.as_str()) {
-                seen.push(path.label.as_str());
-            }
-        }
-        seen
+        distinct(self.panels.iter().flat_map(|p| &p.paths).map(|path| path.label.as_str()))
     }
 
     fn check(&self) -> Result<()> {

@@ -7,7 +7,7 @@ use crate::arrange::{lines, parts};
 use crate::bars::check_p;
 use crate::canvas::Drawing;
 use crate::colour::{INK, MUTED, WHITE};
-use crate::data::{Csv, check_number, check_some, lettered, listed, plain};
+use crate::data::{Csv, check_number, check_some, distinct, lettered, listed, plain};
 use crate::error::{Error, Result};
 use crate::grid::{self, Plot, Ticks};
 use crate::legend::{Key, Named};
@@ -147,13 +147,7 @@ fn height(p: f64) -> f64 {
 impl Volcano {
     /// Series in order of first appearance.
     fn labels(&self) -> Vec<&str> {
-        let mut seen = Vec::new();
-        for series in self.panels.iter().flat_map(|p| &p.series) {
-            if !seen.contains(&series.label.as_str()) {
-                seen.push(series.label.as_str());
-            }
-        }
-        seen
+        distinct(self.panels.iter().flat_map(|p| &p.series).map(|series| series.label.as_str()))
     }
 
     fn check(&self) -> Result<()> {
@@ -220,17 +214,6 @@ fn least_label(permutations: usize) -> String {
     format!("least p of {permutations} permutations")
 }
 
-/// Each name once, in order of first appearance.
-fn once(names: impl Iterator<Item = String>) -> Vec<String> {
-    let mut seen = Vec::new();
-    for name in names {
-        if !seen.contains(&name) {
-            seen.push(name);
-        }
-    }
-    seen
-}
-
 /// Powers of ten up to a height, written as the p they are.
 fn powers(top: f64) -> Vec<(f64, String)> {
     let step = (top / TICKS).ceil().max(1.0) as usize;
@@ -295,9 +278,9 @@ impl Figure for Volcano {
         }
         let thresholds = || self.panels.iter().flat_map(|p| p.thresholds.iter().enumerate());
         let is_first = |of: &(usize, &Threshold)| of.0 == 0;
-        let first = once(thresholds().filter(is_first).map(|of| plain(&of.1.label)));
-        let others = once(thresholds().filter(|of| !is_first(of)).map(|of| plain(&of.1.label)));
-        let least = once(self.panels.iter().filter_map(|p| p.permutations).map(least_label));
+        let first = distinct(thresholds().filter(is_first).map(|of| plain(&of.1.label)));
+        let others = distinct(thresholds().filter(|of| !is_first(of)).map(|of| plain(&of.1.label)));
+        let least = distinct(self.panels.iter().filter_map(|p| p.permutations).map(least_label));
         let lines = [("Dashed grey line", first), ("Dash-dotted line", others), ("Light line", least)];
         let named = lines.iter().filter(|line| !line.1.is_empty());
         out.extend(named.map(|(line, names)| format!("{line}: {}.", listed(names))));
