@@ -41,8 +41,8 @@
 //! canvas translates colours and strokes, and texts are measured and numbers written as the style says.
 //!
 //! # A new kind of figure
-//! One file: a struct, its check, its marks (`panel`) handed to the small multiples (`grid`), its CSV and
-//! its caption; and one line here.
+//! One file: a struct, its check, its marks (`panel`) handed to the small multiples (`grid`), what can be chosen
+//! of it (`parts!`, `lines!`), its CSV and its caption; and its names here, one of them among `kinds!`.
 #![deny(missing_docs)]
 
 mod arrange;
