@@ -3,6 +3,7 @@
 mod browser;
 #[path = "../common/mod.rs"]
 mod common;
+mod large;
 mod small;
 
 use std::fs;
@@ -291,4 +292,16 @@ fn a_print_holds_every_drawing_and_has_several_pages() {
         dispatchEvent(new Event('beforeprint'));
         return document.querySelectorAll('figure circle').length;";
     assert_eq!(browser.run(&page(), script), 4);
+}
+
+#[test]
+fn the_page_of_five_hundred_items_is_smaller_than_ten_megabytes() {
+    let page = large::page();
+    assert!(page.len() < 10_000_000, "{} bytes", page.len());
+    let Some(browser) = Browser::new() else { return };
+    let script = "
+        document.querySelector('#dialogues').scrollIntoView();
+        await until(() => document.querySelector('.item'));
+        return document.querySelector('#count').textContent;";
+    assert_eq!(browser.run(&page, script), "1\u{2013}20 of 500 items");
 }

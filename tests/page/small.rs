@@ -14,7 +14,8 @@ use serde_json::{Map, json};
 /// Items of the task.
 const ITEMS: usize = 30;
 
-fn items() -> Vec<Item> {
+/// Items with options of three roles.
+pub fn items(count: usize) -> Vec<Item> {
     let item = |n: usize| Item {
         id: format!("item-{n}"),
         group: format!("g{}", n / 2),
@@ -32,34 +33,35 @@ fn items() -> Vec<Item> {
         target: Some(0),
         recorded: None,
     };
-    (0..ITEMS).map(item).collect()
+    (0..count).map(item).collect()
 }
 
-/// Two rounds an item; the second answer is right.
-fn turns(items: &[Item], condition: &str) -> Vec<Turn> {
-    let turn = |item: &Item, round: usize| {
-        let choice = if round == 0 { 0 } else { 2 };
-        let logprobs: Vec<f64> =
-            (0..3).map(|option| if option == choice { 0.8_f64.ln() } else { 0.1_f64.ln() }).collect();
-        let order = OrderTurn {
-            order: vec![0, 1, 2],
-            before: Vec::new(),
-            new_ids: Vec::new(),
-            answer_ids: Vec::new(),
-            answer: format!("I say {choice}."),
-            ended: true,
-            logprobs: logprobs.clone(),
-            answer_logprob: -1.0,
-            texts: Vec::new(),
-            parsed: Some(choice),
-        };
-        let (item, group, category) = (item.id.clone(), item.group.clone(), item.category.clone());
-        let user = if round == 0 { "Please answer.".into() } else { format!("Think of {condition}.") };
-        let (choice, orders) = (Some(choice), vec![order]);
-        let (unconditional, samples) = (Vec::new(), Vec::new());
-        Turn { item, group, category, round, user, logprobs, choice, unconditional, orders, samples }
+/// A round of an item; after the first the answer is right.
+pub fn turn(item: &Item, round: usize, condition: &str) -> Turn {
+    let choice = if round == 0 { 0 } else { 2 };
+    let logprobs: Vec<f64> =
+        (0..3).map(|option| if option == choice { 0.8_f64.ln() } else { 0.1_f64.ln() }).collect();
+    let order = OrderTurn {
+        order: vec![0, 1, 2],
+        before: Vec::new(),
+        new_ids: Vec::new(),
+        answer_ids: Vec::new(),
+        answer: format!("I say {choice}."),
+        ended: true,
+        logprobs: logprobs.clone(),
+        answer_logprob: -1.0,
+        texts: Vec::new(),
+        parsed: Some(choice),
     };
-    items.iter().flat_map(|item| [turn(item, 0), turn(item, 1)]).collect()
+    let (item, group, category) = (item.id.clone(), item.group.clone(), item.category.clone());
+    let user = if round == 0 { "Please answer.".into() } else { format!("Think of {condition}.") };
+    let (choice, orders) = (Some(choice), vec![order]);
+    let (unconditional, samples) = (Vec::new(), Vec::new());
+    Turn { item, group, category, round, user, logprobs, choice, unconditional, orders, samples }
+}
+
+fn turns(items: &[Item], condition: &str) -> Vec<Turn> {
+    items.iter().flat_map(|item| [turn(item, 0, condition), turn(item, 1, condition)]).collect()
 }
 
 fn words() -> WordScores {
@@ -112,7 +114,7 @@ fn long() -> Table {
 
 /// The page of a small study. A figure is twice as high as wide, so that a print has more than one page.
 pub fn page() -> String {
-    let items = items();
+    let items = items(ITEMS);
     let (plain, negated) = (turns(&items, "nothing"), turns(&items, "the opposite"));
     let svg = |n: usize| {
         format!(
