@@ -129,11 +129,16 @@ fn another_study_file_gives_other_figures_and_a_bad_table_is_refused() {
         let said = refused(&mut draw());
         assert!(said.contains(why), "{table}: {said}");
     }
-    // A run is not lost for a figure that cannot be made.
-    own("name = \"mine\"\nof = \"nothing\"\n");
-    succeed(&mut desk.recant(&["--quiet", "run", "study.toml", "-o", "run"]));
-    let page = text(&run.join("report.html"));
-    assert!(page.contains("figure mine cannot be made"), "the page says so");
+    // A run is not lost for a figure that cannot be made or drawn.
+    for table in ["name = \"mine\"\nof = \"nothing\"\n", "name = \"mine\"\nof = \"behaviour\"\nheight = 1\n"]
+    {
+        own(table);
+        succeed(&mut desk.recant(&["--quiet", "run", "study.toml", "-o", "run"]));
+        let page = text(&run.join("report.html"));
+        assert!(page.contains("figure mine cannot be made"), "the page says so of {table}");
+        let listed = said(&mut desk.recant(&["figures", "run", "--list"]));
+        assert!(listed.contains("behaviour\n") && !listed.contains("mine"), "{listed}");
+    }
 }
 
 #[test]
@@ -186,6 +191,8 @@ fn a_figure_takes_the_width_theme_font_and_numbers_that_are_asked_for() {
         "the report's own look is the default"
     );
     assert!(text(&desk.at("out/probe-auroc.tex")).contains("AUROC"));
+    let look = refused(&mut desk.recant(&["figures", "run", "--theme", "dark"]));
+    assert!(look.contains("would take the place of the report's own figures"), "{look}");
     for (option, value, why) in [
         ("--width", "wide", "no width \"wide\": known are"),
         ("--theme", "pink", "no theme \"pink\": known are"),
@@ -193,7 +200,7 @@ fn a_figure_takes_the_width_theme_font_and_numbers_that_are_asked_for() {
         ("--lang", "xx", "xx"),
         ("--font-size", "900", "font_size"),
     ] {
-        let said = refused(&mut desk.recant(&["figures", "run", option, value]));
+        let said = refused(&mut desk.recant(&["figures", "run", "-o", "out", option, value]));
         assert!(said.contains(why), "{option}: {said}");
     }
 }

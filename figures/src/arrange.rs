@@ -65,6 +65,9 @@ pub trait Parts: Any + Clone {
     /// Texts that belong to no panel: the labels of the axes.
     fn axes(&mut self) -> Vec<&mut String>;
 
+    /// What the caption says of all panels alike: intervals, tests.
+    fn claims(&self) -> Vec<&str>;
+
     /// How many panels stand side by side, where that can be chosen.
     fn columns(&mut self) -> Option<&mut Option<usize>>;
 
@@ -93,13 +96,19 @@ pub trait Part {
     /// Keeps lines, in this order.
     fn keep(&mut self, lines: &[usize]);
 
+    /// Labels of what stands beside its lines and is of the same source.
+    fn beside(&mut self) -> Vec<&mut String> {
+        Vec::new()
+    }
+
     /// Takes the lines of another panel of its title as well; whether it can.
     fn absorb(&mut self, other: &Self) -> bool;
 }
 
-/// Says what the parts of a figure are: its panels, the labels of its axes, and what else it can do.
+/// Says what the parts of a figure are: its panels, the labels of its axes, what its caption says of all panels, and what
+/// else it can do.
 macro_rules! parts {
-    ($figure:ident, $panel:ident, [$($axis:ident),+] $(, { $($more:item)* })?) => {
+    ($figure:ident, $panel:ident, [$($axis:ident),+], [$($claim:ident),+] $(, { $($more:item)* })?) => {
         impl crate::arrange::Parts for $figure {
             type Panel = $panel;
 
@@ -113,6 +122,10 @@ macro_rules! parts {
 
             fn axes(&mut self) -> Vec<&mut String> {
                 vec![$(&mut self.$axis),+]
+            }
+
+            fn claims(&self) -> Vec<&str> {
+                vec![$(&self.$claim),+]
             }
 
             fn columns(&mut self) -> Option<&mut Option<usize>> {
@@ -266,7 +279,10 @@ impl<F: Parts> Arrange for F {
         for panel in self.panels() {
             match together {
                 Together::Panels => mark(panel.title(), of),
-                Together::Lines => panel.labels().into_iter().for_each(|label| mark(label, of)),
+                Together::Lines => {
+                    panel.labels().into_iter().for_each(|label| mark(label, of));
+                    panel.beside().into_iter().for_each(|label| mark(label, of));
+                }
             }
         }
     }
@@ -278,6 +294,9 @@ impl<F: Parts> Arrange for F {
         let mut other = other.clone();
         if axes(self) != axes(&mut other) {
             return Err(refused("their axes differ"));
+        }
+        if self.claims() != other.claims() {
+            return Err(refused("their captions tell of other intervals or tests"));
         }
         self.make_room(&mut other).map_err(refused)?;
         for mut panel in std::mem::take(other.panels()) {

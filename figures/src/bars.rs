@@ -230,7 +230,7 @@ impl ModelBars {
     }
 }
 
-parts!(ModelBars, BarPanel, [x_label]);
+parts!(ModelBars, BarPanel, [x_label], [interval, before, test, symbol]);
 impl Part for BarPanel {
     fn title(&mut self) -> &mut String {
         &mut self.title

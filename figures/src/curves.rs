@@ -379,7 +379,7 @@ fn marks(panel: &CurvePanel, line: &Curve, look: Look, moved: f64) -> (Vec<Mark>
     (marks, named)
 }
 
-parts!(Curves, CurvePanel, [x_label], {
+parts!(Curves, CurvePanel, [x_label], [interval], {
     fn keep_layers(&mut self, first: usize, last: usize) -> bool {
         let of_layers = plain(&self.x_label).to_lowercase().starts_with("layer");
         let kept = |x: f64| (first as f64..=last as f64).contains(&x);

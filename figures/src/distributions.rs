@@ -223,7 +223,7 @@ fn row_marks(row: &DistributionRow, looks: &[Look], foot: f64, width: f64) -> Ve
     areas.into_iter().chain(lines).collect()
 }
 
-parts!(Distributions, DistributionPanel, [x_label]);
+parts!(Distributions, DistributionPanel, [x_label], [note]);
 lines!(DistributionPanel, rows, label);
 
 impl Figure for Distributions {

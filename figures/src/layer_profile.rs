@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{lines, parts};
+use crate::arrange::{Part, parts, pick};
 use crate::canvas::Drawing;
 use crate::colour::{INK, MUTED};
 use crate::data::{
@@ -296,7 +296,7 @@ fn null_marks(plot: &mut Plot, null: &NullBand, x: &[f64]) {
     plot.marks.push(Mark::Band { x: x.to_vec(), lo, hi, colour, alpha });
 }
 
-parts!(LayerProfile, ProfilePanel, [x_label, y_label], {
+parts!(LayerProfile, ProfilePanel, [x_label, y_label], [interval, significance], {
     fn keep_layers(&mut self, first: usize, last: usize) -> bool {
         if self.depth == Depth::Relative || first < self.first_layer || last < first {
             return false;
@@ -322,7 +322,34 @@ parts!(LayerProfile, ProfilePanel, [x_label, y_label], {
     }
 });
 
-lines!(ProfilePanel, profiles, scores.label);
+impl Part for ProfilePanel {
+    fn title(&mut self) -> &mut String {
+        &mut self.title
+    }
+
+    fn labels(&mut self) -> Vec<&mut String> {
+        self.profiles.iter_mut().map(|profile| &mut profile.scores.label).collect()
+    }
+
+    fn beside(&mut self) -> Vec<&mut String> {
+        self.baselines.iter_mut().map(|baseline| &mut baseline.label).collect()
+    }
+
+    fn keep(&mut self, profiles: &[usize]) {
+        pick(&mut self.profiles, profiles);
+    }
+
+    /// A null or a level that is of one of them alone says nothing of the other, and is left out.
+    fn absorb(&mut self, other: &Self) -> bool {
+        self.profiles.extend(other.profiles.iter().cloned());
+        self.baselines.extend(other.baselines.iter().cloned());
+        self.references.retain(|reference| other.references.contains(reference));
+        if self.null != other.null {
+            self.null = None;
+        }
+        true
+    }
+}
 
 impl Figure for LayerProfile {
     fn name(&self) -> &str {

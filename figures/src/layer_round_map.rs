@@ -335,6 +335,10 @@ impl Parts for LayerRoundMap {
         vec![&mut self.x_label, &mut self.y_label, &mut self.value_label]
     }
 
+    fn claims(&self) -> Vec<&str> {
+        vec![&self.significance]
+    }
+
     fn columns(&mut self) -> Option<&mut Option<usize>> {
         None
     }

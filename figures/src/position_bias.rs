@@ -127,7 +127,7 @@ impl PositionBias {
     }
 }
 
-parts!(PositionBias, PlacePanel, [x_label, y_label]);
+parts!(PositionBias, PlacePanel, [x_label, y_label], [uniform, interval]);
 lines!(PlacePanel, series, label);
 
 impl Figure for PositionBias {

@@ -162,7 +162,7 @@ impl Reliability {
     }
 }
 
-parts!(Reliability, ReliabilityPanel, [x_label, y_label]);
+parts!(Reliability, ReliabilityPanel, [x_label, y_label], [diagonal, interval]);
 lines!(ReliabilityPanel);
 
 impl Figure for Reliability {

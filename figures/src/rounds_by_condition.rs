@@ -133,7 +133,7 @@ fn condition(line: &Series, look: Look, apart: f64, intervals: Intervals) -> (Ve
     (marks, Named { label: line.label.clone(), key: Key::Line { look, marker: true }, end })
 }
 
-parts!(RoundsByCondition, RoundPanel, [x_label]);
+parts!(RoundsByCondition, RoundPanel, [x_label], [interval]);
 lines!(RoundPanel, lines, label);
 
 impl Figure for RoundsByCondition {

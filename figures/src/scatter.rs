@@ -143,7 +143,7 @@ impl Scatter {
     }
 }
 
-parts!(Scatter, ScatterPanel, [x_label, y_label]);
+parts!(Scatter, ScatterPanel, [x_label, y_label], [diagonal, statistic, interval]);
 lines!(ScatterPanel);
 
 impl Figure for Scatter {

@@ -292,7 +292,7 @@ impl ScoreByScale {
     }
 }
 
-parts!(ScoreByScale, ScalePanel, [x_label], {
+parts!(ScoreByScale, ScalePanel, [x_label], [interval], {
     /// Every line of both gets an entry for each model of both.
     fn make_room(&mut self, other: &mut Self) -> std::result::Result<(), &'static str> {
         if self.scale != other.scale {

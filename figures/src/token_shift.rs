@@ -175,7 +175,7 @@ fn ticks(positions: f64) -> Ticks {
     Ticks::At(round.into_iter().map(|p| (p, p.to_string())).collect())
 }
 
-parts!(TokenShift, ShiftPanel, [x_label]);
+parts!(TokenShift, ShiftPanel, [x_label], [interval]);
 lines!(ShiftPanel);
 
 impl Figure for TokenShift {

@@ -227,7 +227,7 @@ fn places(path: &PlanePath) -> Vec<(f64, Option<f64>)> {
     path.points.iter().map(place).collect()
 }
 
-parts!(Trajectories, PlanePanel, [x_label, y_label]);
+parts!(Trajectories, PlanePanel, [x_label, y_label], [interval, items]);
 lines!(PlanePanel, paths, label, also items);
 
 impl Figure for Trajectories {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Figure;
-use crate::arrange::{lines, parts};
+use crate::arrange::{Part, parts, pick};
 use crate::bars::check_p;
 use crate::canvas::Drawing;
 use crate::colour::{INK, MUTED, WHITE};
@@ -225,8 +225,28 @@ fn powers(top: f64) -> Vec<(f64, String)> {
     (0..=top as usize).step_by(step).map(|power| (power as f64, label(power))).collect()
 }
 
-parts!(Volcano, VolcanoPanel, [x_label, y_label]);
-lines!(VolcanoPanel, series, label);
+parts!(Volcano, VolcanoPanel, [x_label, y_label], [test, significance]);
+impl Part for VolcanoPanel {
+    fn title(&mut self) -> &mut String {
+        &mut self.title
+    }
+
+    fn labels(&mut self) -> Vec<&mut String> {
+        self.series.iter_mut().map(|series| &mut series.label).collect()
+    }
+
+    fn keep(&mut self, series: &[usize]) {
+        pick(&mut self.series, series);
+    }
+
+    /// A level that holds for one of them alone is left out.
+    fn absorb(&mut self, other: &Self) -> bool {
+        self.series.extend(other.series.iter().cloned());
+        self.thresholds.retain(|threshold| other.thresholds.contains(threshold));
+        self.permutations = self.permutations.filter(|n| other.permutations == Some(*n));
+        true
+    }
+}
 
 impl Figure for Volcano {
     fn name(&self) -> &str {

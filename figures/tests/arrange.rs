@@ -4,8 +4,9 @@ use std::any::Any;
 
 use recant_figures::{
     AnyFigure, Arrange, Arrangement, Curve, CurveBand, CurvePanel, CurvePoint, Curves, Depth, Figure,
-    HeatColours, Intervals, LayerProfile, Matrix, MatrixCell, ModelScale, Profile, ProfilePanel, RoundPanel,
-    RoundsByCondition, ScaleModel, ScalePanel, ScoreByScale, Series, Style, Together, matches,
+    HeatColours, Intervals, LayerProfile, Matrix, MatrixCell, ModelScale, NullBand, Profile, ProfilePanel,
+    Reference, RoundPanel, RoundsByCondition, ScaleModel, ScalePanel, ScoreByScale, Series, Style, Together,
+    matches,
 };
 
 fn series(label: &str, values: &[f64]) -> Series {
@@ -117,10 +118,22 @@ fn chosen_layers_keep_their_numbers() {
 #[test]
 fn two_models_share_a_panel_or_stand_side_by_side() {
     let (mut one, mut other) = (profile(6), profile(6));
+    let level = |label: &str, value: f64| Reference { label: label.into(), value, interval: None };
+    for (figure, words) in [(&mut one, 0.61), (&mut other, 0.58)] {
+        let null = NullBand { label: "permuted".into(), lo: vec![Some(0.4); 6], hi: vec![Some(words); 6] };
+        let panel = &mut figure.panels[0];
+        panel.baselines = vec![series("untrained", &[0.5; 6])];
+        panel.references = vec![level("chance", 0.5), level("bag of words", words)];
+        panel.null = Some(null);
+    }
     one.mark("base", Together::Lines);
     other.mark("aligned", Together::Lines);
     one.join(&other as &dyn Any, Together::Lines).expect("one panel");
     let labels: Vec<&str> = one.panels[0].profiles.iter().map(|p| p.scores.label.as_str()).collect();
+    let beside: Vec<&str> = one.panels[0].baselines.iter().map(|b| b.label.as_str()).collect();
+    assert_eq!(beside, ["base: untrained", "aligned: untrained"], "each says whose it is");
+    assert!(one.panels[0].null.is_none(), "a null of one model is none of the other");
+    assert_eq!(one.panels[0].references.len(), 1, "chance is both's, a bag of words may not be");
     assert_eq!((one.panels.len(), labels), (1, vec!["base: linear probe", "aligned: linear probe"]));
     let (mut one, mut other) = (profile(6), profile(6));
     one.mark("base", Together::Panels);
@@ -136,6 +149,9 @@ fn what_cannot_stand_together_says_why() {
     let mut one = profile(6);
     let kinds = one.join(&rounds(&["bbq"], &["cot"]) as &dyn Any, Together::Panels).expect_err("kinds");
     assert!(kinds.to_string().ends_with("they are of different kinds"), "{kinds}");
+    let tested = LayerProfile { significance: "q < 0.1".into(), ..profile(6) };
+    let claims = one.join(&tested as &dyn Any, Together::Panels).expect_err("claims");
+    assert!(claims.to_string().ends_with("their captions tell of other intervals or tests"), "{claims}");
     let other = LayerProfile { y_label: "Cosine".into(), ..profile(6) };
     let axes = one.join(&other as &dyn Any, Together::Panels).expect_err("axes");
     assert!(axes.to_string().ends_with("their axes differ"), "{axes}");

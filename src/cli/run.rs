@@ -90,7 +90,7 @@ pub struct Report {
     pub bundle: Option<PathBuf>,
 
     /// Show how far the run is, and then its report, on a page of this machine alone; makes nothing anew.
-    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8000")]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "8000")]
     pub serve: Option<u16>,
 }
 

@@ -1,5 +1,6 @@
 //! `recant figures`: the figures of one run, or of several put together.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -10,7 +11,7 @@ use crate::printer::Printer;
 use crate::report::draw::own::{own, together, unknown};
 use crate::report::draw::{Format, Planned, kept};
 use crate::store::{RunDir, atomic};
-use crate::study::Study;
+use crate::study::{FigureEntry, Study};
 use crate::{Error, Result};
 
 /// Draws the figures of finished runs.
@@ -21,7 +22,7 @@ use crate::{Error, Result};
 pub fn run(args: &Figures, printer: Printer) -> Result<()> {
     let folder = if args.list { None } else { Some(folder(args)?) };
     let runs: Vec<Vec<Planned>> =
-        args.runs.iter().map(|run| planned(run, args.study.as_deref())).collect::<Result<_>>()?;
+        args.runs.iter().map(|run| planned(run, args.study.as_deref(), printer)).collect::<Result<_>>()?;
     let mut all = match runs.len() {
         1 => runs.into_iter().flatten().collect(),
         _ => joined(&names(&args.runs)?, &runs, args.together.into(), printer)?,
@@ -54,6 +55,10 @@ pub fn run(args: &Figures, printer: Printer) -> Result<()> {
 fn folder(args: &Figures) -> Result<PathBuf> {
     match (&args.output, args.runs.as_slice()) {
         (Some(output), _) => Ok(output.clone()),
+        (None, [_]) if style(args) != Style::at(Width::Page) => {
+            Err(Error::input("--output", "another look would take the place of the report's own figures")
+                .hint("name a folder: --output DIR"))
+        }
         (None, [run]) => Ok(run.join("figures")),
         (None, _) => Err(Error::input("--output", "figures of several runs belong to none of them")
             .hint("name a folder: --output DIR")),
@@ -73,14 +78,22 @@ fn style(args: &Figures) -> Style {
 }
 
 /// The figures that a run gives, those of the study's own first.
-fn planned(root: &Path, study: Option<&Path>) -> Result<Vec<Planned>> {
+fn planned(root: &Path, study: Option<&Path>, printer: Printer) -> Result<Vec<Planned>> {
     let manifest = RunDir::manifest(root)?;
-    let entries = match study {
-        Some(path) => Study::read(path)?.figure,
-        None => manifest.figures,
-    };
     let figures = kept(root, &manifest.key)?;
-    let mut all: Vec<Planned> = entries.iter().map(|entry| own(&figures, entry)).collect::<Result<_>>()?;
+    let mut all: Vec<Planned> = match study {
+        Some(path) => {
+            Study::read(path)?.figure.iter().map(|entry| own(&figures, entry)).collect::<Result<_>>()?
+        }
+        None => {
+            // One that cannot be made is no reason to keep the others back.
+            let made = |entry: &FigureEntry| {
+                let failed = |error: &Error| printer.say(format!("warning: {}: {error}", entry.name));
+                own(&figures, entry).inspect_err(failed).ok()
+            };
+            manifest.figures.iter().filter_map(made).collect()
+        }
+    };
     all.extend(figures);
     Ok(all)
 }
@@ -116,7 +129,7 @@ fn joined(names: &[String], runs: &[Vec<Planned>], how: Together, printer: Print
             Some((run.clone(), own))
         });
         let alike: Vec<(String, &Planned)> = alike.collect();
-        let mut figure = match together(&alike, how) {
+        let mut figure = match together(&alike, how, true) {
             Ok(figure) => vec![(figure, None)],
             Err(error) => {
                 printer.say(format!("{error}: one for each run"));
@@ -131,7 +144,12 @@ fn joined(names: &[String], runs: &[Vec<Planned>], how: Together, printer: Print
         let planned = |(figure, _)| Planned { figure, model: planned.model.clone(), height: planned.height };
         all.extend(figure.into_iter().map(planned));
     }
-    Ok(all)
+    let mut seen = BTreeSet::new();
+    match all.iter().find(|planned| !seen.insert(planned.name().to_owned())) {
+        None => Ok(all),
+        Some(twice) => Err(Error::input("RUN", format!("two figures would be called {}", twice.name()))
+            .hint("figures name runs by their directories: rename one")),
+    }
 }
 
 impl From<cli::Together> for Together {

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub fn serve(run: &Path, port: u16, printer: Printer) -> Result<()> {
     RunDir::manifest(run)?;
     let at_port = |error: std::io::Error| {
-        Error::input(format!("port {port}"), error.to_string()).hint("--serve 0 takes a port that is free")
+        Error::input(format!("port {port}"), error.to_string()).hint("--serve=0 takes a port that is free")
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(at_port)?;
     let address = listener.local_addr().map_err(at_port)?;

@@ -18,7 +18,7 @@ struct Served {
 
 impl Served {
     fn of(desk: &Desk, run: &str) -> Self {
-        let mut command = desk.recant(&["report", run, "--serve", "0"]);
+        let mut command = desk.recant(&["report", run, "--serve=0"]);
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
         let mut line = String::new();

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use recant_figures::{AnyFigure, Together, matches};
+use recant_figures::{AnyFigure, Style, Together, Width, matches};
 
 use super::Planned;
 use crate::study::FigureEntry;
@@ -49,13 +49,16 @@ pub fn own(all: &[Planned], entry: &FigureEntry) -> Result<Planned> {
     }
     let models: Vec<Of<'_>> =
         meant.iter().map(|planned| (planned.model.clone().unwrap_or_default(), *planned)).collect();
-    let mut figure = together(&models, entry.together())?;
+    let several = models.iter().any(|(of, _)| *of != models[0].0);
+    let mut figure = together(&models, entry.together(), several)?;
     figure.get_mut().arrange(&entry.arrangement())?;
     figure.get_mut().rename(&entry.name);
     let first = meant[0];
     let model =
         meant.iter().all(|planned| planned.model == first.model).then(|| first.model.clone()).flatten();
-    Ok(Planned { figure, model, height: entry.height.or(first.height) })
+    let planned = Planned { figure, model, height: entry.height.or(first.height) };
+    planned.figure.get().svg(&planned.style(&Style::at(Width::Page)))?;
+    Ok(planned)
 }
 
 /// An error that lists the figures there are.
@@ -66,20 +69,19 @@ pub fn unknown(all: &[Planned], wanted: &str) -> Error {
     error.hint(format!("it has {}", names.join(", ")))
 }
 
-/// One figure of several, each part saying which it is of.
+/// One figure of several, each part saying which it is of where it is to be marked.
 ///
 /// # Errors
 /// They are of different kinds or have different axes.
-pub fn together(all: &[Of<'_>], how: Together) -> Result<AnyFigure> {
-    let alone = all.iter().all(|(of, _)| *of == all[0].0);
-    let marked = |(of, planned): &Of<'_>| {
+pub fn together(all: &[Of<'_>], how: Together, marked: bool) -> Result<AnyFigure> {
+    let part = |(of, planned): &Of<'_>| {
         let mut figure = planned.figure.clone();
-        if !alone {
+        if marked {
             figure.get_mut().mark(of, how);
         }
         figure
     };
-    let mut figures = all.iter().map(marked);
+    let mut figures = all.iter().map(part);
     let mut whole = figures.next().ok_or_else(|| Error::input("figure", "is made of nothing"))?;
     for figure in figures {
         whole.get_mut().join(figure.get() as &dyn Any, how)?;

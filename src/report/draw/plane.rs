@@ -3,16 +3,23 @@
 use recant_figures::{PlanePanel, PlanePath, PlanePoint, Trajectories};
 
 use super::counted;
+use crate::analysis::changes::Cell;
 use crate::analysis::summary::{ModelSummary, Movement};
 use crate::study::Study;
 
-/// A panel a task, with the first two concepts of the study that the model is scored on as axes, each at its best layer;
+/// A panel a task, with the first two concepts of the study as axes that the model is scored on by a believed probe, each at
+/// its best layer;
 /// None where there are no two such concepts, and of a single round.
 pub fn plane(study: &Study, summary: &ModelSummary, name: String) -> Option<Trajectories> {
     if study.dialogue.rounds < 2 {
         return None;
     }
-    let scored = |concept: &str| summary.movements.iter().any(|m| m.concept == concept && m.is_scored());
+    let believed = |concept: &str| {
+        summary.probes_of(concept).next().is_some_and(|probes| probes.readable()[probes.best()])
+    };
+    let scored = |concept: &str| {
+        believed(concept) && summary.movements.iter().any(|m| m.concept == concept && m.is_scored())
+    };
     let mut concepts = study.concepts.iter().map(|concept| concept.name.as_str()).filter(|name| scored(name));
     let (across, upright) = (concepts.next()?, concepts.next()?);
     let of = |concept: &str, task: &str| {
@@ -50,7 +57,10 @@ fn panel(study: &Study, (x, y): (&Movement, &Movement)) -> PlanePanel {
         label: condition.clone(),
         points: (0..rounds).map(|round| point(arm, round)).collect(),
     };
-    let n = x.main().cells.iter().flatten().filter_map(|layers| Some(layers[x.best].score?.n));
+    let both = |(x_layers, y_layers): (&Vec<Cell>, &Vec<Cell>)| {
+        Some(x_layers[x.best].score?.n.min(y_layers[y.best].score?.n))
+    };
+    let n = x.main().cells.iter().flatten().zip(y.main().cells.iter().flatten()).filter_map(both);
     PlanePanel {
         title: counted(&x.task, n),
         paths: study.dialogue.conditions.iter().enumerate().map(path).collect(),

@@ -96,27 +96,34 @@ pub(super) fn conditions(sources: &Sources<'_>) -> Result<String> {
         }
     }
     let arms = study.arms()?;
-    let said: Vec<String> = arms.iter().map(|arm| wording(arm, &formats)).collect();
+    let said: Vec<String> = arms.iter().map(|arm| wording(arm, &formats, study.dialogue.rounds)).collect();
     let control = &study.dialogue.conditions[study.control()];
     let after = match study.dialogue.rounds.saturating_sub(1) {
         0 => "there is no other".to_owned(),
         1 => "round 1 asks again".to_owned(),
         n => format!("each of the {n} rounds that follow asks again"),
     };
-    Ok(format!(
-        "Conditions. Round 0 is the answer before any request to correct it; {after}. {} Gains \
-         are counted from {}, effects on concept scores from {control}.",
-        said.join(" "),
-        study.dialogue.conditions[0],
-    ))
+    let first = match arms.iter().any(|arm| arm.from == 0) {
+        true => "Round 0 asks the question, instructed at once where a condition says so",
+        false => "Round 0 is the answer before any request to correct it",
+    };
+    let effects = match sources.concepts.is_empty() || study.dialogue.conditions.len() < 2 {
+        true => String::new(),
+        false => format!(", effects on concept scores from {control}"),
+    };
+    let gains = match study.dialogue.conditions.len() {
+        1 => String::new(),
+        _ => format!(" Gains are counted from {}{effects}.", study.dialogue.conditions[0]),
+    };
+    Ok(format!("Conditions. {first}; {after}. {}{gains}", said.join(" ")))
 }
 
-fn wording(arm: &Arm, formats: &[&Format]) -> String {
+fn wording(arm: &Arm, formats: &[&Format], rounds: usize) -> String {
     let mut quotes: Vec<String> = Vec::new();
     for format in formats {
         let norm = arm.norm.of(format, 0).unwrap_or_default();
         let texts = if arm.from == 0 { [&arm.question, &arm.say] } else { [&arm.say, &arm.say] };
-        for text in texts.iter().filter_map(|texts| texts.of(format, 0)) {
+        for text in texts.iter().flat_map(|texts| (0..rounds).filter_map(|turn| texts.of(format, turn))) {
             let words = text.replace("{norm}", norm).split_whitespace().collect::<Vec<_>>().join(" ");
             let quote = format!("\u{201c}{words}\u{201d}");
             if !quotes.contains(&quote) {
@@ -178,9 +185,16 @@ pub(super) fn decoding(sources: &Sources<'_>) -> String {
         others => format!(" Beside it stand choices {}.", listed(others)),
     };
     format!(
-        "Answers. Decoding is {drawn}, up to {}{ends}.{more} {orders}. The option is chosen {}.{others}",
+        "Answers. Decoding is {drawn}, up to {}{ends}.{more}{}",
         counted(dialogue.max_new_tokens, "token"),
-        scorings[0],
+        match sources.tasks.iter().any(|(_, items)| items.iter().any(|item| !item.options.is_empty())) {
+            true => format!(
+                " {orders}. The option is chosen {}; where a set has blanks to fill or sentences to compare, by the \
+                 log-probability of the word or sentence.{others}",
+                scorings[0]
+            ),
+            false => String::new(),
+        },
     )
 }
 

@@ -59,6 +59,13 @@ pub(super) fn probes(sources: &Sources<'_>, manifest: &Manifest) -> Option<Strin
         true => ", and the same probe on states of the same network with random weights",
         false => "",
     };
+    let permuted = match probe.permutations {
+        0 => String::new(),
+        n => format!(
+            "{} of labels with its largest value over layers [@westfall1993resampling], ",
+            counted(n, "exchange")
+        ),
+    };
     let controls = match probe.controls {
         0 => String::new(),
         n => format!(" Selectivity is counted from {} [@hewitt2019designing].", counted(n, "control task")),
@@ -67,14 +74,12 @@ pub(super) fn probes(sources: &Sources<'_>, manifest: &Manifest) -> Option<Strin
         "Probes. Concepts: {}. For each concept, site and layer a logistic regression with an L2 penalty (C = {}) is trained on \
          states standardised on the training folds, with {} that keep groups whole; decisions are out of fold, and calibrated by \
          Platt's method [@platt1999probabilistic]. The main site is {}, read at {}. A probe is believed only if \
-         it beats {} of labels with its largest value over layers [@westfall1993resampling], a bag of words and the length of \
-         the text{untrained}.{controls} The concept score is the decision in within-class standard deviations.",
+         it beats {permuted}a bag of words and the length of the text{untrained}.{controls} The concept score is the decision in within-class standard deviations.",
         listed(&concepts),
         probe.c,
         counted(probe.folds, "fold"),
         probe.site,
         place(&probe.position),
-        counted(probe.permutations, "exchange"),
     ))
 }
 
@@ -92,11 +97,22 @@ pub(super) fn statistics(sources: &Sources<'_>) -> String {
         true => String::new(),
         false => format!(" ({FLIPS} draws, largest value over layers) [@westfall1993resampling]"),
     };
+    let dialogue = &sources.study.dialogue;
+    let compared = match dialogue.rounds > 1 || dialogue.conditions.len() > 1 {
+        true => format!(
+            " Changes and gains of behaviour are of the same items; their p-values come from {EXCHANGES} exchanges of whole groups, \
+             counted so that none is 0 [@phipson2010permutation], and are adjusted over all changes or gains of a model \
+             [@benjamini1995controlling]."
+        ),
+        false => String::new(),
+    };
+    let chosen = sources.tasks.iter().any(|(_, items)| items.iter().any(|item| !item.options.is_empty()));
+    let calibrated = match chosen {
+        true => " Calibration is the expected error over ten equal bins [@naeini2015obtaining].",
+        false => "",
+    };
     format!(
-        "Statistics. Intervals hold 95 % and come from {} of item groups [@efron1979bootstrap]{of_probes}{flips}. Changes and gains \
-         of behaviour are of the same items; their p-values come from {EXCHANGES} exchanges of whole groups, counted so that none is \
-         0 [@phipson2010permutation], and are adjusted over all changes or gains of a model [@benjamini1995controlling]. \
-         Calibration is the expected error over ten equal bins [@naeini2015obtaining].",
+        "Statistics. Intervals hold 95 % and come from {} of item groups [@efron1979bootstrap]{of_probes}{flips}.{compared}{calibrated}",
         counted(probe.bootstrap, "bootstrap draw"),
     )
 }

@@ -164,7 +164,7 @@ const dialogue = (item, told) => {
     if (same) cells[0].classList.add("lone");
     const deep = Math.max(...cells.map((box) => box.childElementCount));
     cells.forEach((box) => { box.style.gridRow = "span " + deep; });
-    const head = make("h3", "", make("b", "", "Round " + round), round === 0 ? ", before any correction" : "");
+    const head = make("h3", "", make("b", "", "Round " + round));
     return make("div", "round", head, make("div", "cells", ...cells));
   });
 };

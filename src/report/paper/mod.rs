@@ -4,7 +4,7 @@ mod document;
 mod tables;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 use recant_figures::{Style, Width, render};
@@ -73,8 +73,13 @@ impl Folder {
             return Err(refused(format!("its {LIST} is not that of a bundle")));
         };
         for (name, own) in files {
+            if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+                return Err(refused(format!("its {LIST} names {name}, which is no file of a bundle")));
+            }
+            // While a bundle is being written a file is that of before or that of after.
+            let is_own = |bytes: &[u8]| *own == hash(bytes) || known["before"][name] == hash(bytes);
             match std::fs::read(root.join(name)) {
-                Ok(bytes) if *own != hash(&bytes) => {
+                Ok(bytes) if !is_own(&bytes) => {
                     return Err(refused(format!("its {name} was changed since it was made")));
                 }
                 _ => {}
@@ -95,6 +100,16 @@ impl Folder {
                 Error::input(path, "is in the way and no part of the earlier bundle").hint("move it away")
             );
         }
+        let hashes: BTreeMap<&String, String> =
+            files.iter().map(|(name, bytes)| (name, hash(bytes))).collect();
+        let there = |name: &String| Some((name.clone(), hash(&std::fs::read(self.root.join(name)).ok()?)));
+        let before: BTreeMap<String, String> = self.former.iter().filter_map(there).collect();
+        // What only the earlier one had is still its own, should this be cut short.
+        let left = self.former.iter().filter(|name| !files.contains_key(*name));
+        let mut list = hashes.clone();
+        list.extend(left.filter_map(|name| Some((name, before.get(name)?.clone()))));
+        atomic::directory(&self.root)?;
+        self.list(key, &list, Some(&before))?;
         for (name, bytes) in files {
             let path = self.root.join(name);
             atomic::directory(path.parent().unwrap_or(&self.root))?;
@@ -106,9 +121,20 @@ impl Folder {
                 std::fs::remove_file(&path).map_err(|error| Error::io(&path, error))?;
             }
         }
-        let hashes: BTreeMap<&String, String> =
-            files.iter().map(|(name, bytes)| (name, hash(bytes))).collect();
-        let list = json!({ "format": FORMAT, "run_key": key, "files": hashes });
+        self.list(key, &hashes, None)
+    }
+
+    /// Writes which files are the bundle's, and while they are written what they were before.
+    fn list(
+        &self,
+        key: &str,
+        files: &BTreeMap<&String, String>,
+        before: Option<&BTreeMap<String, String>>,
+    ) -> Result<()> {
+        let mut list = json!({ "format": FORMAT, "run_key": key, "files": files });
+        if let Some(before) = before {
+            list["before"] = json!(before);
+        }
         atomic::write(&self.root.join(LIST), format!("{list:#}\n").as_bytes())
     }
 }
@@ -161,6 +187,29 @@ mod tests {
 
     fn files(names: &[&str]) -> Files {
         names.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn a_bundle_that_was_cut_short_is_gone_on_with() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().join("paper");
+        let named = |name: &String, text: &str| BTreeMap::from([(name.clone(), hash(text.as_bytes()))]);
+        let (name, other) = ("main.tex".to_owned(), "methods.tex".to_owned());
+        let folder = Folder::open(&root).expect("new");
+        std::fs::create_dir_all(&root).expect("the folder");
+        let (after, second) = (hash(b"after"), hash(b"methods"));
+        let files = BTreeMap::from([(&name, after), (&other, second)]);
+        folder.list("k", &files, Some(&named(&name, "before"))).expect("the list");
+        for text in ["before", "after"] {
+            std::fs::write(root.join(&name), text).expect("written");
+            Folder::open(&root).expect("a bundle that is being written");
+        }
+        std::fs::write(root.join(&name), "mine").expect("written");
+        Folder::open(&root).expect_err("changed by somebody");
+        let outside = "../elsewhere.tex".to_owned();
+        folder.list("k", &BTreeMap::from([(&outside, hash(b""))]), None).expect("the list");
+        let error = Folder::open(&root).expect_err("no file of a bundle").to_string();
+        assert!(error.contains("which is no file of a bundle"), "{error}");
     }
 
     #[test]
