@@ -38,6 +38,8 @@ fn a_run_makes_the_documented_files() {
     let mut expected: Vec<String> = [
         "manifest.json",
         "report.html",
+        "findings.jsonl",
+        "figures/figures.json",
         "probes/tiny/kind.json",
         "probes/tiny/kind.safetensors",
         "probes/tiny/scores/kind/bbq.safetensors",
