@@ -22,7 +22,7 @@ use recant_figures::{
     Reference, RoundPanel, RoundsByCondition, Series,
 };
 
-pub use planned::{Drawn, Format, Planned, keep, kept};
+pub use planned::{Drawn, Format, NamedFile, Planned, keep, kept};
 
 use crate::Error;
 use crate::analysis::bootstrap::quantile;

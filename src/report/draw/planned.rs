@@ -74,6 +74,9 @@ pub struct Drawn {
     pub svg: String,
 }
 
+/// The name of a file, and what it holds.
+pub type NamedFile = (String, Vec<u8>);
+
 /// A form in which a figure is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -107,15 +110,15 @@ impl Format {
 }
 
 impl Planned {
-    /// Draws the figure and writes it in some formats into a folder.
+    /// Draws the figure, and gives its files in some formats by their names.
     ///
     /// # Errors
-    /// The style cannot be printed, the disk is full.
-    pub fn write(&self, folder: &Path, page: &Style, formats: &[Format]) -> Result<Drawn> {
+    /// The style cannot be printed.
+    pub fn files(&self, page: &Style, formats: &[Format]) -> Result<(Drawn, Vec<NamedFile>)> {
         let figure = self.figure.get();
         let style = self.style(page);
         let svg = figure.svg(&style)?;
-        for format in formats {
+        let file = |format: &Format| {
             let bytes = match format {
                 Format::Svg => svg.clone().into_bytes(),
                 Format::Pdf => render::pdf(&svg)?,
@@ -123,9 +126,22 @@ impl Planned {
                 Format::Csv => figure.csv().into_bytes(),
                 Format::Tex => (figure.caption_tex_in(&style) + "\n").into_bytes(),
             };
-            atomic::write(&folder.join(format!("{}.{}", figure.name(), format.extension())), &bytes)?;
+            Ok((format!("{}.{}", figure.name(), format.extension()), bytes))
+        };
+        let files = formats.iter().map(file).collect::<Result<_>>()?;
+        Ok((Drawn { name: figure.name().to_owned(), caption: figure.caption(), svg }, files))
+    }
+
+    /// Draws the figure and writes it in some formats into a folder.
+    ///
+    /// # Errors
+    /// The style cannot be printed, the disk is full.
+    pub fn write(&self, folder: &Path, page: &Style, formats: &[Format]) -> Result<Drawn> {
+        let (drawn, files) = self.files(page, formats)?;
+        for (name, bytes) in files {
+            atomic::write(&folder.join(name), &bytes)?;
         }
-        Ok(Drawn { name: figure.name().to_owned(), caption: figure.caption(), svg })
+        Ok(drawn)
     }
 }
 

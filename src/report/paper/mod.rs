@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
-use recant_figures::{Style, Width, render};
+use recant_figures::{Style, Width};
 use serde_json::{Value, json};
 use tables::{Main, main_tables};
 
+use super::draw::{Format, NamedFile};
 use super::{Report, Table};
 use crate::store::atomic;
 use crate::study::Study;
@@ -164,19 +165,12 @@ impl Report<'_> {
     /// The figures as PDF, SVG and CSV.
     fn drawn(&self) -> Result<Files> {
         let style = Style::at(Width::Page);
-        let draw = |planned: &super::Planned| -> Result<Vec<(String, Vec<u8>)>> {
-            let figure = planned.figure.get();
-            let svg = figure.svg(&planned.style(&style))?;
-            let name = |extension: &str| format!("figures/{}.{extension}", figure.name());
-            let pdf = render::pdf(&svg)?;
-            Ok(vec![
-                (name("pdf"), pdf),
-                (name("csv"), figure.csv().into_bytes()),
-                (name("svg"), svg.into_bytes()),
-            ])
+        let draw = |planned: &super::Planned| -> Result<Vec<NamedFile>> {
+            let (_, files) = planned.files(&style, &[Format::Pdf, Format::Csv, Format::Svg])?;
+            Ok(files.into_iter().map(|(name, bytes)| (format!("figures/{name}"), bytes)).collect())
         };
         let all: Vec<&super::Planned> = self.drawn_in_order().collect();
-        let drawn: Vec<Vec<(String, Vec<u8>)>> = all.into_par_iter().map(draw).collect::<Result<_>>()?;
+        let drawn: Vec<Vec<NamedFile>> = all.into_par_iter().map(draw).collect::<Result<_>>()?;
         Ok(drawn.into_iter().flatten().collect())
     }
 }
